@@ -1,0 +1,1 @@
+//! The DEFLATE encoders that write BGZF files, at fixed versions, behind one safe face.

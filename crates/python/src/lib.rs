@@ -1,0 +1,1 @@
+//! readvault._core: the Python face of readvault-core.
