@@ -1,1 +1,54 @@
 //! readvault._core: the Python face of readvault-core.
+//!
+//! One module for each verb. Every verb releases the interpreter while core works, and hands its report back as
+//! JSON text: the Python side owns the classes, so a report gains a field without a line changing here.
+
+mod compress;
+mod decompress;
+mod errors;
+mod estimate;
+mod info;
+mod open;
+mod progress;
+mod quickcheck;
+mod verify;
+
+use std::path::PathBuf;
+
+use pyo3::prelude::*;
+use readvault_core::archive::{Input, Output};
+
+/// A path, or standard input where there is none.
+fn input(path: Option<PathBuf>) -> Input {
+    path.map_or(Input::Stdin, Input::Path)
+}
+
+/// A path, or standard output where there is none.
+fn output(path: Option<PathBuf>) -> Output {
+    path.map_or(Output::Stdout, Output::Path)
+}
+
+#[pymodule]
+mod _core {
+    use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use crate::compress::compress;
+    #[pymodule_export]
+    use crate::decompress::decompress;
+    #[pymodule_export]
+    use crate::estimate::estimate;
+    #[pymodule_export]
+    use crate::info::info;
+    #[pymodule_export]
+    use crate::open::Archive;
+    #[pymodule_export]
+    use crate::quickcheck::quickcheck;
+    #[pymodule_export]
+    use crate::verify::verify;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+}

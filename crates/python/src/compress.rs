@@ -1,0 +1,28 @@
+//! `compress`: a source into an archive.
+
+use std::path::PathBuf;
+
+use pyo3::prelude::*;
+use readvault_core::archive::{self, CompressOptions};
+
+/// Compresses `source` (none: standard input) into an archive at `archive` (none: standard output).
+#[pyfunction]
+#[pyo3(signature = (source, archive, *, threads=0, force=false, name=None, progress=None))]
+pub fn compress(
+    py: Python<'_>,
+    source: Option<PathBuf>,
+    archive: Option<PathBuf>,
+    threads: usize,
+    force: bool,
+    name: Option<String>,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<String> {
+    let mut options = CompressOptions::default();
+    options.threads = threads;
+    options.force = force;
+    options.name = name;
+    let (from, to) = (crate::input(source), crate::output(archive));
+    crate::progress::run(py, progress, |progress| {
+        archive::compress(&from, &to, &options, progress)
+    })
+}

@@ -1,0 +1,15 @@
+//! `info`: what an archive says of itself.
+
+use std::path::PathBuf;
+
+use pyo3::prelude::*;
+use readvault_core::archive;
+
+/// Reads what `archive` (none: standard input) says of itself.
+#[pyfunction]
+#[pyo3(signature = (archive))]
+pub fn info(py: Python<'_>, archive: Option<PathBuf>) -> PyResult<String> {
+    let from = crate::input(archive);
+    let outcome = py.detach(|| archive::info(&from));
+    crate::progress::json(py, outcome)
+}

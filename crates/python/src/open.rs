@@ -1,0 +1,57 @@
+//! `open`: random access to the source's bytes inside an archive.
+
+use std::path::PathBuf;
+
+use pyo3::exceptions::PyMemoryError;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use readvault_core::archive;
+
+use crate::errors;
+
+/// An open archive. It holds no position, so any number of threads may read from one.
+#[pyclass(frozen, module = "readvault._core")]
+pub struct Archive(archive::Archive);
+
+#[pymethods]
+impl Archive {
+    #[new]
+    fn new(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
+        py.detach(|| archive::Archive::open(&path))
+            .map(Self)
+            .map_err(|error| errors::raise(py, &error))
+    }
+
+    /// Length of the source in bytes.
+    #[getter]
+    fn source_length(&self) -> u64 {
+        self.0.source_length()
+    }
+
+    /// Recorded name of the source.
+    #[getter]
+    fn source_name(&self) -> &str {
+        self.0.source_name()
+    }
+
+    /// The source's bytes from `offset` on, `length` of them (fewer only at the end).
+    fn read_at<'py>(
+        &self,
+        py: Python<'py>,
+        offset: u64,
+        length: usize,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let left = self.0.source_length().saturating_sub(offset);
+        let length = usize::try_from(left).unwrap_or(usize::MAX).min(length);
+        let mut bytes = Vec::new();
+        bytes
+            .try_reserve_exact(length)
+            .map_err(|_| PyMemoryError::new_err(()))?;
+        bytes.resize(length, 0);
+        let filled = py
+            .detach(|| self.0.read_at(offset, &mut bytes))
+            .map_err(|error| errors::raise(py, &error))?;
+        bytes.truncate(filled);
+        Ok(PyBytes::new(py, &bytes))
+    }
+}

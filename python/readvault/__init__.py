@@ -1,0 +1,65 @@
+"""Readvault keeps BAM files small and gives them back bit for bit.
+
+    import readvault
+
+    report = readvault.compress("sample.bam")           # writes and proves sample.bam.rv
+    readvault.decompress("sample.bam.rv")               # the same bytes again
+    with readvault.open("sample.bam.rv") as source:     # or just some of them
+        source.seek(1_000_000)
+        source.read(100)
+
+Names are loaded when they are first used, so that `import readvault` costs next to nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "archive": ("SourceFile", "compress", "decompress", "estimate", "info", "open", "quickcheck", "verify"),
+    "errors": ("DamagedError", "InvalidError", "ReadvaultError", "StoreError", "TruncatedError", "UnsupportedError"),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "DamagedError",
+    "InvalidError",
+    "ReadvaultError",
+    "SourceFile",
+    "StoreError",
+    "TruncatedError",
+    "UnsupportedError",
+    "__version__",
+    "compress",
+    "decompress",
+    "estimate",
+    "info",
+    "open",
+    "quickcheck",
+    "verify",
+]
+
+if TYPE_CHECKING:
+    from readvault.archive import SourceFile, compress, decompress, estimate, info, open, quickcheck, verify  # noqa: A004
+    from readvault.errors import (
+        DamagedError,
+        InvalidError,
+        ReadvaultError,
+        StoreError,
+        TruncatedError,
+        UnsupportedError,
+    )
+
+
+def __getattr__(name: str) -> object:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module 'readvault' has no attribute {name!r}")
+    value = getattr(import_module(f"readvault.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,200 @@
+"""The verbs as Python functions, and `open` for random access to the bytes of a source inside its archive.
+
+Paths are strings or path-like objects; `"-"` is standard input or output, as on the command line (a file of that
+name is `"./-"`). `threads=0` means all that the process may use. `progress` is called a few times a second, from
+the calling thread, with the number of bytes done and the total (None for pipes); an exception that it raises stops
+the verb and comes out of the call, as does Ctrl-C. Nothing half-written is left then.
+"""
+
+import io
+import os
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
+
+from readvault import _core
+from readvault.report import CompressReport, DecompressReport, Estimate, Info, VerifyReport, parse
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+StrPath: TypeAlias = str | os.PathLike[str]
+Progress: TypeAlias = Callable[[int, int | None], object]
+
+# Bytes asked of core at a time by readall: large enough that the calls cost nothing, small enough to stay unnoticed.
+_PIECE = 1 << 20
+# Bytes that `open` buffers unless told otherwise: one BGZF block, the least that core re-creates.
+_BUFFER = 1 << 16
+
+
+def compress(
+    source: StrPath,
+    archive: StrPath | None = None,
+    *,
+    threads: int = 0,
+    force: bool = False,
+    name: str | None = None,
+    progress: Progress | None = None,
+) -> CompressReport:
+    """Compress `source` into `archive` (by default the source's path with `.rv` added), and prove every byte first.
+
+    `force` replaces an existing archive. `name` is recorded for a source that comes from standard input.
+    """
+    target = default_archive(source) if archive is None else archive
+    text = _core.compress(_path(source), _path(target), threads=threads, force=force, name=name, progress=progress)
+    return parse(CompressReport, text)
+
+
+def estimate(source: StrPath, *, threads: int = 0, progress: Progress | None = None) -> Estimate:
+    """Predict the archive's size from samples of `source`."""
+    return parse(Estimate, _core.estimate(_path(source), threads=threads, progress=progress))
+
+
+def decompress(
+    archive: StrPath,
+    output: StrPath | None = None,
+    *,
+    threads: int = 0,
+    force: bool = False,
+    attachments: bool = True,
+    progress: Progress | None = None,
+) -> DecompressReport:
+    """Give the source in `archive` back, by default under its recorded name in the archive's folder.
+
+    `force` replaces existing outputs; `attachments` also restores the files that travelled with the source.
+    """
+    text = _core.decompress(
+        _path(archive),
+        None if output is None else _path(output),
+        stdout=output is not None and _path(output) is None,
+        threads=threads,
+        force=force,
+        attachments=attachments,
+        progress=progress,
+    )
+    return parse(DecompressReport, text)
+
+
+def verify(
+    archive: StrPath, *, against: StrPath | None = None, threads: int = 0, progress: Progress | None = None
+) -> VerifyReport:
+    """Decode all of `archive` and compare it with its recorded fingerprint and, if given, with the file `against`."""
+    compared = None if against is None else os.fspath(against)
+    return parse(VerifyReport, _core.verify(_path(archive), against=compared, threads=threads, progress=progress))
+
+
+def quickcheck(archive: StrPath) -> None:
+    """Check the structure of `archive`: header, trailer, directory, lengths. Returns nothing when it is good."""
+    _core.quickcheck(_path(archive))
+
+
+def info(archive: StrPath) -> Info:
+    """Read what `archive` says of itself."""
+    return parse(Info, _core.info(_path(archive)))
+
+
+def open(archive: StrPath, *, buffering: int = -1) -> "io.BufferedReader | SourceFile":  # noqa: A001 - as gzip.open
+    """Open `archive` for reading its source's bytes, as the builtin `open` in mode `rb` would open the source itself.
+
+    The result is buffered and may be shared between threads. `buffering=0` gives the unbuffered `SourceFile`.
+    """
+    raw = SourceFile(archive)
+    if buffering == 0:
+        return raw
+    return io.BufferedReader(raw, _BUFFER if buffering < 0 else buffering)
+
+
+def default_archive(source: StrPath) -> str:
+    """Where `compress` puts the archive of `source` unless told otherwise."""
+    path = os.fspath(source)
+    return path if path == "-" else path + ".rv"
+
+
+class SourceFile(io.RawIOBase):
+    """The bytes of a source inside its archive: readable and seekable, decoded where they are asked for."""
+
+    def __init__(self, archive: StrPath) -> None:
+        super().__init__()
+        self._archive: _core.Archive | None = _core.Archive(os.fspath(archive))
+        self._position = 0
+        self._lock = threading.Lock()
+
+    @property
+    def source_name(self) -> str:
+        """Recorded name of the source."""
+        return self._open().source_name
+
+    @property
+    def source_length(self) -> int:
+        """Length of the source in bytes."""
+        return self._open().source_length
+
+    def readable(self) -> bool:
+        """True while open."""
+        self._open()
+        return True
+
+    def seekable(self) -> bool:
+        """True while open."""
+        self._open()
+        return True
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """The bytes from `offset` on, `length` of them (fewer only at the end); the position stays where it is."""
+        if offset < 0 or length < 0:
+            raise ValueError("offset and length must not be negative")
+        return self._open().read_at(min(offset, self.source_length), length)
+
+    def readinto(self, buffer: "WriteableBuffer", /) -> int:
+        """Fill `buffer` from the position on and move it; returns the number of bytes, 0 at the end."""
+        with memoryview(buffer) as view, view.cast("B") as target, self._lock:
+            data = self.read_at(self._position, len(target))
+            target[: len(data)] = data
+            self._position += len(data)
+            return len(data)
+
+    def readall(self) -> bytes:
+        """All bytes from the position to the end."""
+        pieces = []
+        while piece := self.read(_PIECE):
+            pieces.append(piece)
+        return b"".join(pieces)
+
+    def tell(self) -> int:
+        """The position in bytes."""
+        self._open()
+        return self._position
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        """Move the position, as any file does; beyond the end is allowed and reads nothing."""
+        length = self.source_length
+        with self._lock:
+            match whence:
+                case os.SEEK_SET:
+                    position = offset
+                case os.SEEK_CUR:
+                    position = self._position + offset
+                case os.SEEK_END:
+                    position = length + offset
+                case _:
+                    raise ValueError(f"invalid whence ({whence}, should be 0, 1 or 2)")
+            if position < 0:
+                raise ValueError(f"negative seek position {position}")
+            self._position = position
+            return position
+
+    def close(self) -> None:
+        """Let the archive go; reading afterwards raises ValueError."""
+        self._archive = None
+        super().close()
+
+    def _open(self) -> _core.Archive:
+        archive = self._archive
+        if archive is None:
+            raise ValueError("I/O operation on closed file")
+        return archive
+
+
+def _path(path: StrPath) -> str | None:
+    text = os.fspath(path)
+    return None if text == "-" else text

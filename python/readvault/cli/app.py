@@ -1,0 +1,46 @@
+"""The command line as typer knows it.
+
+Typer only parses: it hands back the command with its arguments, and `main` runs that. So no signal, broken pipe or
+error of a command passes through typer, which would turn some of them into words and codes of its own.
+"""
+
+from collections.abc import Callable
+from functools import partial, wraps
+from typing import Annotated, Any
+
+import typer
+
+from readvault.cli.cat import cat
+from readvault.cli.compress import compress
+from readvault.cli.decompress import decompress
+from readvault.cli.info import info
+from readvault.cli.quickcheck import quickcheck
+from readvault.cli.verify import verify
+
+_EPILOG = (
+    "Exit codes: 0 ok, 1 failed, 2 usage, 3 some inputs failed, 4 damaged or mismatch, 5 not found, "
+    "6 no permission, 7 newer format version, 130/143 stopped by a signal, 141 reader went away."
+)
+
+# No rich markup: help, like everything else here, prints what it is given.
+app = typer.Typer(name="readvault", rich_markup_mode=None, pretty_exceptions_enable=False, epilog=_EPILOG)
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", "-V", help="Show the version and exit.")] = False,
+) -> None:
+    """Readvault keeps BAM files small and gives them back bit for bit."""
+    # `main` answers --version before this module is loaded; the option stands here for the help.
+
+
+def _parsed(command: Callable[..., int]) -> Callable[..., Callable[[], int]]:
+    @wraps(command)
+    def bind(**arguments: Any) -> Callable[[], int]:
+        return partial(command, **arguments)
+
+    return bind
+
+
+for _command in (compress, decompress, verify, quickcheck, info, cat):
+    app.command()(_parsed(_command))

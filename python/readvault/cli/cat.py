@@ -1,0 +1,72 @@
+"""`readvault cat`: bytes of a source, straight from its archive, to standard output."""
+
+import re
+import sys
+from typing import Annotated
+
+import typer
+
+from readvault import archive
+from readvault.cli.exits import UsageError
+from readvault.cli.options import Threads
+from readvault.cli.terminal import refuse_terminal
+
+# Bytes fetched and written at a time: some chunks' worth, so that memory stays small whatever the range.
+_PIECE = 4 << 20
+
+_RANGE = re.compile(r"(?P<first>[0-9]{1,19})-(?P<last>[0-9]{1,19})?|-(?P<suffix>[0-9]{1,19})", re.ASCII)
+
+
+def cat(
+    path: Annotated[str, typer.Argument(metavar="ARCHIVE", help="Archive, such as sample.bam.rv.")],
+    span: Annotated[
+        str | None,
+        typer.Option(
+            "--range",
+            metavar="A-B",
+            help="Bytes A up to but not including B, counted from 0; A- is from A to the end, -N the last N bytes.",
+        ),
+    ] = None,
+    threads: Threads = 0,
+) -> int:
+    """Write the source's bytes, or a range of them, to standard output."""
+    if path == "-":
+        raise UsageError("cat needs a file to seek in: for standard input use `decompress - -o -`")
+    parsed = None if span is None else _parse(span)
+    refuse_terminal("`decompress -o FILE`")
+    if parsed is None:
+        archive.decompress(path, "-", threads=threads, attachments=False)
+        return 0
+    with archive.SourceFile(path) as source:
+        start, end = _within(parsed, source.source_length)
+        while start < end:
+            piece = source.read_at(start, min(_PIECE, end - start))
+            if not piece:
+                break
+            sys.stdout.buffer.write(piece)
+            start += len(piece)
+    sys.stdout.buffer.flush()
+    return 0
+
+
+def _parse(span: str) -> tuple[int | None, int | None]:
+    """(first, end) of `A-B` and `A-`, (None, N) of `-N`."""
+    found = _RANGE.fullmatch(span)
+    if found is None:
+        raise UsageError(f"--range {span}: write A-B, A- or -N, in bytes counted from 0")
+    if found["suffix"] is not None:
+        return None, int(found["suffix"])
+    first, last = int(found["first"]), None if found["last"] is None else int(found["last"])
+    if last is not None and last < first:
+        raise UsageError(f"--range {span}: the end comes before the start")
+    return first, last
+
+
+def _within(span: tuple[int | None, int | None], length: int) -> tuple[int, int]:
+    """The range as offsets inside a source of `length` bytes. An end beyond the source is the source's end."""
+    first, last = span
+    if first is None:
+        return max(length - (last or 0), 0), length
+    if first > length:
+        raise UsageError(f"--range starts at byte {first}, beyond the end of the source ({length} bytes)")
+    return first, length if last is None else min(last, length)

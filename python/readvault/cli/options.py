@@ -1,0 +1,13 @@
+"""The options that several commands share, so that each reads the same everywhere."""
+
+from typing import Annotated
+
+import typer
+
+Threads = Annotated[
+    int, typer.Option("--threads", "-@", min=0, metavar="N", help="Worker threads; 0 uses all that are allowed.")
+]
+Force = Annotated[bool, typer.Option("--force", "-f", help="Replace existing output files.")]
+Json = Annotated[bool, typer.Option("--json", help="Report on standard output, one JSON object a line for each input.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
+Archives = Annotated[list[str], typer.Argument(metavar="ARCHIVE", help="Archives, such as sample.bam.rv.")]

@@ -1,0 +1,174 @@
+"""What the verbs report, as frozen dataclasses. Names and meanings are those of the archive's JSON reports.
+
+`as_dict` gives back exactly what was parsed, so that `--json` output and these classes cannot drift apart.
+"""
+
+import json
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from types import UnionType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+Report = TypeVar("Report")
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """Length and digests that identify a file's bytes."""
+
+    length: int
+    sha256: str
+    md5: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceReport:
+    """The file that was compressed; `name` is empty when it came from a pipe."""
+
+    name: str
+    kind: str
+    fingerprint: Fingerprint
+    mtime_ns: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveReport:
+    """The archive as a file; `sha256` is None where the verb has not read all of it."""
+
+    path: str | None
+    length: int
+    sha256: str | None
+    digest: str
+    uuid: str
+    format_version: int
+    writer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many of what the archive holds."""
+
+    records: int
+    record_escapes: int
+    groups: int
+    chunks: int
+    blocks: int
+    references: int
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderReport:
+    """One DEFLATE encoder and the number of blocks that it re-creates."""
+
+    name: str
+    blocks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Exactness:
+    """What it costs to give back the BGZF bytes and not only their content."""
+
+    overhead_bytes: int
+    block_size_bytes: int
+    encoders: tuple[EncoderReport, ...]
+    kept_source_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class AttachmentReport:
+    """A file that travels with the archive, such as an index."""
+
+    name: str
+    kind: str
+    length: int
+    stale: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CompressReport:
+    """What `compress` did."""
+
+    source: SourceReport
+    archive: ArchiveReport
+    ratio: float
+    counts: Counts
+    exactness: Exactness
+    attachments: tuple[AttachmentReport, ...]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DecompressReport:
+    """What `decompress` did."""
+
+    path: str | None
+    fingerprint: Fingerprint
+    attachments: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """What `verify` found: everything listed here was decoded and compared."""
+
+    archive: ArchiveReport
+    source: SourceReport
+    counts: Counts
+    against: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StreamReport:
+    """One stream over all chunks."""
+
+    bundle: str
+    name: str
+    codecs: tuple[str, ...]
+    stored: int
+    decoded: int
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """What an archive says of itself; streams are ordered by stored size, largest first."""
+
+    archive: ArchiveReport
+    source: SourceReport
+    ratio: float
+    counts: Counts
+    exactness: Exactness
+    attachments: tuple[AttachmentReport, ...]
+    streams: tuple[StreamReport, ...]
+    framing_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What compressing would give, from samples of the source."""
+
+    source_length: int
+    sampled: int
+    archive_length: int
+    ratio: float
+    kind: str
+
+
+def parse(kind: type[Report], text: str) -> Report:
+    """The report of class `kind` in core's JSON `text`."""
+    built: Report = _build(kind, json.loads(text))
+    return built
+
+
+def as_dict(report: Any) -> dict[str, Any]:
+    """The report as plain values, ready for `json.dumps`."""
+    return asdict(report)
+
+
+def _build(kind: Any, value: Any) -> Any:
+    if is_dataclass(kind) and isinstance(kind, type):
+        hints = get_type_hints(kind)
+        return kind(**{field.name: _build(hints[field.name], value[field.name]) for field in fields(kind)})
+    if get_origin(kind) is tuple:
+        return tuple(_build(get_args(kind)[0], item) for item in value)
+    if isinstance(kind, UnionType):
+        return None if value is None else _build(get_args(kind)[0], value)
+    return value
