@@ -1,6 +1,7 @@
 //! All encoders behind one face: make a block's DEFLATE bytes, check them, find who made them.
 
 use crate::encoder::{Encoder, Family};
+use crate::isal;
 use crate::libdeflate::Libdeflate;
 use crate::shape::Shape;
 use crate::stored;
@@ -58,6 +59,7 @@ impl Encoders {
         match encoder.family() {
             Some(Family::Empty) => stored::empty(content, out),
             Some(Family::Stored) => stored::stored(content, out),
+            Some(Family::IsaL { level }) => isal::deflate(level, content, out),
             Some(family) => match self.state(encoder, family) {
                 Some(State::Zlib(zlib)) => zlib.deflate(content, out),
                 Some(State::Libdeflate(libdeflate)) => libdeflate.deflate(content, out),
@@ -77,7 +79,7 @@ impl Encoders {
         };
         let mut scratch = std::mem::take(&mut self.scratch);
         let same = match family {
-            Family::Empty | Family::Stored => {
+            Family::IsaL { .. } | Family::Empty | Family::Stored => {
                 self.deflate(encoder, content, &mut scratch) && scratch == deflate
             }
             _ => match self.state(encoder, family) {
@@ -123,7 +125,7 @@ impl Encoders {
                 Family::Libdeflate { generation, level } => {
                     Libdeflate::new(generation, level).map(State::Libdeflate)
                 }
-                Family::Empty | Family::Stored => None,
+                Family::IsaL { .. } | Family::Empty | Family::Stored => None,
             };
         }
         state.as_mut()

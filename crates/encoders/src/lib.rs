@@ -10,6 +10,7 @@
 mod encoder;
 mod encoders;
 mod inflate;
+mod isal;
 mod libdeflate;
 pub mod preflate;
 mod shape;

@@ -12,7 +12,7 @@ const SAMPLE: usize = 6;
 /// Whether the manifest names a writer that an encoder number stands for.
 fn is_known(guess: &str) -> bool {
     let known = ["zlib-L", "libdeflate"];
-    known.iter().any(|name| guess.starts_with(name))
+    known.iter().any(|name| guess.starts_with(name)) || guess.contains("isal-L")
 }
 
 #[test]
@@ -56,4 +56,5 @@ fn the_blocks_of_known_writers_are_identified() {
     println!("{tally:#?}");
     assert!(unmatched.is_empty(), "{unmatched:#?}");
     assert!(tally.contains_key("zlib 6") && tally.contains_key("libdeflate 1.7 level 6"));
+    assert!(tally.contains_key("isa-l level 0 (GKL)"));
 }

@@ -17,8 +17,9 @@ fn every_encoder_gives_what_decodes_to_its_content() {
         let content = common::content(length);
         for encoder in Encoder::all() {
             let can = encoders.deflate(encoder, &content, &mut deflate);
-            if encoder == Encoder::EMPTY && length > 0 {
-                assert!(!can, "the empty block has no content");
+            let too_long = encoder.name().starts_with("isa-l") && length > 65_536;
+            if too_long || encoder == Encoder::EMPTY && length > 0 {
+                assert!(!can, "{} takes {length} bytes", encoder.name());
                 continue;
             }
             assert!(can, "{} refuses {length} bytes", encoder.name());

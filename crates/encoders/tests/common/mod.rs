@@ -15,14 +15,16 @@ pub fn content(length: usize) -> Vec<u8> {
     let mut made = Vec::with_capacity(length + 64);
     while made.len() < length {
         let (kind, run) = (random() % 8, random() % 60 + 3);
-        if kind < 4 && made.len() > run {
-            let back = random() % made.len().min(40_000 + random() % 1000) + 1;
+        if kind < 3 && made.len() > run {
+            let back = random() % made.len().min(40_000) + 1;
             let from = made.len() - back;
             for place in 0..run {
                 made.push(made[from + place % back]);
             }
         } else if kind < 6 {
-            made.extend((0..run).map(|_| b"ACGTNIFH#,:"[random() % 11]));
+            made.extend((0..4 * run).map(|_| b"ACGT"[random() % 4]));
+        } else if kind < 7 {
+            made.extend((0..run).map(|_| b"FFFF:,#"[random() % 7]));
         } else {
             made.extend((0..run / 3).map(|_| random() as u8));
         }
