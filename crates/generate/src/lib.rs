@@ -1,0 +1,184 @@
+//! Generator of large, realistic BAM files for the demo, the tests and the benchmarks.
+//!
+//! Public files of the size that archives are made for cannot be carried along, so this crate
+//! makes files that cost about the same, field by field, as real runs do: qualities from a model
+//! fitted to a run, reads from a synthetic genome with variants, errors, clips and repeats, names
+//! from a flow cell, tags as an aligner writes them. One seed gives the same bytes everywhere.
+//!
+//! The genome is cut into windows of 16,384 bases; each is made independently of the others (see
+//! [`window`]), so a file of any size streams out with a few windows in memory.
+
+pub mod align;
+pub mod bgzf;
+pub mod contigs;
+pub mod genome;
+pub mod header;
+pub mod names;
+pub mod parallel;
+pub mod profile;
+pub mod quality;
+pub mod record;
+pub mod rng;
+pub mod tags;
+pub mod window;
+
+use bgzf::{BgzfWriter, Cut, Deflater};
+use contigs::Contigs;
+use genome::WINDOW;
+use profile::{Aligner, Profile};
+use quality::Model;
+use std::io::{self, Write};
+use window::{Batch, Entry, WindowMaker, World};
+
+/// Windows that are made before their records are written. Fixed, because `--size` measures
+/// after each round and must not depend on the number of threads.
+const ROUND: u32 = 8;
+/// The window from which chromosome 1 is covered when all of the genome is needed: its start.
+const FIRST_WINDOW: u32 = 1;
+
+/// How much to make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Amount {
+    /// So many records.
+    Records(u64),
+    /// A file of about so many bytes.
+    Bytes(u64),
+}
+
+/// What to make.
+#[derive(Debug)]
+pub struct Options {
+    /// Kind of run.
+    pub profile: &'static Profile,
+    /// Records or bytes.
+    pub amount: Amount,
+    /// Seed of everything.
+    pub seed: u64,
+    /// Depth of coverage, if not the profile's.
+    pub depth: Option<u32>,
+    /// Who deflates.
+    pub deflater: Deflater,
+    /// Where blocks end.
+    pub cut: Cut,
+    /// Threads to use.
+    pub threads: usize,
+}
+
+/// Writes the file that the options describe to `out`; the number of its records.
+pub fn generate(options: &Options, out: impl Write) -> io::Result<u64> {
+    let profile = options.profile;
+    let model = Model::parse(profile.model)
+        .ok_or_else(|| io::Error::other("the tables of the quality model are damaged"))?;
+    let contigs = match profile.aligner {
+        Aligner::BwaMem => Contigs::grch38(options.seed),
+        Aligner::BwaAln => Contigs::hg19(),
+    };
+    let depth = options.depth.unwrap_or(profile.depth).clamp(1, 10_000);
+    let world = World { profile, model, contigs, seed: options.seed, depth };
+    let mut writer = BgzfWriter::new(out, options.deflater, options.cut, options.threads);
+    writer.header(&header::header(profile, &world.contigs, options.seed));
+    writer.flush()?;
+    let mut stream = Stream {
+        header: writer.written,
+        amount: options.amount,
+        writer,
+        records: 0,
+        record_bytes: u64::from(profile.record_bytes),
+    };
+    let mut window = first_window(&world, options.amount);
+    let mut waiting = Batch::default();
+    while !stream.is_complete() {
+        if window >= world.contigs.windows() {
+            let text = "the genome is too small for that much at this depth";
+            return Err(io::Error::other(text));
+        }
+        let count = ROUND.min(world.contigs.windows() - window);
+        let first = window;
+        let made = parallel::map(
+            options.threads,
+            count,
+            || WindowMaker::new(&world),
+            |maker, index| maker.make(first + index),
+        );
+        window += count;
+        let (contig, inside) = world.contigs.locate(window);
+        // Windows still to come have nothing before this place.
+        let settled = (contig, inside * WINDOW);
+        waiting = stream.write_round(waiting, made, settled)?;
+    }
+    let records = stream.records;
+    stream.writer.finish()?;
+    Ok(records)
+}
+
+/// Where coverage starts: at the profile's place if what follows on that chromosome is enough,
+/// else at the beginning of the genome.
+fn first_window(world: &World, amount: Amount) -> u32 {
+    let profile = world.profile;
+    let records = match amount {
+        Amount::Records(records) => records,
+        Amount::Bytes(bytes) => bytes / u64::from(profile.record_bytes) * 11 / 10,
+    };
+    let bases = records * u64::from(profile.length) / u64::from(world.depth);
+    let windows = bases / u64::from(WINDOW) * 11 / 10 + 2 * u64::from(ROUND);
+    let start = world.contigs.window_at(profile.start.0, profile.start.1);
+    let (contig, inside) = world.contigs.locate(start);
+    let length = world.contigs.list[contig as usize].length / WINDOW;
+    if windows <= u64::from(length - inside) { start } else { FIRST_WINDOW }
+}
+
+/// The records on their way to the file.
+struct Stream<W> {
+    writer: BgzfWriter<W>,
+    amount: Amount,
+    /// Bytes of the file before the first record.
+    header: u64,
+    records: u64,
+    /// Bytes of the file per record, as far as known.
+    record_bytes: u64,
+}
+
+impl<W: Write> Stream<W> {
+    fn is_complete(&self) -> bool {
+        match self.amount {
+            Amount::Records(records) => self.records >= records,
+            Amount::Bytes(bytes) => self.writer.written + self.record_bytes > bytes,
+        }
+    }
+
+    /// Sorts the records of a round and those left from the last one, and writes those that
+    /// nothing can precede any more; what is left.
+    fn write_round(&mut self, waiting: Batch, made: Vec<Batch>, settled: (u32, u32)) -> io::Result<Batch> {
+        let batches: Vec<Batch> = std::iter::once(waiting).chain(made).collect();
+        let mut order: Vec<(&Batch, &Entry)> = batches
+            .iter()
+            .flat_map(|batch| batch.entries.iter().map(move |entry| (batch, entry)))
+            .collect();
+        order.sort_by_key(|(_, entry)| entry.key);
+        let ready = order.partition_point(|(_, entry)| (entry.key.0, entry.key.1) < settled);
+        let room = match self.amount {
+            Amount::Records(records) => records - self.records,
+            Amount::Bytes(bytes) => (bytes.saturating_sub(self.writer.written)) / self.record_bytes,
+        };
+        let count = (ready as u64).min(room);
+        for (batch, entry) in &order[..count as usize] {
+            self.writer.record(&batch.bytes[entry.start..entry.end]);
+        }
+        self.writer.flush()?;
+        self.records += count;
+        if self.records > 0 {
+            self.record_bytes = ((self.writer.written - self.header) / self.records).max(1);
+        }
+        if count < ready as u64 {
+            // The amount is reached.
+            self.amount = Amount::Records(self.records);
+        }
+        let mut left = Batch::default();
+        for (batch, entry) in &order[ready..] {
+            let start = left.bytes.len();
+            left.bytes.extend_from_slice(&batch.bytes[entry.start..entry.end]);
+            left.entries.push(Entry { key: entry.key, start, end: left.bytes.len() });
+        }
+        Ok(left)
+    }
+}

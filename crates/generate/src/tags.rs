@@ -1,0 +1,300 @@
+//! Tags as the imitated aligners write them, and the mapping qualities that go with them.
+
+use crate::align::{DELETION, INSERTION, MATCH, Read};
+use crate::profile::{Aligner, Profile};
+use crate::record::Tags;
+use crate::rng::Rng;
+use crate::window::World;
+use std::io::Write;
+
+/// Mapping qualities of reads on repeats that still have a better place, with their weights.
+const SOMEWHAT_UNIQUE: [(u8, u32); 16] = [
+    (24, 630), (25, 322), (27, 308), (23, 300), (22, 132), (40, 116), (9, 50), (7, 42), (6, 38),
+    (57, 37), (12, 28), (3, 28), (11, 21), (18, 21), (21, 20), (48, 20),
+];
+/// Score of the next best place minus the score of this one, with weights (XS - AS).
+const NEXT_BEST: [(i32, u32); 13] = [
+    (0, 17_512), (5, 623), (-5, 542), (2, 84), (10, 79), (1, 65), (-10, 51), (4, 48), (3, 46),
+    (7, 29), (-2, 28), (-3, 28), (-1, 23),
+];
+/// Copies of a duplicated stretch.
+const COPIES: u64 = 7;
+/// Length of a stretch that was duplicated as a whole, in bits: 32,768 bases.
+const COPY_BITS: u32 = 15;
+/// Most places that XA lists.
+const MOST_LISTED: usize = 5;
+
+/// What the two reads of a template share, and what an aligner thinks of their places.
+#[derive(Debug)]
+pub struct Pair {
+    /// Mapping qualities of the left and right read.
+    pub qualities: [u8; 2],
+    /// bwa aln's single-end mapping qualities (SM).
+    pub alone: [u32; 2],
+    /// Places as good (X0) and nearly as good (X1).
+    pub places: [(u32, u32); 2],
+}
+
+/// Where an alignment lies, as SA tells it.
+#[derive(Debug)]
+pub struct Place {
+    contig: u32,
+    position: u32,
+    reverse: bool,
+    cigar: Vec<u8>,
+    quality: u8,
+    distance: u32,
+}
+
+/// A record that needs tags.
+pub struct Standing<'r> {
+    /// The alignment of the record.
+    pub read: &'r Read,
+    /// The other read.
+    pub mate: &'r Read,
+    /// 0 for the left read, 1 for the right.
+    pub index: usize,
+    /// Another part of the same read.
+    pub split: Option<&'r Place>,
+}
+
+impl Place {
+    /// Where a read lies.
+    pub fn of(read: &Read, quality: u8) -> Place {
+        let mut cigar = Vec::new();
+        write_cigar(&read.cigar, &mut cigar);
+        Place {
+            contig: read.contig,
+            position: read.position,
+            reverse: read.reverse,
+            cigar,
+            quality,
+            distance: read.distance(),
+        }
+    }
+}
+
+impl Pair {
+    /// Draws what an aligner thinks of the places of two reads.
+    pub fn draw(rng: &mut Rng, world: &World, left: &Read, right: &Read) -> Pair {
+        match world.profile.aligner {
+            Aligner::BwaMem => Pair::of_mem(rng, world, left, right),
+            Aligner::BwaAln => Pair::of_aln(rng, world, left, right),
+        }
+    }
+
+    /// Mapping qualities on repeats: mostly 0; some kilobases differ enough from their copies.
+    fn of_mem(rng: &mut Rng, world: &World, left: &Read, right: &Read) -> Pair {
+        let mut drawn = 0;
+        let qualities = [left, right].map(|read| {
+            let key = [world.seed, u64::from(read.contig), u64::from(read.position >> 10), 20];
+            let share = [0, 0, 0, 0, 20_000, 150_000, 300_000, 550_000]
+                [Rng::keyed(&key).below(8) as usize];
+            if !rng.chance(share) {
+                return 0;
+            }
+            if drawn == 0 || rng.chance(400_000) {
+                let weights = SOMEWHAT_UNIQUE.map(|(_, weight)| weight);
+                drawn = SOMEWHAT_UNIQUE[rng.pick(&weights)].0;
+            }
+            drawn
+        });
+        Pair { qualities, alone: [0; 2], places: [(1, 0); 2] }
+    }
+
+    /// Mapping qualities on unique sequence: 60, less where a read has several places or is
+    /// found by its mate only.
+    fn of_aln(rng: &mut Rng, world: &World, left: &Read, right: &Read) -> Pair {
+        let key = [world.seed, u64::from(left.contig), u64::from(left.position >> 10), 20];
+        let repetitive = Rng::keyed(&key).chance(world.profile.duplicated);
+        let mut places = [(1, 0); 2];
+        let mut alone = [0; 2];
+        for (index, read) in [left, right].into_iter().enumerate() {
+            if repetitive && rng.chance(70_000) {
+                places[index] = if rng.chance(500_000) { (2, 0) } else { (1, 1 + rng.below(15)) };
+            }
+            alone[index] = match places[index] {
+                _ if read.rescued => 29,
+                (2, _) => 0,
+                (_, others) if others > 0 => 23 - others.min(14),
+                _ if read.mismatches >= 4 && rng.chance(400_000) => 25,
+                _ => 37,
+            };
+        }
+        if left.rescued || right.rescued {
+            alone = [29; 2];
+        }
+        let least = alone[0].min(alone[1]);
+        let quality = match least {
+            _ if !left.mapped || !right.mapped => 37,
+            37 | 25 | 23 => 60,
+            29 => 29,
+            0 => 0,
+            low => 37 + low,
+        };
+        let qualities = alone.map(|mine| if least == 0 { mine as u8 } else { quality as u8 });
+        Pair { qualities, alone, places }
+    }
+}
+
+/// Fills `out` with the tags of a record.
+pub fn write_tags(rng: &mut Rng, world: &World, standing: &Standing, pair: &Pair, out: &mut Vec<u8>) {
+    out.clear();
+    match world.profile.aligner {
+        Aligner::BwaMem => write_mem(rng, world, standing, pair, out),
+        Aligner::BwaAln => write_aln(rng, world, standing, pair, out),
+    }
+}
+
+/// The read group's name.
+pub fn read_group(profile: &Profile) -> &'static str {
+    match profile.aligner {
+        Aligner::BwaMem => "SYNTH12878_45",
+        Aligner::BwaAln => "SYNTH12878",
+    }
+}
+
+fn write_mem(rng: &mut Rng, world: &World, standing: &Standing, pair: &Pair, out: &mut Vec<u8>) {
+    let &Standing { read, mate, split, .. } = standing;
+    let group = read_group(world.profile).as_bytes();
+    let mut cigar = Vec::new();
+    write_cigar(&mate.cigar, &mut cigar);
+    let mut tags = Tags(out);
+    if !read.mapped {
+        tags.text(b"MC", &cigar);
+        tags.text(b"RG", group);
+        tags.signed(b"AS", 0);
+        tags.signed(b"XS", 0);
+        return;
+    }
+    tags.number(b"NM", read.distance());
+    tags.text(b"MD", &read.md);
+    if mate.mapped {
+        tags.text(b"MC", &cigar);
+    }
+    tags.number(b"AS", read.score as u32);
+    let other = read.score + NEXT_BEST[rng.pick(&NEXT_BEST.map(|(_, weight)| weight))].0;
+    let longest = world.profile.length as i32;
+    tags.number(b"XS", other.clamp(0, longest) as u32);
+    tags.text(b"RG", group);
+    if let Some(place) = split {
+        let name = &world.contigs.list[place.contig as usize].name;
+        let strand = if place.reverse { '-' } else { '+' };
+        let cigar = String::from_utf8_lossy(&place.cigar);
+        let text = format!(
+            "{name},{},{strand},{cigar},{},{};",
+            place.position + 1,
+            place.quality,
+            place.distance
+        );
+        tags.text(b"SA", text.as_bytes());
+    }
+    write_other_places(rng, world, read, pair, out);
+}
+
+fn write_aln(rng: &mut Rng, world: &World, standing: &Standing, pair: &Pair, out: &mut Vec<u8>) {
+    let &Standing { read, mate, index, .. } = standing;
+    let mut tags = Tags(out);
+    tags.text(b"RG", read_group(world.profile).as_bytes());
+    if let Some(length) = read.trimmed {
+        tags.number(b"XC", length);
+    }
+    if !read.mapped {
+        return;
+    }
+    let (best, others) = pair.places[index];
+    let kind = if read.rescued { b'M' } else if best > 1 { b'R' } else { b'U' };
+    tags.letter(b"XT", kind);
+    tags.number(b"NM", read.distance());
+    tags.number(b"SM", pair.alone[index]);
+    let least = pair.alone[0].min(pair.alone[1]);
+    tags.number(b"AM", if mate.mapped { least } else { 0 });
+    if !read.rescued {
+        tags.number(b"X0", best);
+        tags.number(b"X1", others);
+    }
+    tags.number(b"XM", read.mismatches);
+    tags.number(b"XO", read.gaps);
+    tags.number(b"XG", read.gap_bases);
+    tags.text(b"MD", &read.md);
+    write_other_places(rng, world, read, pair, out);
+}
+
+/// XA: the same read on other copies of a duplicated stretch. Copies have fixed places and
+/// fixed differences, so that neighbouring reads agree on them.
+fn write_other_places(rng: &mut Rng, world: &World, read: &Read, pair: &Pair, out: &mut Vec<u8>) {
+    let profile = world.profile;
+    let here = [world.seed, u64::from(read.contig), u64::from(read.position >> 10), 21];
+    let duplicated = Rng::keyed(&here).chance(profile.duplicated);
+    let listed = profile.listed[usize::from(!duplicated)];
+    if !rng.chance(listed) || pair.places[0].0 > 2 {
+        return;
+    }
+    let stretch = [world.seed, u64::from(read.contig), u64::from(read.position >> COPY_BITS)];
+    let mut places: Vec<(u32, Vec<u8>)> =
+        (0..COPIES).map(|copy| other_place(world, read, &stretch, copy)).collect();
+    places.sort_by_key(|(distance, _)| *distance);
+    let count = MOST_LISTED - rng.pick(&[899, 317, 87, 4, 6]);
+    out.extend_from_slice(b"XAZ");
+    for (_, text) in places.iter().take(count) {
+        out.extend_from_slice(text);
+    }
+    out.push(0);
+}
+
+/// One entry of XA, and its edit distance.
+fn other_place(world: &World, read: &Read, stretch: &[u64; 3], copy: u64) -> (u32, Vec<u8>) {
+    let key = |what: u64, at: u64| Rng::keyed(&[stretch[0], stretch[1], stretch[2], copy, what, at]);
+    let mut place = key(30, 0);
+    let contigs = &world.contigs.list;
+    let contig = &contigs[place.below(contigs.len().min(180) as u32) as usize];
+    let inverted = place.chance(500_000);
+    let offset = place.below(1 << 28) % contig.length.max(1);
+    let inside = read.position & ((1 << COPY_BITS) - 1);
+    let position = match inverted {
+        false => offset + inside,
+        true => offset + (1 << COPY_BITS) - inside - (read.end - read.position),
+    };
+    let mut distance = read.distance();
+    for bin in read.position / 100..=read.end / 100 {
+        distance += key(31, u64::from(bin)).pick(&[60, 28, 12]) as u32;
+    }
+    let mut cigar = read.cigar.clone();
+    let mut indel = key(32, u64::from(read.position >> 10));
+    if indel.chance(150_000) && cigar.len() == 1 && cigar[0] & 15 == MATCH {
+        let site = (read.position >> 10 << 10) + indel.below(1 << 10);
+        let length = 1 + indel.pick(&[10, 3, 1, 2]) as u32;
+        let whole = cigar[0] >> 4;
+        let before = site.saturating_sub(read.position);
+        if site > read.position + 5 && before + length + 5 < whole {
+            distance += length;
+            cigar = match indel.chance(500_000) {
+                true => vec![before << 4 | MATCH, length << 4 | DELETION, (whole - before) << 4 | MATCH],
+                false => vec![
+                    before << 4 | MATCH,
+                    length << 4 | INSERTION,
+                    (whole - before - length) << 4 | MATCH,
+                ],
+            };
+        }
+    }
+    if inverted {
+        cigar.reverse();
+    }
+    let strand = if read.reverse ^ inverted { '-' } else { '+' };
+    // Writing to a vector cannot fail.
+    let mut text = Vec::new();
+    let _ = write!(text, "{},{strand}{},", contig.name, position + 1);
+    write_cigar(&cigar, &mut text);
+    let _ = write!(text, ",{distance};");
+    (distance, text)
+}
+
+/// Appends the text of a CIGAR.
+fn write_cigar(cigar: &[u32], out: &mut Vec<u8>) {
+    for operation in cigar {
+        let letter = b"MIDNSHP=X"[(operation & 15).min(8) as usize] as char;
+        // Writing to a vector cannot fail.
+        let _ = write!(out, "{}{letter}", operation >> 4);
+    }
+}
