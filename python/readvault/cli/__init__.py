@@ -11,6 +11,7 @@ from types import FrameType
 
 def main() -> int:
     """Run the command line and return the exit code."""
+    _open_closed_streams()
     arguments = sys.argv[1:]
     if arguments in (["--version"], ["-V"]):
         from readvault import __version__
@@ -52,6 +53,20 @@ def _run(arguments: list[str]) -> int:
         raise UsageError(f"{message()} (readvault --help tells more)") from error
     # Help and completion have done their work while parsing, and give a number.
     return int(command()) if callable(command) else int(command or 0)
+
+
+def _open_closed_streams() -> None:
+    """Fill standard streams that the caller has closed, or the next file opened would take their place."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest free number, so this one.
+            os.open(os.devnull, os.O_RDWR)
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(1, "w", closefd=False)
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(2, "w", closefd=False)
 
 
 def _obey_signals() -> None:

@@ -1,12 +1,14 @@
 """`readvault cat`: bytes of a source, straight from its archive, to standard output."""
 
+import os
 import re
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from readvault import archive
+from readvault.cli import inputs
 from readvault.cli.exits import UsageError
 from readvault.cli.options import Threads
 from readvault.cli.terminal import refuse_terminal
@@ -34,19 +36,33 @@ def cat(
         raise UsageError("cat needs a file to seek in: for standard input use `decompress - -o -`")
     parsed = None if span is None else _parse(span)
     refuse_terminal("`decompress -o FILE`")
-    if parsed is None:
-        archive.decompress(path, "-", threads=threads, attachments=False)
-        return 0
+
+    def job(path: str) -> dict[str, Any]:
+        if parsed is None:
+            archive.decompress(path, "-", threads=threads, attachments=False)
+        else:
+            _write(path, parsed)
+        return {}
+
+    return inputs.each([path], job, as_json=False, quiet=True)
+
+
+def _write(path: str, span: tuple[int | None, int | None]) -> None:
     with archive.SourceFile(path) as source:
-        start, end = _within(parsed, source.source_length)
+        start, end = _within(span, source.source_length)
         while start < end:
             piece = source.read_at(start, min(_PIECE, end - start))
             if not piece:
                 break
-            sys.stdout.buffer.write(piece)
+            _write_all(piece)
             start += len(piece)
-    sys.stdout.buffer.flush()
-    return 0
+
+
+def _write_all(piece: bytes) -> None:
+    """Write to standard output past Python's own buffer, which PYTHONUNBUFFERED removes: a write may then fall short."""
+    left = memoryview(piece)
+    while left:
+        left = left[os.write(sys.stdout.fileno(), left) :]
 
 
 def _parse(span: str) -> tuple[int | None, int | None]:

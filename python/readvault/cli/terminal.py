@@ -1,6 +1,7 @@
 """What people read. Every line goes through `shown`, so that no file name or header can send a terminal commands."""
 
 import os
+import re
 import sys
 import traceback
 import unicodedata
@@ -47,7 +48,9 @@ def message_of(error: BaseException, about: str | None = None) -> str:
     text = str(error) or type(error).__name__
     if isinstance(error, OSError) and error.strerror and error.filename is not None:
         text = f"{os.fsdecode(error.filename)}: {error.strerror}"
-    return text if about is None or about in text else f"{about}: {text}"
+    if about is None or re.search(rf"(^|\s){re.escape(about)}($|[\s:,])", text):
+        return text
+    return f"{about}: {text}"
 
 
 def warn(text: str) -> None:
