@@ -1,0 +1,133 @@
+//! The encoder's side of bases.
+
+use super::consensus::{Consensus, PAGE, Rule, substitution};
+use super::walk::{Piece, pieces};
+use super::{Alignments, OTHER_CODE, RANK};
+use crate::codec::wire::from_i32;
+use crate::codec::{Encoded, Hint, encode, number, put_inner};
+use std::convert::Infallible;
+
+/// Encodes bases, one BAM code per byte, all records one after the other.
+pub(crate) fn encode_bases(alignments: &Alignments, bases: &[u8]) -> Encoded {
+    let countable = i32::try_from(bases.len()).is_ok() && !bases.is_empty();
+    if !countable || !alignments.hold(bases.len()) || bases.iter().any(|&code| code > 15) {
+        return encode(Hint::Symbols, bases);
+    }
+    let first = take_apart(alignments, bases, Rule::First).write();
+    let second = take_apart(alignments, bases, Rule::Second).write();
+    let stored = if second.len() < first.len() {
+        second
+    } else {
+        first
+    };
+    let plain = encode(Hint::Symbols, bases);
+    if plain.stored.len() < stored.len() {
+        plain
+    } else {
+        Encoded::new(number::BASES, stored)
+    }
+}
+
+/// Bases as what the consensus did not tell.
+struct Parts {
+    rule: Rule,
+    /// Aligned bases between two substitutions.
+    gaps: Vec<i32>,
+    substitutions: Vec<u8>,
+    literals: Vec<u8>,
+}
+
+fn take_apart(alignments: &Alignments, bases: &[u8], rule: Rule) -> Parts {
+    let mut parts = Parts {
+        rule,
+        gaps: Vec::new(),
+        substitutions: Vec::new(),
+        literals: Vec::new(),
+    };
+    let mut consensus = Consensus::new(bases.len());
+    let mut rest = bases;
+    let mut gap = 0i32;
+    let visited = pieces(alignments, |piece| {
+        match piece {
+            Piece::Free(length) => {
+                let (own, after) = rest.split_at(length);
+                rest = after;
+                parts.literals.extend_from_slice(own);
+            }
+            Piece::Placed {
+                reference,
+                page,
+                offset,
+                length,
+            } => {
+                let (own, after) = rest.split_at(length);
+                rest = after;
+                match consensus.page(reference, page) {
+                    None => parts.literals.extend_from_slice(own),
+                    Some(page) => parts.compare(own, page, offset, &mut gap),
+                }
+            }
+        }
+        Ok::<(), Infallible>(())
+    });
+    let Ok(()) = visited;
+    parts
+}
+
+impl Parts {
+    fn compare(
+        &mut self,
+        own: &[u8],
+        page: &mut super::consensus::Page,
+        offset: usize,
+        gap: &mut i32,
+    ) {
+        let expected = &page.codes[offset..offset + own.len()];
+        debug_assert!(own.len() <= PAGE);
+        if expected == own && !expected.contains(&0) {
+            *gap = gap.saturating_add(own.len() as i32);
+            return;
+        }
+        for (at, &code) in (offset..).zip(own) {
+            let predicted = page.codes[at];
+            if predicted == 0 {
+                self.literals.push(code);
+                if RANK[usize::from(code)] < OTHER_CODE {
+                    page.codes[at] = code;
+                }
+                *gap = gap.saturating_add(1);
+            } else if predicted == code {
+                *gap = gap.saturating_add(1);
+            } else {
+                self.gaps.push(std::mem::take(gap));
+                self.substitutions.push(substitution(predicted, code));
+                page.disagree(at, code, self.rule);
+            }
+        }
+    }
+
+    fn write(&self) -> Vec<u8> {
+        let mut out = vec![self.rule as u8];
+        let mut put = |hint, bytes: &[u8]| put_inner(&mut out, &encode(hint, bytes), bytes.len());
+        put(Hint::Symbols, &self.substitutions);
+        put(Hint::Integers, &from_i32(&self.gaps));
+        let (mut ranks, mut other_gaps, mut other_codes) = (Vec::new(), Vec::new(), Vec::new());
+        let mut gap = 0i32;
+        for &code in &self.literals {
+            match RANK[usize::from(code)] {
+                OTHER_CODE => {
+                    other_gaps.push(std::mem::take(&mut gap));
+                    other_codes.push(code);
+                }
+                rank => {
+                    ranks.push(rank);
+                    gap = gap.saturating_add(1);
+                }
+            }
+        }
+        put(Hint::Symbols, &other_codes);
+        put(Hint::Integers, &from_i32(&other_gaps));
+        put(Hint::Symbols, &ranks);
+        out
+    }
+}

@@ -1,0 +1,483 @@
+//! The promises of every codec: exact both ways, and damaged bytes give an error or a stream of the right length.
+
+use super::{Alignments, Encoded, Hint, decode, decode_bases, encode, encode_bases, name, number};
+use crate::Error;
+use proptest::prelude::*;
+
+const HINTS: [Hint; 7] = [
+    Hint::Bytes,
+    Hint::Text,
+    Hint::Integers,
+    Hint::Symbols,
+    Hint::Qualities,
+    Hint::Names,
+    Hint::Incompressible,
+];
+
+/// A small generator, so that shapes are the same in every run.
+fn noise(seed: u64) -> impl Iterator<Item = u64> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    std::iter::from_fn(move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        Some(state >> 11)
+    })
+}
+
+fn assert_exact(hint: Hint, decoded: &[u8]) -> Encoded {
+    let encoded = encode(hint, decoded);
+    let restored = decode(encoded.codec, &encoded.stored, decoded.len());
+    assert!(
+        restored.is_ok_and(|bytes| bytes == decoded),
+        "{hint:?} of {} bytes",
+        decoded.len()
+    );
+    encoded
+}
+
+fn names(count: usize) -> Vec<u8> {
+    let mut random = noise(7);
+    let mut next = |below: u64| random.next().unwrap() % below;
+    let mut names: Vec<String> = Vec::new();
+    for index in 0..count {
+        let (lane, tile, x, y) = (next(4) + 1, next(78) + 1101, next(30000), next(30000));
+        let fresh = format!("A00206:9:H2KJLDMXX:{lane}:{tile}:{x}:{y}");
+        let back = next(60) as usize + 1;
+        names.push(if index > 60 && next(2) == 0 {
+            names[index - back].clone()
+        } else {
+            fresh
+        });
+    }
+    names
+        .iter()
+        .flat_map(|name| name.bytes().chain([0]))
+        .collect()
+}
+
+fn four_levels(count: usize) -> Vec<u8> {
+    let mut level = 37;
+    let step = |random: u64| {
+        if random.is_multiple_of(9) {
+            level = [2, 11, 25, 37][(random / 9 % 4) as usize];
+        }
+        level
+    };
+    noise(3).map(step).take(count).collect()
+}
+
+fn integers(values: impl IntoIterator<Item = i32>) -> Vec<u8> {
+    values.into_iter().flat_map(i32::to_le_bytes).collect()
+}
+
+/// Streams of many shapes and sizes around the encoders' thresholds.
+fn shapes() -> Vec<Vec<u8>> {
+    let random: Vec<u8> = noise(1).map(|value| value as u8).take(70_000).collect();
+    let rare: Vec<u8> = noise(2)
+        .map(|value| u8::from(value % 1000 == 0) * 200)
+        .take(9000)
+        .collect();
+    let forty: Vec<u8> = noise(4)
+        .map(|value| 2 + (value % 7 * (value >> 8) % 40) as u8)
+        .take(20_000)
+        .collect();
+    let all: Vec<u8> = (0..=255).collect();
+    let mut shapes = vec![
+        vec![],
+        vec![0],
+        vec![255],
+        vec![7; 2],
+        vec![7; 5000],
+        all.clone(),
+        all.repeat(40),
+        rare,
+        forty,
+        names(3000),
+        four_levels(15_001),
+        b"\0\0\0".to_vec(),
+        b"a\0\0bcd\0".to_vec(),
+        b"00:1:x\x00007:22:y\x00123:333:z\0".repeat(9),
+        integers([i32::MIN, i32::MAX, 0, -1, 1]),
+        integers(noise(5).map(|value| value as i32).take(3000)),
+        integers(noise(6).map(|value| (value % 300) as i32 - 150).take(3000)),
+        integers((0..3000).map(|value| i32::MIN.wrapping_add(i32::wrapping_mul(value, 1_000_003)))),
+        integers(
+            noise(8)
+                .map(|value| [99, 147, 83, 163][(value % 4) as usize])
+                .take(2500),
+        ),
+    ];
+    shapes.extend(
+        [1, 2, 3, 7, 23, 24, 25, 100, 4095, 4096, 4097, 70_000].map(|size| random[..size].to_vec()),
+    );
+    shapes
+}
+
+#[test]
+fn every_shape_comes_back_under_every_hint() {
+    for shape in shapes() {
+        for hint in HINTS {
+            assert_exact(hint, &shape);
+        }
+    }
+}
+
+#[test]
+fn the_encoder_uses_every_codec_that_it_has() {
+    let mut used: Vec<u8> = Vec::new();
+    for shape in shapes() {
+        used.extend(HINTS.map(|hint| encode(hint, &shape).codec));
+    }
+    used.push(encode_bases(&reads(50).view(), &reads(50).bases).codec);
+    used.sort_unstable();
+    used.dedup();
+    assert_eq!(used, (0..=number::BASES).collect::<Vec<u8>>());
+}
+
+#[test]
+fn an_empty_stream_is_stored_as_nothing() {
+    for hint in HINTS {
+        assert_eq!(
+            encode(hint, &[]),
+            Encoded {
+                codec: 0,
+                stored: vec![]
+            }
+        );
+    }
+}
+
+#[test]
+fn an_unknown_codec_is_refused_by_its_number() {
+    for codec in number::BASES + 1..=255 {
+        assert_eq!(name(codec), None);
+        for length in [0, 5] {
+            match decode(codec, &[1, 2, 3], length) {
+                Err(Error::Unsupported(text)) => {
+                    assert!(text.contains(&format!(" {codec} ")), "{text}")
+                }
+                other => panic!("codec {codec}: {other:?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn names_and_four_levels_become_small() {
+    let names = names(5000);
+    assert!(encode(Hint::Names, &names).stored.len() * 8 < names.len());
+    let levels = four_levels(100_000);
+    assert!(encode(Hint::Qualities, &levels).stored.len() * 8 < levels.len());
+}
+
+/// Damages `encoded` in every way that one byte allows and checks that decoding stays within its promise.
+fn assert_damage_is_survived(
+    encoded: &Encoded,
+    length: usize,
+    decode: impl Fn(u8, &[u8]) -> crate::Result<Vec<u8>>,
+) {
+    let check = |codec: u8, stored: &[u8]| match decode(codec, stored) {
+        Ok(decoded) => assert_eq!(decoded.len(), length),
+        Err(Error::Damaged(_) | Error::Unsupported(_)) => {}
+        Err(other) => panic!("{other}"),
+    };
+    for cut in 0..encoded.stored.len() {
+        check(encoded.codec, &encoded.stored[..cut]);
+    }
+    let mut stored = encoded.stored.clone();
+    for place in 0..stored.len() {
+        let intact = stored[place];
+        for bit in 0..8 {
+            stored[place] = intact ^ (1 << bit);
+            check(encoded.codec, &stored);
+        }
+        for byte in [0, 255] {
+            stored[place] = byte;
+            check(encoded.codec, &stored);
+        }
+        stored[place] = intact;
+    }
+    for codec in 0..=number::BASES + 1 {
+        check(codec, &encoded.stored);
+    }
+}
+
+#[test]
+fn truncated_and_flipped_streams_are_refused_or_keep_their_length() {
+    let small = [
+        names(40),
+        four_levels(600),
+        integers(noise(6).map(|value| (value % 3000) as i32 - 150).take(60)),
+        integers(
+            noise(8)
+                .map(|value| [99, 147, 83, 163][(value % 4) as usize])
+                .take(90),
+        ),
+        b"RG:one\0RG:two\0RG:one\0and more text, and more text\0".repeat(3),
+        noise(4)
+            .map(|value| 2 + (value % 7 * (value >> 8) % 40) as u8)
+            .take(500)
+            .collect(),
+    ];
+    for shape in small {
+        for hint in HINTS {
+            let encoded = encode(hint, &shape);
+            assert_damage_is_survived(&encoded, shape.len(), |codec, stored| {
+                decode(codec, stored, shape.len())
+            });
+        }
+    }
+}
+
+#[test]
+fn a_wrong_length_is_refused_or_kept() {
+    for shape in [names(40), four_levels(600), integers(0..50)] {
+        for hint in HINTS {
+            let encoded = encode(hint, &shape);
+            for length in [
+                0,
+                1,
+                3,
+                4,
+                shape.len() - 1,
+                shape.len() + 1,
+                shape.len() * 2,
+            ] {
+                match decode(encoded.codec, &encoded.stored, length) {
+                    Ok(decoded) => assert_eq!(decoded.len(), length),
+                    Err(error) => assert!(matches!(error, Error::Damaged(_))),
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn streams_nested_too_deep_are_refused() {
+    let mut stored = vec![1, 65, number::CONSTANT, 1, 1, 0];
+    for _ in 0..20 {
+        let mut outer = vec![1, 65, number::PACKED, 1, stored.len() as u8];
+        outer.extend(&stored);
+        stored = outer;
+    }
+    let refused = decode(number::PACKED, &stored, 8);
+    assert!(matches!(refused, Err(Error::Damaged(text)) if text.contains("deep")));
+}
+
+/// Records and their bases, owned.
+#[derive(Clone, Debug, Default)]
+struct Reads {
+    reference: Vec<i32>,
+    position: Vec<i32>,
+    lengths: Vec<u32>,
+    cigar_counts: Vec<u32>,
+    cigar: Vec<u32>,
+    bases: Vec<u8>,
+}
+
+impl Reads {
+    fn view(&self) -> Alignments<'_> {
+        Alignments {
+            reference: &self.reference,
+            position: &self.position,
+            lengths: &self.lengths,
+            cigar_counts: &self.cigar_counts,
+            cigar: &self.cigar,
+        }
+    }
+
+    fn push(&mut self, reference: i32, position: i32, cigar: &[u32], bases: &[u8]) {
+        self.reference.push(reference);
+        self.position.push(position);
+        self.lengths.push(bases.len() as u32);
+        self.cigar_counts.push(cigar.len() as u32);
+        self.cigar.extend(cigar);
+        self.bases.extend(bases);
+    }
+}
+
+/// Overlapping reads of one genome with errors, clips, gaps and Ns.
+fn reads(count: usize) -> Reads {
+    let genome: Vec<u8> = noise(11)
+        .map(|value| [1, 2, 4, 8][(value % 4) as usize])
+        .take(5000)
+        .collect();
+    let mut random = noise(12);
+    let mut next = |below: usize| random.next().unwrap() as usize % below;
+    let mut reads = Reads::default();
+    for index in 0..count {
+        let start = index * 4000 / count;
+        let mut bases = genome[start..start + 60].to_vec();
+        bases.extend(&genome[start + 300..start + 340]);
+        for _ in 0..next(3) {
+            bases[next(100)] = [1, 2, 4, 8, 15, 0, 5][next(7)];
+        }
+        let cigar = [
+            4 | 3 << 4,
+            57 << 4,
+            3 | 240 << 4,
+            7 | 30 << 4,
+            1 | 2 << 4,
+            2 | 2 << 4,
+            8 | 8 << 4,
+        ];
+        let reference = if next(20) == 0 { -1 } else { 0 };
+        reads.push(reference, start as i32 + 3, &cigar, &bases);
+    }
+    reads
+}
+
+fn assert_bases_exact(reads: &Reads) -> Encoded {
+    let encoded = encode_bases(&reads.view(), &reads.bases);
+    let restored = decode_bases(
+        encoded.codec,
+        &reads.view(),
+        &encoded.stored,
+        reads.bases.len(),
+    );
+    assert!(restored.is_ok_and(|bases| bases == reads.bases));
+    encoded
+}
+
+#[test]
+fn overlapping_reads_cost_much_less_than_two_bits_a_base() {
+    let reads = reads(2000);
+    let encoded = assert_bases_exact(&reads);
+    assert!(
+        encoded.stored.len() * 20 < reads.bases.len(),
+        "{} bytes",
+        encoded.stored.len()
+    );
+}
+
+#[test]
+fn damaged_bases_are_refused_or_keep_their_length() {
+    let reads = reads(60);
+    let encoded = assert_bases_exact(&reads);
+    let length = reads.bases.len();
+    assert_damage_is_survived(&encoded, length, |codec, stored| {
+        decode_bases(codec, &reads.view(), stored, length)
+    });
+}
+
+#[test]
+fn bases_with_other_alignments_are_refused_or_keep_their_length() {
+    let reads = reads(60);
+    let encoded = assert_bases_exact(&reads);
+    let mut other = reads.clone();
+    other
+        .position
+        .iter_mut()
+        .for_each(|position| *position += 1000);
+    other.cigar[3] += 16;
+    match decode_bases(
+        encoded.codec,
+        &other.view(),
+        &encoded.stored,
+        reads.bases.len(),
+    ) {
+        Ok(bases) => assert_eq!(bases.len(), reads.bases.len()),
+        Err(error) => assert!(matches!(error, Error::Damaged(_))),
+    }
+    other.lengths[0] = u32::MAX;
+    let refused = decode_bases(
+        encoded.codec,
+        &other.view(),
+        &encoded.stored,
+        reads.bases.len(),
+    );
+    assert!(matches!(refused, Err(Error::Damaged(_))));
+}
+
+#[test]
+fn reads_far_apart_come_back() {
+    let mut reads = Reads::default();
+    for index in 0..6000 {
+        reads.push(
+            index % 3,
+            index.wrapping_mul(350_003) & i32::MAX,
+            &[2 << 4],
+            &[1, 8],
+        );
+    }
+    assert_bases_exact(&reads);
+}
+
+#[test]
+fn fields_of_different_lengths_are_encoded_without_prediction() {
+    let mut reads = reads(10);
+    reads.position.pop();
+    assert_ne!(assert_bases_exact(&reads).codec, number::BASES);
+}
+
+prop_compose! {
+    fn any_record()(
+        reference in prop_oneof![4 => 0..3i32, 1 => any::<i32>()],
+        position in prop_oneof![4 => 0..2000i32, 1 => any::<i32>()],
+        bases in prop::collection::vec(prop_oneof![9 => prop::sample::select(vec![1u8, 2, 4, 8]), 1 => 0..16u8], 0..120),
+        cigar in prop::collection::vec(prop_oneof![9 => (0..10u32, 0..40u32), 1 => (0..16u32, any::<u32>())], 0..6),
+        fits in any::<bool>(),
+    ) -> (i32, i32, Vec<u32>, Vec<u8>) {
+        let operations = cigar.iter().map(|&(operation, count)| operation | count << 4).collect();
+        let whole = vec![4, (bases.len() as u32) << 4];
+        (reference, position, if fits { whole } else { operations }, bases)
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_come_back_under_every_hint(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        for hint in HINTS {
+            assert_exact(hint, &bytes);
+        }
+    }
+
+    #[test]
+    fn any_small_alphabet_comes_back(
+        bytes in prop::collection::vec(0..20u8, 0..6000), first in any::<u8>(), count in 1..20u8,
+    ) {
+        let bytes: Vec<u8> = bytes.iter().map(|byte| first.wrapping_add((byte % count).wrapping_mul(11))).collect();
+        for hint in HINTS {
+            assert_exact(hint, &bytes);
+        }
+    }
+
+    #[test]
+    fn any_integers_come_back(values in prop::collection::vec(prop_oneof![any::<i32>(), -5..300i32], 0..600)) {
+        assert_exact(Hint::Integers, &integers(values.iter().copied()));
+        let mut sorted = values;
+        sorted.sort_unstable();
+        assert_exact(Hint::Integers, &integers(sorted));
+    }
+
+    #[test]
+    fn any_strings_come_back(strings in prop::collection::vec("[a-c0-2]{0,3}([:./]0{0,2}[0-9]{0,11}){0,4}", 0..300)) {
+        let bytes: Vec<u8> = strings.iter().flat_map(|string| string.bytes().chain([0])).collect();
+        for hint in HINTS {
+            assert_exact(hint, &bytes);
+        }
+    }
+
+    #[test]
+    fn any_stored_bytes_are_refused_or_give_the_length(
+        codec in any::<u8>(), stored in prop::collection::vec(any::<u8>(), 0..300), length in 0..5000usize,
+    ) {
+        for codec in [codec, codec % (number::BASES + 1)] {
+            if let Ok(decoded) = decode(codec, &stored, length) {
+                prop_assert_eq!(decoded.len(), length);
+            }
+        }
+    }
+
+    #[test]
+    fn any_records_come_back(records in prop::collection::vec(any_record(), 0..60), missing in 0..4usize) {
+        let mut reads = Reads::default();
+        for (reference, position, cigar, bases) in &records {
+            reads.push(*reference, *position, cigar, bases);
+        }
+        // Operations that the counts promise may be missing.
+        reads.cigar.truncate(reads.cigar.len().saturating_sub(missing));
+        assert_bases_exact(&reads);
+    }
+}
