@@ -1,6 +1,7 @@
 //! Levels 1 and 2, second pass: the block with codes made for its tokens, with DEFLATE's fixed
 //! codes or stored, whichever ISA-L takes for the smallest.
 
+use super::Generation;
 use super::bits::Bits;
 use super::codes::{Codes, END};
 use super::huffman;
@@ -23,12 +24,12 @@ fn fixed_lengths() -> ([u8; 288], [u8; 30]) {
 
 /// Writes `content` from `start` as the last block; nothing when there is no room.
 pub(super) fn write<const SLOTS: usize>(
+    generation: Generation,
     content: &[u8],
     start: usize,
     bits: &mut Bits<'_>,
-    stray: Option<u32>,
 ) -> Option<()> {
-    let mut tokens = tokens::find::<SLOTS>(content, start, stray);
+    let mut tokens = tokens::find::<SLOTS>(generation, content, start);
     tokens.literals[END] += 1;
     let rest = content.get(start..).unwrap_or_default();
     let literals = huffman::code_lengths(&tokens.literals, MAX_CODE);
@@ -40,7 +41,10 @@ pub(super) fn write<const SLOTS: usize>(
         made += header_length(&literals, &distances, bits);
     }
     // Bits of the byte the block starts in count against it only in some of these comparisons.
-    let room = stored::length(rest.len()) as u64 + u64::from((bits.pending() + 2) / 8);
+    let mut room = stored::length(rest.len()) as u64;
+    if generation != Generation::Early {
+        room += u64::from((bits.pending() + 2) / 8);
+    }
     if fixed.min(made) / 8 >= room {
         return write_stored(rest, bits);
     }

@@ -40,7 +40,7 @@ pub(super) fn of(word: u64) -> u16 {
 }
 
 /// The part of a hash that chooses among `entries` (a power of two) for this much content:
-/// short content uses only the start of the table.
+/// in ISA-L 2.30 short content uses only the start of the table.
 pub(super) fn mask(entries: usize, content: usize) -> u16 {
     let full = entries - 1;
     let used = if full > 2 * content {

@@ -2,10 +2,11 @@
 
 use std::sync::LazyLock;
 
+use super::Generation;
 use super::bits::Bits;
 use super::codes::Codes;
 use super::hash::SMALL_TABLE;
-use super::search::{BODY_END, LONG_MATCH, Search, Sink, Step, cut};
+use super::search::{LONG_MATCH, Search, Sink, Step, body_end, cut};
 
 /// Code lengths of ISA-L's default tables for literals, end and lengths, as hexadecimal digits.
 const LITERAL_LENGTHS: &[u8; 286] = b"\
@@ -44,7 +45,12 @@ static DEFAULT: LazyLock<Codes> = LazyLock::new(|| {
 });
 
 /// Writes `content` from `start` as the last block; nothing when there is no room.
-pub(super) fn write(content: &[u8], start: usize, bits: &mut Bits<'_>) -> Option<()> {
+pub(super) fn write(
+    generation: Generation,
+    content: &[u8],
+    start: usize,
+    bits: &mut Bits<'_>,
+) -> Option<()> {
     let codes = &*DEFAULT;
     // An aligned header is copied, another one written word by word with more slack.
     let slack = if bits.pending() == 0 { 8 } else { 16 };
@@ -57,12 +63,8 @@ pub(super) fn write(content: &[u8], start: usize, bits: &mut Bits<'_>) -> Option
     }
     bits.put(u64::from(end), HEADER_END_BITS);
     let mut coder = Coder { bits, codes };
-    let mut search = Search::<SMALL_TABLE>::new(content, start, SMALL_TABLE);
-    let begun = body(
-        &mut search,
-        content.len().saturating_sub(BODY_END),
-        &mut coder,
-    );
+    let mut search = Search::<SMALL_TABLE>::new(generation, content, start, SMALL_TABLE);
+    let begun = body(&mut search, body_end(generation, content), &mut coder);
     search.finish(begun, &mut coder);
     if coder.bits.is_full() {
         return None;
@@ -89,9 +91,7 @@ fn body(search: &mut Search<'_, SMALL_TABLE>, end: usize, coder: &mut Coder<'_, 
                 continue;
             }
             Step::Match { length, distance } => {
-                let [second, third] = search.next_slots;
-                search.insert(second, at + 2);
-                search.insert(third, at + 3);
+                search.insert_next(at);
                 if length >= LONG_MATCH {
                     search.emit_long(length, distance, coder);
                     if search.at < end {
@@ -103,11 +103,9 @@ fn body(search: &mut Search<'_, SMALL_TABLE>, end: usize, coder: &mut Coder<'_, 
                 }
             }
             Step::LiteralAndMatch { length, distance } => {
-                let [first, second] = search.next_slots;
                 if length >= LONG_MATCH {
                     // One slot off, as in ISA-L.
-                    search.insert(first, at + 3);
-                    search.insert(second, at + 4);
+                    search.insert_next(at + 1);
                     coder.literal(search.byte(at));
                     search.at = at + 1;
                     search.emit_long(length, distance, coder);
@@ -115,8 +113,7 @@ fn body(search: &mut Search<'_, SMALL_TABLE>, end: usize, coder: &mut Coder<'_, 
                         search.insert_last();
                     }
                 } else {
-                    search.insert(first, at + 2);
-                    search.insert(second, at + 3);
+                    search.insert_next(at);
                     search.insert(search.slot(at + 4), at + 4);
                     coder.literal_and_pair(search.byte(at), cut(length), distance);
                     search.at = at + 1 + cut(length);

@@ -6,7 +6,7 @@
 //! may give a match at another place than the one that was hashed. After a match only its
 //! first positions enter the table, or, after a very long one, its last.
 
-use super::hash;
+use super::{Generation, hash};
 
 /// Longest match of DEFLATE.
 const MAX_MATCH: usize = 258;
@@ -17,14 +17,17 @@ const MIN_MATCH: usize = 4;
 /// A match this long is written as several at once, up to [`MAX_EMIT`].
 pub(super) const LONG_MATCH: usize = 264;
 
-/// Longest match that is followed.
+/// Longest match that is followed; in the early generation, [`MAX_MATCH`].
 const MAX_EMIT: usize = MAX_MATCH * 16;
 
 /// Distances are cut to this many bits, less one: DEFLATE's window.
 const DISTANCE_MASK: u16 = 0x7fff;
 
 /// Bytes at the end that the search by pairs leaves to [`Search::finish`].
-pub(super) const BODY_END: usize = 16;
+const BODY_END: usize = 16;
+
+/// [`BODY_END`] of the early generation.
+const EARLY_BODY_END: usize = 288;
 
 /// Bytes at the end that are always literals or inside a match that starts before.
 const LITERAL_END: usize = 3;
@@ -60,6 +63,7 @@ pub(super) enum Step {
 pub(super) struct Search<'a, const SLOTS: usize> {
     content: &'a [u8],
     mask: u16,
+    longest: usize,
     head: [u16; SLOTS],
     /// The position to code next.
     pub(super) at: usize,
@@ -71,10 +75,20 @@ pub(super) struct Search<'a, const SLOTS: usize> {
 
 impl<'a, const SLOTS: usize> Search<'a, SLOTS> {
     /// A search of `content` from `start`, with `entries` of the table in use.
-    pub(super) fn new(content: &'a [u8], start: usize, entries: usize) -> Self {
+    pub(super) fn new(
+        generation: Generation,
+        content: &'a [u8],
+        start: usize,
+        entries: usize,
+    ) -> Self {
+        let (mask, longest) = match generation {
+            Generation::Early => ((entries - 1) as u16, MAX_MATCH),
+            Generation::Late { .. } => (hash::mask(entries, content.len()), MAX_EMIT),
+        };
         Self {
             content,
-            mask: hash::mask(entries, content.len()),
+            mask,
+            longest,
             head: [start as u16; SLOTS],
             at: start,
             slots: [0; 2],
@@ -98,6 +112,19 @@ impl<'a, const SLOTS: usize> Search<'a, SLOTS> {
     #[inline]
     pub(super) fn insert(&mut self, slot: u16, position: usize) {
         self.head[usize::from(slot) & (SLOTS - 1)] = position as u16;
+    }
+
+    /// Puts the two positions after the pair at `at` into the slots the last step computed.
+    #[inline]
+    pub(super) fn insert_next(&mut self, at: usize) {
+        let [first, second] = self.next_slots;
+        self.insert(first, at + 2);
+        self.insert(second, at + 3);
+    }
+
+    /// Length of the content.
+    pub(super) fn length(&self) -> usize {
+        self.content.len()
     }
 
     #[inline]
@@ -148,13 +175,13 @@ impl<'a, const SLOTS: usize> Search<'a, SLOTS> {
         self.next_slots = [self.slot_of(word >> 16), self.slot_of(word >> 24)];
         let different = word ^ self.word_before(first, distance);
         if different == 0 {
-            let length = self.match_length(first, distance, 8, MAX_EMIT);
+            let length = self.match_length(first, distance, 8, self.longest);
             return Step::Match { length, distance };
         }
         let different2 = word2 ^ self.word_before(second, distance2);
         if different2 == 0 {
             return Step::LiteralAndMatch {
-                length: self.match_length(second, distance2, 8, MAX_EMIT),
+                length: self.match_length(second, distance2, 8, self.longest),
                 distance: distance2,
             };
         }
@@ -260,6 +287,14 @@ impl<'a, const SLOTS: usize> Search<'a, SLOTS> {
         let length = self.match_length(self.at, distance, 0, MAX_MATCH);
         (length >= MIN_MATCH).then_some((length, distance))
     }
+}
+
+/// Where the search by pairs ends in this content.
+pub(super) fn body_end(generation: Generation, content: &[u8]) -> usize {
+    content.len().saturating_sub(match generation {
+        Generation::Early => EARLY_BODY_END,
+        Generation::Late { .. } => BODY_END,
+    })
 }
 
 /// A match's length as DEFLATE can say it.

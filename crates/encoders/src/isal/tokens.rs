@@ -3,8 +3,9 @@
 //! As level 0's search, with a larger table at level 2, and with strides of literals that are
 //! not searched where no match was found for long.
 
+use super::Generation;
 use super::codes::{distance_symbol, length_symbol};
-use super::search::{BODY_END, LONG_MATCH, Search, Sink, Step, cut};
+use super::search::{LONG_MATCH, Search, Sink, Step, body_end, cut};
 
 /// Bytes without a match before the first stride.
 const PATIENCE: usize = 2 << 10;
@@ -54,27 +55,63 @@ impl Sink for Tokens {
 
 /// Tokens of `content` from `start`, with a table of `SLOTS / 2` entries; the other half only
 /// holds the slot of position 2 when its hash is not known.
-pub(super) fn find<const SLOTS: usize>(content: &[u8], start: usize, stray: Option<u32>) -> Tokens {
+pub(super) fn find<const SLOTS: usize>(
+    generation: Generation,
+    content: &[u8],
+    start: usize,
+) -> Tokens {
     let mut tokens = Tokens {
         list: Vec::with_capacity(content.len() / 2),
         literals: [0; 286],
         distances: [0; 30],
     };
-    let mut search = Search::<SLOTS>::new(content, start, SLOTS / 2);
-    let end = content.len().saturating_sub(BODY_END);
+    let mut search = Search::<SLOTS>::new(generation, content, start, SLOTS / 2);
+    let end = body_end(generation, content);
     let mut begun = false;
     if start < end {
         begun = true;
         search.first(&mut tokens);
         search.refresh_slots();
-        let unused = (SLOTS / 2) as u16;
-        search.slots[1] = stray.map_or(unused, |word| search.slot_of(u64::from(word)));
+        if let Generation::Late { stray } = generation {
+            let unused = (SLOTS / 2) as u16;
+            search.slots[1] = stray.map_or(unused, |word| search.slot_of(u64::from(word)));
+        }
         if search.at < end {
-            body(&mut search, start, end, &mut tokens);
+            match generation {
+                Generation::Early => early_body(&mut search, end, &mut tokens),
+                Generation::Late { .. } => body(&mut search, start, end, &mut tokens),
+            }
         }
     }
     search.finish(begun, &mut tokens);
     tokens
+}
+
+/// Codes positions up to `end` by pairs, as the early generation does.
+fn early_body<const SLOTS: usize>(search: &mut Search<'_, SLOTS>, end: usize, tokens: &mut Tokens) {
+    while search.at < end {
+        let at = search.at;
+        match search.step() {
+            Step::Literals => {
+                tokens.two_literals(search.byte(at), search.byte(at + 1));
+                search.at = at + 2;
+                search.slots = search.next_slots;
+            }
+            Step::Match { length, distance } => {
+                tokens.pair(length, distance);
+                search.insert_next(at);
+                search.at = at + length;
+                search.refresh_slots();
+            }
+            Step::LiteralAndMatch { length, distance } => {
+                tokens.literal_and_pair(search.byte(at), length, distance);
+                search.insert_next(at);
+                search.insert(search.slot(at + 4), at + 4);
+                search.at = at + 1 + length;
+                search.refresh_slots();
+            }
+        }
+    }
 }
 
 /// When to stop searching for a stride: the position, and how often it came to that lately.
@@ -131,19 +168,16 @@ fn body<const SLOTS: usize>(
             }
         };
         search.at = at + skipped;
-        let [first, second] = search.next_slots;
         if length >= LONG_MATCH {
             // One slot off for a match after a literal, as in ISA-L.
-            search.insert(first, search.at + 2);
-            search.insert(second, search.at + 3);
+            search.insert_next(search.at);
             search.emit_long(length, distance, tokens);
             if search.at >= end {
                 return;
             }
             search.insert_last();
         } else {
-            search.insert(first, at + 2);
-            search.insert(second, at + 3);
+            search.insert_next(at);
             tokens.pair(cut(length), distance);
             search.at += cut(length);
             if search.at > end {
@@ -167,7 +201,7 @@ fn stride<const SLOTS: usize>(
 ) -> bool {
     let stop = search.at + strides.stride();
     // A stride beyond the content only goes on to the end of the search by pairs.
-    let stop = if stop > end + BODY_END {
+    let stop = if stop > search.length() {
         end.max(search.at + 1)
     } else {
         stop
