@@ -220,6 +220,8 @@ impl<'p> ReadMaker<'p> {
     /// Puts sequencing errors and a foreign tail into the columns.
     fn spoil(&mut self, rng: &mut Rng, request: Request, qualities: &[u8]) {
         let length = qualities.len();
+        let spread = self.profile.spread;
+        let percent = spread[rng.below(spread.len() as u32) as usize];
         let mut index = 0;
         for column in &mut self.columns {
             if column.kind == Kind::ReferenceOnly {
@@ -233,7 +235,7 @@ impl<'p> ReadMaker<'p> {
                 column.read = UNKNOWN;
             } else if cycle + request.tail as usize >= length {
                 column.read = rng.below(4) as u8;
-            } else if rng.chance(self.errors[usize::from(quality & 127)]) {
+            } else if rng.chance(self.errors[usize::from(quality & 127)] * percent / 100) {
                 let flip = if request.reverse { 3 } else { 0 };
                 let weights = &self.profile.substitutions[usize::from((column.read ^ flip) & 3)];
                 column.read = rng.pick(weights) as u8 ^ flip;
@@ -241,22 +243,29 @@ impl<'p> ReadMaker<'p> {
         }
     }
 
-    /// Columns to clip at both ends so that the local score is best.
+    /// Columns to clip at both ends: what lies outside the best local alignment, unless keeping
+    /// it costs less than the penalty of a clip.
     fn local_clips(&self) -> (usize, usize) {
-        let clip = |columns: &mut dyn Iterator<Item = &Column>| -> usize {
-            let (mut sum, mut least, mut count) = (0, 0, 0);
-            let mut before = Kind::Both;
-            for (index, column) in columns.enumerate() {
-                sum += column.score(before);
-                before = column.kind;
-                if sum < least {
-                    (least, count) = (sum, index + 1);
-                }
+        let (mut sum, mut start) = (0, 0);
+        let (mut best, mut from, mut to) = (0, 0, self.columns.len());
+        let (mut total, mut total_before, mut total_after) = (0, 0, 0);
+        let mut start_total = 0;
+        let mut before = Kind::Both;
+        for (index, column) in self.columns.iter().enumerate() {
+            if sum <= 0 {
+                (sum, start, start_total) = (0, index, total);
             }
-            if least <= -CLIP_PENALTY { count } else { 0 }
-        };
-        let left = clip(&mut self.columns.iter());
-        let right = clip(&mut self.columns.iter().rev());
+            let score = column.score(before);
+            before = column.kind;
+            sum += score;
+            total += score;
+            if sum > best {
+                (best, from, to) = (sum, start, index + 1);
+                (total_before, total_after) = (start_total, total);
+            }
+        }
+        let left = if total_before <= -CLIP_PENALTY { from } else { 0 };
+        let right = if total - total_after <= -CLIP_PENALTY { self.columns.len() - to } else { 0 };
         (left, right)
     }
 

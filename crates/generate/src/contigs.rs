@@ -71,10 +71,14 @@ impl Contigs {
             let size = 9 + rng.below(5);
             list.push(contig(&name, 1_000 + rng.below(1 << size)));
         }
+        let mut length = 25_000;
         for number in 0..DECOYS {
-            let name = format!("chrUn_JTFH0100{:04}v1_decoy", number + 1);
-            let length = 2_650 - number / 3 + 22_500 / (1 + number / 4) - rng.below(2);
-            list.push(contig(&name, length));
+            if number % 400 == 399 {
+                length = 4_000 + rng.below(6_000);
+            }
+            // Sorted by length within each delivery.
+            length -= rng.below((length - 1_000) / 90 + 1);
+            list.push(contig(&format!("chrUn_JTFH0100{:04}v1_decoy", number + 1), length));
         }
         Contigs::new(list)
     }

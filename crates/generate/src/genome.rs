@@ -65,6 +65,9 @@ pub struct Diversity {
     pub indels: Ppm,
     /// Weights of the number of haplotypes (1 to 8) that have a variant.
     pub sharing: [u32; 8],
+    /// Whether some haplotypes are further from the reference than others, as copies of a
+    /// repeat are; else four and four haplotypes are the two of a person.
+    pub outgroups: bool,
 }
 
 /// A stretch of the genome: two neighbouring windows.
@@ -166,12 +169,25 @@ fn vary(rng: &mut Rng, start: u32, bases: &[u8], diversity: &Diversity, out: &mu
             }
         };
         let count = 1 + rng.pick(&diversity.sharing) as u32;
-        let mut haplotypes = 0u8;
-        while haplotypes.count_ones() < count {
-            haplotypes |= 1 << rng.below(HAPLOTYPES);
-        }
+        let haplotypes = which_haplotypes(rng, count, diversity.outgroups);
         out.push(Variant { position: start + index as u32, change, haplotypes });
     }
+}
+
+/// The haplotypes that share a variant, one bit each.
+fn which_haplotypes(rng: &mut Rng, count: u32, outgroups: bool) -> u8 {
+    if count == 4 && !outgroups {
+        return if rng.chance(500_000) { 0x0F } else { 0xF0 };
+    }
+    let mut haplotypes = 0u8;
+    while haplotypes.count_ones() < count {
+        let mut drawn = rng.below(HAPLOTYPES);
+        if outgroups {
+            drawn = drawn.min(rng.below(HAPLOTYPES));
+        }
+        haplotypes |= 1 << drawn;
+    }
+    haplotypes
 }
 
 /// Another base than this one: twice as often a transition (A-G, C-T) as in all other cases.
@@ -187,7 +203,7 @@ mod tests {
     use super::*;
 
     fn stretch(window: u32) -> Stretch {
-        let diversity = Diversity { sites: 2_000, indels: 200, sharing: [1; 8] };
+        let diversity = Diversity { sites: 2_000, indels: 200, sharing: [1; 8], outgroups: false };
         Stretch::new(5, 3, window, &diversity)
     }
 

@@ -29,27 +29,32 @@ fn text(profile: &Profile, contigs: &Contigs, seed: u64) -> String {
         let _ = writeln!(text, "@SQ\tSN:{}\tLN:{}", contig.name, contig.length);
     }
     let group = read_group(profile);
-    let instrument = match profile.aligner {
-        Aligner::BwaMem => "NovaSeq6000",
-        Aligner::BwaAln => "HiSeq2000",
-    };
-    let _ = writeln!(
-        text,
-        "@RG\tID:{group}\tSM:{group}\tLB:{group}\tPL:ILLUMINA\tPM:{instrument}\tDS:synthetic data"
-    );
     if profile.aligner == Aligner::BwaMem {
-        text.push_str(
-            "@PG\tID:bwa-mem2\tPN:bwa-mem2\tVN:2.2.1\tCL:bwa-mem2 mem -M -t 16 synthetic.fa \
-             reads_R1.fastq.gz reads_R2.fastq.gz\n\
-             @PG\tID:samblaster\tPN:samblaster\tPP:bwa-mem2\tVN:0.1.26\tCL:samblaster\n\
-             @PG\tID:samtools\tPN:samtools\tPP:samblaster\tVN:1.21\tCL:samtools sort -@ 8\n",
+        let described = format!(
+            "ID:{group}\\tSM:{group}\\tLB:{group}\\tCN:synthetic_data\\tDT:2024-03-18T05:27:41+01:00\\t\
+             PL:ILLUMINA\\tPM:NovaSeq6000\\ten:TruSeq DNA PCR-Free"
+        );
+        let _ = writeln!(text, "@RG\t{}", described.replace("\\t", "\t"));
+        let _ = write!(
+            text,
+            "@PG\tID:bwa-mem2\tPN:bwa-mem2\tVN:2.2.1\tCL:/opt/pipeline/bwa-mem2-2.2.1_x64-linux/bwa-mem2 \
+             mem /data/genomes/synthetic/synthetic.fa -M -R @RG\\t{described} -t 15 -v 2 \
+             /scratch/job_18274/mapping_K3xqTb_trimmed1.fastq.gz \
+             /scratch/job_18274/mapping_Wd81Rs_trimmed2.fastq.gz\n\
+             @PG\tID:SAMBLASTER\tVN:0.1.26\tCL:samblaster -i stdin -o stdout\n\
+             @PG\tID:samtools\tPN:samtools\tPP:SAMBLASTER\tVN:1.21\tCL:/opt/pipeline/samtools-1.21/samtools \
+             view -Sb -\n\
+             @PG\tID:samtools.1\tPN:samtools\tPP:samtools\tVN:1.21\tCL:/opt/pipeline/samtools-1.21/samtools \
+             sort -T /scratch/job_18274/mapping_bwa_m4GhYz -@ 14 -m 1G -o \
+             /scratch/job_18274/mapping_Qf6LdK_mapping_bwa.bam /scratch/job_18274/mapping_bwa_uV92ac_unsorted.bam\n"
         );
     } else {
+        let _ = writeln!(text, "@RG\tID:{group}\tSM:{group}");
         text.push_str("@PG\tID:bwa\tPN:bwa\tVN:0.6.1-r104\n");
     }
     let _ = writeln!(
         text,
-        "@PG\tID:readvault-generate\tPN:readvault-generate\tVN:{}\tCL:readvault-generate {} --seed {seed}",
+        "@PG\tID:readvault-generate\tPN:readvault-generate\tVN:{}\tCL:readvault-generate {} --seed {seed}\tDS:synthetic data",
         env!("CARGO_PKG_VERSION"),
         profile.name
     );

@@ -54,6 +54,8 @@ pub struct Profile {
     pub levels: &'static [u32],
     /// Chance of an error by quality; levels in between take the nearest below.
     pub errors: &'static [(u8, Ppm)],
+    /// How reads differ in their errors: percent of the chance above, equally often.
+    pub spread: &'static [u32],
     /// Weights of what an error reads instead of A, C, G, T, in sequencing direction.
     pub substitutions: [[u32; 4]; 4],
     /// Variants of the sampled molecules.
@@ -76,6 +78,8 @@ pub struct Profile {
     pub duplicated: Ppm,
     /// Reads with few enough other places to be listed in XA, within such kilobases and outside.
     pub listed: [Ppm; 2],
+    /// Weights of listing one to five places.
+    pub places: [u32; 5],
     /// Expected bytes of BAM per record at zlib level 6, for `--size` and the choice of a start.
     pub record_bytes: u32,
     /// Where coverage starts when the file is small: contig and position.
@@ -100,18 +104,20 @@ pub static NOVASEQ: Profile = Profile {
     ],
     depth: 80,
     levels: &[37, 53, 58, 65, 73, 80, 86, 92, 97, 104, 112, 117, 122, 128, 136, 147, 165],
-    errors: &[(2, 1_000_000), (12, 76_000), (23, 6_500), (37, 900)],
-    substitutions: [[0, 15, 11, 11], [30, 0, 6, 12], [14, 8, 0, 32], [46, 10, 17, 0]],
-    diversity: Diversity { sites: 11_000, indels: 900, sharing: [80, 10, 4, 3, 2, 1, 1, 2] },
+    errors: &[(2, 1_000_000), (12, 76_000), (23, 5_500), (37, 350)],
+    spread: &[2, 4, 8, 15, 30, 60, 100, 180, 500],
+    substitutions: [[0, 15, 9, 9], [36, 0, 4, 8], [10, 7, 0, 36], [52, 7, 16, 0]],
+    diversity: Diversity { sites: 10_500, indels: 900, sharing: [80, 10, 4, 3, 2, 1, 1, 2], outgroups: true },
     haplotypes: 8,
     duplicates: 7_700,
-    tails: 14_000,
+    tails: 24_000,
     tail_length: &[(0, 2), (300, 10), (600, 26), (800, 50), (900, 72), (1000, 120)],
     half_mapped: 4_600,
     far: 17_000,
     split: 110_000,
     duplicated: 300_000,
     listed: [190_000, 12_000],
+    places: [6, 4, 87, 317, 899],
     record_bytes: 62,
     start: ("chr22", 12_861_440),
 };
@@ -137,20 +143,27 @@ pub static HISEQ: Profile = Profile {
     errors: &[
         (2, 1_000_000), (5, 312_000), (6, 242_000), (7, 160_000), (8, 134_000), (9, 114_000),
         (10, 99_000), (11, 60_000), (12, 50_000), (13, 23_000), (14, 32_000), (16, 22_000),
-        (17, 18_000), (19, 12_500), (21, 7_000), (23, 6_700), (25, 4_500), (28, 2_700),
-        (29, 1_900), (34, 1_000), (36, 800), (39, 600),
+        (17, 18_000), (19, 12_500), (21, 7_000), (23, 6_700), (25, 3_000), (28, 1_500),
+        (29, 800), (34, 300), (36, 150), (39, 80),
     ],
+    spread: &[2, 5, 10, 25, 50, 90, 170, 350],
     substitutions: [[0, 13, 20, 13], [12, 0, 6, 19], [17, 5, 0, 11], [14, 20, 17, 0]],
-    diversity: Diversity { sites: 3_400, indels: 280, sharing: [56, 6, 4, 46, 4, 2, 2, 44] },
+    diversity: Diversity {
+        sites: 2_900,
+        indels: 260,
+        sharing: [56, 6, 4, 46, 4, 2, 2, 29],
+        outgroups: false,
+    },
     haplotypes: 8,
     duplicates: 5_700,
-    tails: 9_000,
+    tails: 7_500,
     tail_length: &[(0, 5), (300, 20), (600, 40), (900, 60), (1000, 75)],
     half_mapped: 6_000,
     far: 2_500,
     split: 0,
     duplicated: 60_000,
     listed: [80_000, 1_500],
+    places: [80, 15, 5, 3, 2],
     record_bytes: 75,
     start: ("chr20", 9_994_240),
 };

@@ -21,8 +21,6 @@ const NEXT_BEST: [(i32, u32); 13] = [
 const COPIES: u64 = 7;
 /// Length of a stretch that was duplicated as a whole, in bits: 32,768 bases.
 const COPY_BITS: u32 = 15;
-/// Most places that XA lists.
-const MOST_LISTED: usize = 5;
 
 /// What the two reads of a template share, and what an aligner thinks of their places.
 #[derive(Debug)]
@@ -234,7 +232,7 @@ fn write_other_places(rng: &mut Rng, world: &World, read: &Read, pair: &Pair, ou
     let mut places: Vec<(u32, Vec<u8>)> =
         (0..COPIES).map(|copy| other_place(world, read, &stretch, copy)).collect();
     places.sort_by_key(|(distance, _)| *distance);
-    let count = MOST_LISTED - rng.pick(&[899, 317, 87, 4, 6]);
+    let count = 1 + rng.pick(&profile.places);
     out.extend_from_slice(b"XAZ");
     for (_, text) in places.iter().take(count) {
         out.extend_from_slice(text);
