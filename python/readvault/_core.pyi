@@ -2,6 +2,8 @@ from collections.abc import Callable
 from os import PathLike
 from typing import Final, final
 
+__all__ = ["Archive", "__version__", "compress", "decompress", "estimate", "info", "quickcheck", "verify"]
+
 __version__: Final[str]
 
 def compress(

@@ -59,7 +59,7 @@ def _write(path: str, span: tuple[int | None, int | None]) -> None:
 
 
 def _write_all(piece: bytes) -> None:
-    """Write to standard output past Python's own buffer, which PYTHONUNBUFFERED removes: a write may then fall short."""
+    """Write to standard output past its buffer: PYTHONUNBUFFERED removes that, and then a write may fall short."""
     left = memoryview(piece)
     while left:
         left = left[os.write(sys.stdout.fileno(), left) :]
