@@ -27,6 +27,9 @@ mod search;
 mod stored;
 mod tokens;
 
+#[cfg(test)]
+mod tests;
+
 use bits::Bits;
 
 /// Longest content [`deflate`] takes, in bytes: the most a BGZF block can hold.
