@@ -15,8 +15,8 @@ pub(crate) enum Family {
     Zlib { level: u8, memory: u8 },
     /// libdeflate of one generation.
     Libdeflate { generation: Generation, level: u8 },
-    /// Intel's ISA-L 2.30 as GKL (Picard, GATK) calls it.
-    IsaL { level: u8 },
+    /// Intel's ISA-L as GKL (Picard, GATK) calls it: version 2.30, or the one before.
+    IsaL { early: bool, level: u8 },
     /// The two bytes 03 00, whatever made them: only for empty content.
     Empty,
     /// Stored blocks of at most 65,535 bytes, the last one final.
@@ -80,7 +80,13 @@ impl Encoder {
             Some(Family::Libdeflate { generation, level }) => {
                 format!("libdeflate {} level {level}", generation.version())
             }
-            Some(Family::IsaL { level }) => format!("isa-l level {level} (GKL)"),
+            Some(Family::IsaL {
+                early: false,
+                level,
+            }) => format!("isa-l level {level} (GKL)"),
+            Some(Family::IsaL { early: true, level }) => {
+                format!("isa-l early level {level} (GKL)")
+            }
             Some(Family::Empty) => "empty block".to_string(),
             Some(Family::Stored) => "stored block".to_string(),
             None => format!("encoder {}", self.0),
@@ -98,7 +104,18 @@ impl Encoder {
             0x31..=0x3C => V1_14,
             0x4A..=0x4C => V1_18,
             0x51..=0x5C => V1_26,
-            0x60..=0x62 => return Some(Family::IsaL { level }),
+            0x60..=0x62 => {
+                return Some(Family::IsaL {
+                    early: false,
+                    level,
+                });
+            }
+            0x64..=0x66 => {
+                return Some(Family::IsaL {
+                    early: true,
+                    level: level - 4,
+                });
+            }
             0x70 => return Some(Family::Empty),
             0x71 => return Some(Family::Stored),
             _ => return None,

@@ -13,9 +13,9 @@ pub const MAX_CONTENT: usize = 16 << 20;
 
 /// The order in which [`Encoders::identify`] asks: what writes most BAM files first, the slow
 /// levels last. Numbers that are not here follow in their own order.
-const COMMON_FIRST: [u8; 23] = [
-    0x06, 0x57, 0x26, 0x05, 0x01, 0x51, 0x60, 0x71, 0x56, 0x09, 0x61, 0x62, 0x08, 0x04, 0x02, 0x03,
-    0x07, 0x37, 0x36, 0x31, 0x5C, 0x3C, 0x4C,
+const COMMON_FIRST: [u8; 26] = [
+    0x06, 0x57, 0x26, 0x05, 0x01, 0x51, 0x60, 0x64, 0x71, 0x56, 0x09, 0x61, 0x62, 0x65, 0x66, 0x08,
+    0x04, 0x02, 0x03, 0x07, 0x37, 0x36, 0x31, 0x5C, 0x3C, 0x4C,
 ];
 
 /// Compressors of every kind, made at their first use and used again. One per thread.
@@ -59,7 +59,11 @@ impl Encoders {
         match encoder.family() {
             Some(Family::Empty) => stored::empty(content, out),
             Some(Family::Stored) => stored::stored(content, out),
-            Some(Family::IsaL { level }) => isal::deflate(level, content, out),
+            Some(Family::IsaL {
+                early: false,
+                level,
+            }) => isal::deflate(level, content, out),
+            Some(Family::IsaL { early: true, level }) => isal::deflate_early(level, content, out),
             Some(family) => match self.state(encoder, family) {
                 Some(State::Zlib(zlib)) => zlib.deflate(content, out),
                 Some(State::Libdeflate(libdeflate)) => libdeflate.deflate(content, out),
@@ -106,7 +110,7 @@ impl Encoders {
         if let Some(&found) = likely.iter().find(|&&e| self.makes(e, content, deflate)) {
             return Some(found);
         }
-        let shape = Shape::of(deflate);
+        let shape = Shape::of(deflate, content.len());
         let common = COMMON_FIRST.into_iter().filter_map(Encoder::from_number);
         let others = Encoder::all().filter(|e| !COMMON_FIRST.contains(&e.number()));
         common

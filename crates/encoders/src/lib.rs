@@ -7,6 +7,7 @@
 //!
 //! This is the only crate of the workspace with `unsafe` code: calls of zlib and libdeflate.
 
+mod deflate;
 mod encoder;
 mod encoders;
 mod inflate;

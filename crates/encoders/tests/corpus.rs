@@ -57,4 +57,5 @@ fn the_blocks_of_known_writers_are_identified() {
     assert!(unmatched.is_empty(), "{unmatched:#?}");
     assert!(tally.contains_key("zlib 6") && tally.contains_key("libdeflate 1.7 level 6"));
     assert!(tally.contains_key("isa-l level 0 (GKL)"));
+    assert!(tally.contains_key("libdeflate 1.14 level 12"));
 }

@@ -5,7 +5,7 @@
 
 mod common;
 
-use readvault_encoders::{Encoder, Encoders};
+use readvault_encoders::{Encoder, Encoders, preflate};
 
 /// Number, name, and CRC-32 of what the encoder makes of the contents below, one after another.
 const GOLDEN: &[(u8, &str, u32)] = &[
@@ -69,6 +69,9 @@ const GOLDEN: &[(u8, &str, u32)] = &[
     (0x60, "isa-l level 0 (GKL)", 0x17579541),
     (0x61, "isa-l level 1 (GKL)", 0xFD21E330),
     (0x62, "isa-l level 2 (GKL)", 0xF78BCA20),
+    (0x64, "isa-l early level 0 (GKL)", 0xE3397D4F),
+    (0x65, "isa-l early level 1 (GKL)", 0x941DE1DE),
+    (0x66, "isa-l early level 2 (GKL)", 0x2565E592),
     (0x70, "empty block", 0x6AF4413C),
     (0x71, "stored block", 0xD4561BD7),
 ];
@@ -103,6 +106,31 @@ fn numbers_names_and_bytes_are_those_of_the_golden_list() {
 #[test]
 fn the_content_of_the_golden_list_is_what_it_was() {
     assert_eq!(crc32fast::hash(&common::content(65_280)), 0x1DB9A1E7);
+}
+
+/// Encoder number of a stream, and CRC-32 of the corrections for it: one near its reference, and
+/// ones that no reference makes.
+const CORRECTIONS: &[(u8, u32)] = &[
+    (0x06, 0x59018F2A),
+    (0x02, 0x78645A70),
+    (0x29, 0x145AAA2E),
+    (0x3C, 0x69736C89),
+    (0x71, 0xED56CA7D),
+];
+
+#[test]
+fn the_form_of_corrections_is_that_of_the_golden_list() {
+    let mut encoders = Encoders::new();
+    let content = common::content(30_000);
+    let mut deflate = Vec::new();
+    let mut found = Vec::new();
+    for &(number, _) in CORRECTIONS {
+        let encoder = Encoder::from_number(number).expect("a known number");
+        assert!(encoders.deflate(encoder, &content, &mut deflate));
+        let corrections = preflate::analyse(&deflate, &content).expect("corrections");
+        found.push((number, crc32fast::hash(&corrections)));
+    }
+    assert_eq!(found, CORRECTIONS);
 }
 
 #[test]
