@@ -1,11 +1,22 @@
 //! The verbs that every face calls. This page is the library's whole public surface.
 
+mod attach;
+mod build;
+mod compress;
+mod decode;
+mod info;
+mod open;
+mod rebuild;
 mod report;
+mod verify;
+mod view;
+mod write;
 
 use std::path::PathBuf;
 
 use crate::Result;
 pub use report::*;
+pub use view::Archive;
 
 /// Hears how far a verb is and may stop it.
 pub trait Progress: Sync {
@@ -58,39 +69,102 @@ pub struct DecompressOptions {
 
 impl Default for CompressOptions {
     fn default() -> Self {
-        Self { threads: 0, force: false, name: None }
+        Self {
+            threads: 0,
+            force: false,
+            name: None,
+        }
     }
 }
 
 impl Default for DecompressOptions {
     fn default() -> Self {
-        Self { threads: 0, force: false, attachments: true }
+        Self {
+            threads: 0,
+            force: false,
+            attachments: true,
+        }
     }
 }
 
 /// Compresses `input` into an archive at `output`, proving every byte before the archive is published.
-pub fn compress(_: &Input, _: &Output, _: &CompressOptions, _: &dyn Progress) -> Result<CompressReport> { todo!() }
-/// Predicts the archive's size from samples of the source.
-pub fn estimate(_: &Input, _: &CompressOptions, _: &dyn Progress) -> Result<Estimate> { todo!() }
-/// Gives the source back. `output` none: the recorded name, in the archive's folder.
-pub fn decompress(_: &Input, _: Option<&Output>, _: &DecompressOptions, _: &dyn Progress) -> Result<DecompressReport> { todo!() }
-/// Decodes everything and compares with the recorded fingerprint and, if given, with a file's bytes.
-pub fn verify(_: &Input, _against: Option<&Input>, _threads: usize, _: &dyn Progress) -> Result<VerifyReport> { todo!() }
-/// Checks structure only: header, trailer, directory, lengths.
-pub fn quickcheck(_: &Input) -> Result<()> { todo!() }
-/// Reads what the archive says of itself.
-pub fn info(_: &Input) -> Result<Info> { todo!() }
-
-/// An open archive, for random access to the source's bytes. Share it between threads freely.
-pub struct Archive {}
-
-impl Archive {
-    /// Opens the archive at `path`: reads header, trailer and directory root.
-    pub fn open(_path: &std::path::Path) -> Result<Self> { todo!() }
-    /// Length of the source in bytes.
-    pub fn source_length(&self) -> u64 { todo!() }
-    /// Recorded name of the source, for display and as a default file name (already made safe).
-    pub fn source_name(&self) -> &str { todo!() }
-    /// Fills `buffer` from the source's bytes at `offset` (fewer only at the end) and returns how many.
-    pub fn read_at(&self, _offset: u64, _buffer: &mut [u8]) -> Result<usize> { todo!() }
+///
+/// A file at `output` appears whole or not at all; a pipe gets each chunk once it is proved, and no trailer unless
+/// all went well. An index beside the source is attached.
+///
+/// # Errors
+/// [`crate::Error::Store`] when a file cannot be read or written, or `output` exists without `force`; [`crate::Error::Invalid`]
+/// when the source is not a file or pipe, or changed while it was read; [`crate::Error::Interrupted`].
+pub fn compress(
+    input: &Input,
+    output: &Output,
+    options: &CompressOptions,
+    progress: &dyn Progress,
+) -> Result<CompressReport> {
+    compress::compress(input, output, options, progress)
 }
+
+/// Predicts the archive's size from samples of the source, which must be a file.
+///
+/// # Errors
+/// As [`compress`].
+pub fn estimate(input: &Input, progress: &dyn Progress) -> Result<Estimate> {
+    compress::estimate(input, progress)
+}
+
+/// Gives the source back, with its time and its indexes. `output` none: the recorded name, in the archive's folder.
+///
+/// # Errors
+/// [`crate::Error::Damaged`], [`crate::Error::Truncated`] or [`crate::Error::Unsupported`] when the archive cannot be decoded to what was
+/// recorded; [`crate::Error::Store`] when a file cannot be read or written, or exists without `force`; nothing half-written
+/// is left at `output`.
+pub fn decompress(
+    input: &Input,
+    output: Option<&Output>,
+    options: &DecompressOptions,
+    progress: &dyn Progress,
+) -> Result<DecompressReport> {
+    verify::decompress(input, output, options, progress)
+}
+
+/// Decodes everything and compares with the recorded fingerprint and, if given, with a file's bytes. `threads` 0
+/// means all that the process may use.
+///
+/// # Errors
+/// As [`decompress`]; [`crate::Error::Damaged`] too when the file `against` is not the source.
+pub fn verify(
+    input: &Input,
+    against: Option<&Input>,
+    threads: usize,
+    progress: &dyn Progress,
+) -> Result<VerifyReport> {
+    verify::verify(input, against, threads, progress)
+}
+
+/// Checks structure only: header, trailer, directory, attachments, and that chunks are where the directory says.
+///
+/// # Errors
+/// As [`decompress`].
+pub fn quickcheck(input: &Input) -> Result<()> {
+    verify::quickcheck(input)
+}
+
+/// Reads what the archive says of itself.
+///
+/// # Errors
+/// As [`decompress`].
+pub fn info(input: &Input) -> Result<Info> {
+    info::info(input)
+}
+
+/// Threads for work that was asked to use `asked`; 0 means as many as this process may use (its CPU affinity and
+/// its control group's quota count).
+fn threads(asked: usize) -> usize {
+    match asked {
+        0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        asked => asked.min(MAX_THREADS),
+    }
+}
+
+/// Most worker threads: beyond, the sequential part of the work is the limit.
+const MAX_THREADS: usize = 256;

@@ -4,7 +4,7 @@
 //! that checksums and sizes do not cost more than the data.
 
 use super::wire::{Cursor, put_signed, put_varint, seal, unseal};
-use super::{MAX_CHUNK_CONTENT, MAX_FRAME};
+use super::{MAX_CHUNK_CONTENT, MAX_CHUNK_SOURCE};
 use crate::{Error, Result};
 
 /// Number of bundles that a chunk may have.
@@ -13,12 +13,12 @@ pub const BUNDLES: usize = 8;
 /// Most streams that a chunk may have: fixed ones, and a few for each tag and type that its records carry.
 pub const MAX_STREAMS: usize = 1 << 16;
 
-/// A stream's decoded bytes may exceed the chunk's content: numbers are widened to four bytes, bases to one each.
-/// Nothing grows more than this many times, plus [`STREAM_SLACK`].
+/// A chunk's streams may decode to more than its content: numbers are widened to four bytes, bases to one each. All
+/// together they stay below this many times the content and source bytes, plus [`STREAM_SLACK`].
 const STREAM_GROWTH: u64 = 4;
 
-/// Decoded bytes that any stream may have whatever the content: layouts of chunks with little content.
-const STREAM_SLACK: u64 = 1 << 20;
+/// Decoded bytes that a chunk's streams may have whatever it holds.
+const STREAM_SLACK: u64 = 1 << 16;
 
 /// Where the bytes of a chunk come from. The values are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,7 +102,10 @@ pub fn write(head: &Head, units: &[NewUnit]) -> Vec<u8> {
     put_varint(&mut body, head.blocks);
     put_varint(&mut body, head.source_length);
     put_signed(&mut body, head.first_block);
-    put_varint(&mut body, u64::from(head.cut.limit) << 1 | u64::from(head.cut.at_records));
+    put_varint(
+        &mut body,
+        u64::from(head.cut.limit) << 1 | u64::from(head.cut.at_records),
+    );
     put_varint(&mut body, units.len() as u64);
     for unit in units {
         body.push(unit.bundle);
@@ -116,7 +119,9 @@ pub fn write(head: &Head, units: &[NewUnit]) -> Vec<u8> {
             put_varint(&mut body, length);
         }
     }
-    let mut out = Vec::with_capacity(body.len() + 16 + units.iter().map(|unit| unit.stored.len()).sum::<usize>());
+    let mut out = Vec::with_capacity(
+        body.len() + 16 + units.iter().map(|unit| unit.stored.len()).sum::<usize>(),
+    );
     put_varint(&mut out, body.len() as u64);
     out.extend_from_slice(&body);
     seal(&mut out, 0);
@@ -131,7 +136,9 @@ pub fn read(payload: &[u8]) -> Result<Head> {
     let mut cursor = Cursor::new(payload, "chunk head");
     let body_length = cursor.count(1, "length of the head")?;
     let body_start = payload.len() - cursor.remaining();
-    let head_end = body_start.checked_add(body_length + 4).filter(|&end| end <= payload.len());
+    let head_end = body_start
+        .checked_add(body_length + 4)
+        .filter(|&end| end <= payload.len());
     let Some(head_end) = head_end else {
         return Err(Error::Truncated("chunk head: ends early".into()));
     };
@@ -145,20 +152,24 @@ pub fn read(payload: &[u8]) -> Result<Head> {
     };
     let content_length = cursor.bounded(MAX_CHUNK_CONTENT, "content length")? as u64;
     let records = cursor.bounded(content_length, "number of records")? as u64;
-    let blocks = cursor.bounded(MAX_FRAME, "number of blocks")? as u64;
-    let source_length = cursor.bounded(MAX_FRAME, "source length")? as u64;
+    let blocks = cursor.bounded(MAX_CHUNK_SOURCE, "number of blocks")? as u64;
+    let source_length = cursor.bounded(MAX_CHUNK_SOURCE, "source length")? as u64;
     let first_block = cursor.signed()?;
     if first_block.unsigned_abs() > MAX_CHUNK_CONTENT {
         return Err(cursor.damaged("the first block lies outside the chunk"));
     }
     let cut = cursor.bounded(1 << 33, "cut rule")? as u64;
-    let cut = Cut { limit: (cut >> 1) as u32, at_records: cut & 1 == 1 };
+    let cut = Cut {
+        limit: (cut >> 1) as u32,
+        at_records: cut & 1 == 1,
+    };
     let mut streams = 0;
+    let mut room = (content_length + source_length) * STREAM_GROWTH + STREAM_SLACK;
     let count = cursor.count(12, "number of units")?;
     let mut units: Vec<Unit> = Vec::with_capacity(count);
     let mut start = head_end;
     for _ in 0..count {
-        let unit = read_unit(&mut cursor, content_length, start, payload.len())?;
+        let unit = read_unit(&mut cursor, &mut room, start, payload.len())?;
         start = unit.place.end;
         streams += unit.members.len();
         let sorted = units.last().is_none_or(|last| last.bundle <= unit.bundle);
@@ -171,29 +182,47 @@ pub fn read(payload: &[u8]) -> Result<Head> {
     if start != payload.len() {
         return Err(Error::Damaged("chunk: its units do not fill it".into()));
     }
-    Ok(Head { kind, content_length, records, blocks, source_length, first_block, cut, units })
+    Ok(Head {
+        kind,
+        content_length,
+        records,
+        blocks,
+        source_length,
+        first_block,
+        cut,
+        units,
+    })
 }
 
-fn read_unit(cursor: &mut Cursor<'_>, content_length: u64, start: usize, payload_length: usize) -> Result<Unit> {
+/// Reads one unit; its decoded bytes come out of `room`.
+fn read_unit(
+    cursor: &mut Cursor<'_>,
+    room: &mut u64,
+    start: usize,
+    payload_length: usize,
+) -> Result<Unit> {
     let bundle = cursor.u8()?;
     let codec = cursor.u8()?;
-    let stored_length = cursor.bounded((payload_length - start) as u64, "stored length of a unit")?;
+    let stored_length =
+        cursor.bounded((payload_length - start) as u64, "stored length of a unit")?;
     let stored_crc = cursor.u32()?;
     let decoded_crc = cursor.u32()?;
     let count = cursor.count(2, "number of streams of a unit")?;
-    let limit = content_length.saturating_mul(STREAM_GROWTH) + STREAM_SLACK + stored_length as u64;
-    let mut total = 0;
     let mut members = Vec::with_capacity(count);
     for _ in 0..count {
         let key = cursor.bounded(u64::from(u32::MAX), "stream key")? as u32;
-        let length = cursor.bounded(limit, "decoded length of a stream")? as u64;
-        total += length;
-        if total > limit {
-            return Err(cursor.damaged("a unit decodes to more than the chunk can hold"));
-        }
+        let length = cursor.bounded(*room, "decoded length of a stream")? as u64;
+        *room -= length;
         members.push((key, length));
     }
-    Ok(Unit { bundle, codec, stored_crc, decoded_crc, place: start..start + stored_length, members })
+    Ok(Unit {
+        bundle,
+        codec,
+        stored_crc,
+        decoded_crc,
+        place: start..start + stored_length,
+        members,
+    })
 }
 
 #[cfg(test)]
@@ -208,7 +237,10 @@ mod tests {
             blocks: 2,
             source_length: 500,
             first_block: -17,
-            cut: Cut { limit: 65280, at_records: true },
+            cut: Cut {
+                limit: 65280,
+                at_records: true,
+            },
             units: Vec::new(),
         };
         let unit = |bundle, stored: &[u8]| NewUnit {
@@ -229,7 +261,13 @@ mod tests {
         assert_eq!(read.units.len(), 3);
         assert_eq!(&payload[read.units[2].place.clone()], b"defg");
         assert_eq!(read.units[2].members, [(9, 40), (300_000, 2)]);
-        assert_eq!(Head { units: Vec::new(), ..read }, head);
+        assert_eq!(
+            Head {
+                units: Vec::new(),
+                ..read
+            },
+            head
+        );
     }
 
     #[test]

@@ -103,7 +103,11 @@ pub fn pages(entries: &[Entry]) -> Vec<(Page, Vec<u8>)> {
 fn page(entries: &[Entry]) -> (Page, Vec<u8>) {
     let payload = write_page(entries);
     let (first, last) = (&entries[0], &entries[entries.len() - 1]);
-    let mut span = Span { last_reference: last.span.last_reference, last_position: last.span.last_position, ..first.span };
+    let mut span = Span {
+        last_reference: last.span.last_reference,
+        last_position: last.span.last_position,
+        ..first.span
+    };
     span.largest_end = 0;
     for entry in entries {
         span.flags |= entry.span.flags;
@@ -130,7 +134,10 @@ fn page(entries: &[Entry]) -> (Page, Vec<u8>) {
 }
 
 fn start_of(entry: &Entry) -> u64 {
-    entry.offset - entry.group.map_or(0, |(length, _)| frame::HEAD_LENGTH + length)
+    entry.offset
+        - entry
+            .group
+            .map_or(0, |(length, _)| frame::HEAD_LENGTH + length)
 }
 
 fn write_page(entries: &[Entry]) -> Vec<u8> {
@@ -147,9 +154,21 @@ fn write_page(entries: &[Entry]) -> Vec<u8> {
     column(&|entry, _| entry.group.map_or(-1, |(length, _)| length as i64));
     column(&|entry, before| step(entry.records as i64, before.map(|b| b.records as i64)));
     column(&|entry, _| i64::from(entry.span.flags));
-    column(&|entry, before| step(entry.span.first_reference.into(), before.map(|b| b.span.last_reference.into())));
-    column(&|entry, before| step(entry.span.first_position.into(), before.map(|b| b.span.last_position.into())));
-    column(&|entry, _| i64::from(entry.span.last_reference) - i64::from(entry.span.first_reference));
+    column(&|entry, before| {
+        step(
+            entry.span.first_reference.into(),
+            before.map(|b| b.span.last_reference.into()),
+        )
+    });
+    column(&|entry, before| {
+        step(
+            entry.span.first_position.into(),
+            before.map(|b| b.span.last_position.into()),
+        )
+    });
+    column(&|entry, _| {
+        i64::from(entry.span.last_reference) - i64::from(entry.span.first_reference)
+    });
     column(&|entry, _| i64::from(entry.span.last_position) - i64::from(entry.span.first_position));
     column(&|entry, _| entry.span.largest_end - i64::from(entry.span.last_position));
     column(&|entry, before| before.map_or(0, |b| (entry.source_offset - b.source_offset) as i64));
@@ -193,7 +212,9 @@ pub fn read_page(payload: &[u8], page: &Page) -> Result<Vec<Entry>> {
     }
     cursor.finish()?;
     if entries.last().is_none_or(|last| last.end() != page.end) {
-        return Err(Error::Damaged("directory page: its chunks do not end where the root says".into()));
+        return Err(Error::Damaged(
+            "directory page: its chunks do not end where the root says".into(),
+        ));
     }
     Ok(entries)
 }
@@ -219,16 +240,25 @@ fn entries_from(columns: &[Vec<i64>; 12], page: &Page) -> Result<Vec<Entry>> {
         let group = (group >= 0).then_some((group as u64, [0; 16]));
         let small = |value: i64, limit: u64| (0..=limit as i64).contains(&value);
         if !small(length, MAX_FRAME) || group.is_some_and(|(length, _)| length > MAX_FRAME) {
-            return Err(Error::Damaged("directory page: a frame is longer than any may be".into()));
+            return Err(Error::Damaged(
+                "directory page: a frame is longer than any may be".into(),
+            ));
         }
         offset = offset.wrapping_add(group.map_or(0, |(length, _)| frame::HEAD_LENGTH + length));
         let records = value(2).wrapping_add(before.map_or(0, |b| b.records as i64));
-        let first_reference = value(4).wrapping_add(before.map_or(0, |b| b.span.last_reference.into()));
-        let first_position = value(5).wrapping_add(before.map_or(0, |b| b.span.last_position.into()));
+        let first_reference =
+            value(4).wrapping_add(before.map_or(0, |b| b.span.last_reference.into()));
+        let first_position =
+            value(5).wrapping_add(before.map_or(0, |b| b.span.last_position.into()));
         let last_reference = value(6).wrapping_add(first_reference);
         let last_position = value(7).wrapping_add(first_position);
-        if !small(records, MAX_CHUNK_CONTENT) || !small(value(9), MAX_FRAME) || !small(value(10), MAX_CHUNK_CONTENT) {
-            return Err(Error::Damaged("directory page: a chunk is larger than any may be".into()));
+        if !small(records, MAX_CHUNK_CONTENT)
+            || !small(value(9), MAX_FRAME)
+            || !small(value(10), MAX_CHUNK_CONTENT)
+        {
+            return Err(Error::Damaged(
+                "directory page: a chunk is larger than any may be".into(),
+            ));
         }
         let entry = Entry {
             offset,
@@ -244,8 +274,12 @@ fn entries_from(columns: &[Vec<i64>; 12], page: &Page) -> Result<Vec<Entry>> {
                 largest_end: value(8).wrapping_add(last_position),
                 flags: value(3) as u8,
             },
-            source_offset: before.map_or(page.source_offset, |b| b.source_offset.wrapping_add(value(9) as u64)),
-            content_offset: before.map_or(page.content_offset, |b| b.content_offset.wrapping_add(value(10) as u64)),
+            source_offset: before.map_or(page.source_offset, |b| {
+                b.source_offset.wrapping_add(value(9) as u64)
+            }),
+            content_offset: before.map_or(page.content_offset, |b| {
+                b.content_offset.wrapping_add(value(10) as u64)
+            }),
             first_block: value(11),
         };
         offset = offset.wrapping_add(frame::HEAD_LENGTH + entry.length);
@@ -255,7 +289,8 @@ fn entries_from(columns: &[Vec<i64>; 12], page: &Page) -> Result<Vec<Entry>> {
 }
 
 fn narrow(value: i64) -> Result<i32> {
-    i32::try_from(value).map_err(|_| Error::Damaged("directory page: a position is out of range".into()))
+    i32::try_from(value)
+        .map_err(|_| Error::Damaged("directory page: a position is out of range".into()))
 }
 
 /// Appends the root.
@@ -269,7 +304,12 @@ pub fn write_root(out: &mut Vec<u8>, pages: &[Page]) {
             put_varint(out, value);
         }
         let span = page.span;
-        for value in [span.first_reference, span.first_position, span.last_reference, span.last_position] {
+        for value in [
+            span.first_reference,
+            span.first_position,
+            span.last_reference,
+            span.last_position,
+        ] {
             put_signed(out, value.into());
         }
         put_signed(out, span.largest_end);
@@ -288,7 +328,8 @@ pub fn read_root(bytes: &[u8], end: u64) -> Result<Vec<Page>> {
     let mut pages: Vec<Page> = Vec::with_capacity(count);
     for _ in 0..count {
         let mut number = || cursor.varint();
-        let (offset, length, chunks, start, page_end) = (number()?, number()?, number()?, number()?, number()?);
+        let (offset, length, chunks, start, page_end) =
+            (number()?, number()?, number()?, number()?, number()?);
         let (source_offset, content_offset, records) = (number()?, number()?, number()?);
         let mut position = || cursor.signed().and_then(narrow);
         let mut span = Span {
@@ -301,9 +342,24 @@ pub fn read_root(bytes: &[u8], end: u64) -> Result<Vec<Page>> {
         span.largest_end = cursor.signed()?;
         span.flags = cursor.u8()?;
         let hash = cursor.array()?;
-        let page = Page { offset, length, hash, chunks, start, end: page_end, source_offset, content_offset, records, span };
-        let inside = offset.checked_add(frame::HEAD_LENGTH + length.min(MAX_FRAME)).is_some_and(|last| last <= end);
-        let ordered = pages.last().is_none_or(|before| before.end == start && before.source_offset <= source_offset);
+        let page = Page {
+            offset,
+            length,
+            hash,
+            chunks,
+            start,
+            end: page_end,
+            source_offset,
+            content_offset,
+            records,
+            span,
+        };
+        let inside = offset
+            .checked_add(frame::HEAD_LENGTH + length.min(MAX_FRAME))
+            .is_some_and(|last| last <= end);
+        let ordered = pages
+            .last()
+            .is_none_or(|before| before.end == start && before.source_offset <= source_offset);
         if !inside || !ordered || length > MAX_FRAME || start > page_end || page_end > offset {
             return Err(cursor.damaged("has a page that lies outside the archive or out of order"));
         }
@@ -353,7 +409,11 @@ mod tests {
         let mut root = Vec::new();
         let pages = pages(&entries);
         let bytes: usize = pages.iter().map(|(_, payload)| payload.len()).sum();
-        assert!(bytes <= entries.len() * 32, "{} bytes per chunk", bytes / entries.len());
+        assert!(
+            bytes <= entries.len() * 32,
+            "{} bytes per chunk",
+            bytes / entries.len()
+        );
         let mut place = entries[2999].end();
         let mut roots = Vec::new();
         let mut read = Vec::new();
@@ -370,7 +430,10 @@ mod tests {
 
     #[test]
     fn the_root_of_a_very_large_archive_stays_below_64_kib() {
-        let pages: Vec<Page> = pages(&entries(600_000)).into_iter().map(|(page, _)| page).collect();
+        let pages: Vec<Page> = pages(&entries(600_000))
+            .into_iter()
+            .map(|(page, _)| page)
+            .collect();
         let mut root = Vec::new();
         write_root(&mut root, &pages);
         assert!(pages.len() <= MAX_PAGES && root.len() <= 65_536);

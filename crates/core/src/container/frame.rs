@@ -33,9 +33,12 @@ pub fn payload<'a>(frame: &'a [u8], kind: Kind, what: &str) -> Result<&'a [u8]> 
     let Some((start, payload)) = frame.split_at_checked(HEAD_LENGTH as usize) else {
         return Err(Error::Truncated(format!("{what} ends inside its frame")));
     };
-    let length = u32::try_from(payload.len()).map_err(|_| Error::Damaged(format!("{what} is too long for a frame")))?;
+    let length = u32::try_from(payload.len())
+        .map_err(|_| Error::Damaged(format!("{what} is too long for a frame")))?;
     if start != head(kind, length) {
-        return Err(Error::Damaged(format!("{what}: its frame is not what the directory says")));
+        return Err(Error::Damaged(format!(
+            "{what}: its frame is not what the directory says"
+        )));
     }
     Ok(payload)
 }

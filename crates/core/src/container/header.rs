@@ -68,7 +68,9 @@ impl Header {
     pub fn length(prefix: &[u8]) -> Result<usize> {
         let known = prefix.len().min(MAGIC.len());
         if prefix[..known] != MAGIC[..known] || known == 0 {
-            return Err(Error::Damaged("not a Readvault archive (its first bytes are not an archive's)".into()));
+            return Err(Error::Damaged(
+                "not a Readvault archive (its first bytes are not an archive's)".into(),
+            ));
         }
         let mut cursor = Cursor::new(prefix, "header");
         if prefix.len() < PREFIX {
@@ -84,7 +86,9 @@ impl Header {
         }
         let length = cursor.u32()?;
         if length > MAX_PAYLOAD {
-            return Err(Error::Damaged(format!("header: says it is {length} bytes long, more than {MAX_PAYLOAD}")));
+            return Err(Error::Damaged(format!(
+                "header: says it is {length} bytes long, more than {MAX_PAYLOAD}"
+            )));
         }
         Ok(PREFIX + length as usize + 4)
     }
@@ -100,13 +104,19 @@ impl Header {
         let uuid = cursor.array()?;
         let members = cursor.varint()?;
         if members != 1 {
-            return Err(Error::Unsupported(format!("archive with {members} members; this readvault reads one")));
+            return Err(Error::Unsupported(format!(
+                "archive with {members} members; this readvault reads one"
+            )));
         }
         let kind = match cursor.u8()? {
             1 => MemberKind::Bam,
             2 => MemberKind::Raw,
             3 => MemberKind::Bgzf,
-            other => return Err(Error::Unsupported(format!("member of unknown kind {other}"))),
+            other => {
+                return Err(Error::Unsupported(format!(
+                    "member of unknown kind {other}"
+                )));
+            }
         };
         cursor.bytes()?; // settings of the member: none are defined in version 1
         read_extensions(&mut cursor, "header extension")?;
@@ -132,7 +142,9 @@ pub fn refuse_critical(tag: u64, what: &str) -> Result<()> {
     if tag & CRITICAL == 0 {
         return Ok(());
     }
-    Err(Error::Unsupported(format!("{what} {tag} is required to read this archive and not known to this readvault")))
+    Err(Error::Unsupported(format!(
+        "{what} {tag} is required to read this archive and not known to this readvault"
+    )))
 }
 
 #[cfg(test)]
@@ -140,7 +152,10 @@ mod tests {
     use super::*;
 
     fn header() -> Header {
-        Header { uuid: [7; 16], kind: MemberKind::Bam }
+        Header {
+            uuid: [7; 16],
+            kind: MemberKind::Bam,
+        }
     }
 
     #[test]
@@ -152,7 +167,9 @@ mod tests {
     fn a_newer_version_is_refused_by_its_number() {
         let mut bytes = header().write();
         bytes[8] = 9;
-        assert!(matches!(Header::read(&bytes), Err(Error::Unsupported(text)) if text.contains("version 9")));
+        assert!(
+            matches!(Header::read(&bytes), Err(Error::Unsupported(text)) if text.contains("version 9"))
+        );
     }
 
     #[test]
@@ -169,7 +186,9 @@ mod tests {
             seal(&mut payload, 0);
             match Header::read(&payload) {
                 Ok(_) => assert!(accepted),
-                Err(Error::Unsupported(text)) => assert!(!accepted && text.contains("extension 33")),
+                Err(Error::Unsupported(text)) => {
+                    assert!(!accepted && text.contains("extension 33"))
+                }
                 Err(other) => panic!("{other}"),
             }
         }

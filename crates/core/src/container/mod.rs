@@ -16,5 +16,8 @@ pub const VERSION: u32 = 1;
 /// Most bytes of content (uncompressed BAM) or of raw source that one chunk may hold: bounds a reader's memory.
 pub const MAX_CHUNK_CONTENT: u64 = 8 << 20;
 
+/// Most source bytes that one chunk may hold: incompressible content with its blocks' headers stays below.
+pub const MAX_CHUNK_SOURCE: u64 = 16 << 20;
+
 /// Most bytes that one frame's payload may have; a chunk of incompressible content plus its layout stays below.
 pub const MAX_FRAME: u64 = 64 << 20;

@@ -145,7 +145,9 @@ impl Trailer {
             section(section::ATTACHMENTS, &write_attachments(&self.attachments));
         }
         let mut counts = Vec::new();
-        self.counts.iter().for_each(|&count| put_varint(&mut counts, count));
+        self.counts
+            .iter()
+            .for_each(|&count| put_varint(&mut counts, count));
         section(section::COUNTS, &counts);
         section(section::WRITER, self.writer.as_bytes());
         let mut encoders = Vec::new();
@@ -175,7 +177,12 @@ impl Trailer {
             }
             trailer.read_section(tag, bytes, at)?;
         }
-        for required in [section::FINGERPRINT, section::HEADER_HASH, section::ROOT, section::COUNTS] {
+        for required in [
+            section::FINGERPRINT,
+            section::HEADER_HASH,
+            section::ROOT,
+            section::COUNTS,
+        ] {
             if seen >> required & 1 == 0 {
                 return Err(cursor.damaged("lacks a section that every archive has"));
             }
@@ -226,7 +233,10 @@ pub fn read_footer(footer: &[u8], archive_length: u64) -> Result<(u64, u64)> {
             "the archive's end is missing: its copying or writing did not finish; get the whole file again".into(),
         )
     };
-    let Some(body) = footer.strip_suffix(&END_MAGIC).filter(|body| body.len() == FOOTER_LENGTH - END_MAGIC.len()) else {
+    let Some(body) = footer
+        .strip_suffix(&END_MAGIC)
+        .filter(|body| body.len() == FOOTER_LENGTH - END_MAGIC.len())
+    else {
         return Err(truncated());
     };
     let mut cursor = Cursor::new(unseal(body, "footer")?, "footer");
@@ -270,7 +280,10 @@ fn read_references(bytes: &[u8]) -> Result<Vec<Reference>> {
     let mut cursor = Cursor::new(bytes, "reference table");
     let count = cursor.bounded(1 << 31, "number of references")?;
     // zstd packs at most about 1:30000; a table that claims more has not earned its memory.
-    let length = cursor.bounded((bytes.len() as u64).saturating_mul(32_768).min(MAX_TRAILER), "length")?;
+    let length = cursor.bounded(
+        (bytes.len() as u64).saturating_mul(32_768).min(MAX_TRAILER),
+        "length",
+    )?;
     let packed = cursor.take(cursor.remaining())?;
     let table = zstd::bulk::decompress(packed, length)
         .map_err(|_| Error::Damaged("reference table: does not decompress".into()))?;
@@ -311,12 +324,18 @@ fn read_attachments(bytes: &[u8], end: u64) -> Result<Vec<Attachment>> {
     for _ in 0..count {
         let kind = String::from_utf8_lossy(cursor.bytes()?).into_owned();
         if kind != "bai" && kind != "csi" {
-            return Err(Error::Unsupported(format!("attachment of unknown kind {kind:?}")));
+            return Err(Error::Unsupported(format!(
+                "attachment of unknown kind {kind:?}"
+            )));
         }
         let naming = match cursor.u8()? {
             0 => Naming::Appended,
             1 => Naming::Replaced,
-            other => return Err(Error::Unsupported(format!("attachment with unknown naming {other}"))),
+            other => {
+                return Err(Error::Unsupported(format!(
+                    "attachment with unknown naming {other}"
+                )));
+            }
         };
         let attachment = Attachment {
             kind,
@@ -358,7 +377,13 @@ fn read_streams(bytes: &[u8]) -> Result<Vec<StreamTotal>> {
         let bundle = cursor.u8()?;
         let key = cursor.bounded(u32::MAX.into(), "stream key")? as u32;
         let codecs = cursor.bytes()?.to_vec();
-        streams.push(StreamTotal { bundle, key, codecs, stored: cursor.varint()?, decoded: cursor.varint()? });
+        streams.push(StreamTotal {
+            bundle,
+            key,
+            codecs,
+            stored: cursor.varint()?,
+            decoded: cursor.varint()?,
+        });
     }
     cursor.finish()?;
     Ok(streams)
@@ -377,8 +402,14 @@ mod tests {
             name: b"a\x1b[31m.bam".to_vec(),
             mtime_ns: Some(-5),
             references: vec![
-                Reference { name: b"chr1".to_vec(), length: 248_956_422 },
-                Reference { name: Vec::new(), length: 0 },
+                Reference {
+                    name: b"chr1".to_vec(),
+                    length: 248_956_422,
+                },
+                Reference {
+                    name: Vec::new(),
+                    length: 0,
+                },
             ],
             attachments: vec![Attachment {
                 kind: "bai".into(),
@@ -393,7 +424,13 @@ mod tests {
             counts: [1, 2, 3, 4, 5, 6, 7, 8, 9],
             writer: "readvault test".into(),
             encoders: vec![(6, 10)],
-            streams: vec![StreamTotal { bundle: 1, key: 300_000, codecs: vec![0, 3], stored: 5, decoded: 50 }],
+            streams: vec![StreamTotal {
+                bundle: 1,
+                key: 300_000,
+                codecs: vec![0, 3],
+                stored: 5,
+                decoded: 50,
+            }],
             pages: Vec::new(),
         }
     }
@@ -410,7 +447,9 @@ mod tests {
         put_varint(&mut bytes, 33);
         put_bytes(&mut bytes, b"?");
         seal(&mut bytes, 0);
-        assert!(matches!(Trailer::read(&bytes, 1000), Err(Error::Unsupported(text)) if text.contains("33")));
+        assert!(
+            matches!(Trailer::read(&bytes, 1000), Err(Error::Unsupported(text)) if text.contains("33"))
+        );
     }
 
     #[test]
@@ -421,8 +460,14 @@ mod tests {
     #[test]
     fn a_footer_comes_back_and_must_end_the_archive() {
         let footer = footer(1000, 77);
-        assert_eq!(read_footer(&footer, 1000 + 5 + 77 + 24).unwrap(), (1000, 77));
+        assert_eq!(
+            read_footer(&footer, 1000 + 5 + 77 + 24).unwrap(),
+            (1000, 77)
+        );
         assert!(matches!(read_footer(&footer, 5000), Err(Error::Damaged(_))));
-        assert!(matches!(read_footer(&footer[..23], 1105), Err(Error::Truncated(_))));
+        assert!(matches!(
+            read_footer(&footer[..23], 1105),
+            Err(Error::Truncated(_))
+        ));
     }
 }

@@ -43,7 +43,9 @@ pub fn seal(out: &mut Vec<u8>, start: usize) {
 /// Splits off and checks the CRC32C that [`seal`] put behind a structure.
 pub fn unseal<'a>(bytes: &'a [u8], what: &str) -> Result<&'a [u8]> {
     let Some((body, crc)) = bytes.split_last_chunk::<4>() else {
-        return Err(Error::Truncated(format!("{what} is too short for its checksum")));
+        return Err(Error::Truncated(format!(
+            "{what} is too short for its checksum"
+        )));
     };
     if crc32c::crc32c(body) != u32::from_le_bytes(*crc) {
         return Err(Error::Damaged(format!("{what}: checksum does not match")));
@@ -102,7 +104,9 @@ impl<'a> Cursor<'a> {
     /// The next `N` bytes as an array.
     pub fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
         let what = self.what;
-        self.take(N)?.try_into().map_err(|_| Error::Damaged(format!("{what}: ends early")))
+        self.take(N)?
+            .try_into()
+            .map_err(|_| Error::Damaged(format!("{what}: ends early")))
     }
 
     /// The next four bytes as a little-endian number.
@@ -138,7 +142,8 @@ impl<'a> Cursor<'a> {
         if value > limit {
             return Err(self.damaged(&format!("{field} is {value}, more than {limit}")));
         }
-        usize::try_from(value).map_err(|_| self.damaged(&format!("{field} does not fit this machine")))
+        usize::try_from(value)
+            .map_err(|_| self.damaged(&format!("{field} does not fit this machine")))
     }
 
     /// A count of things that take at least `least` bytes each in what remains, so that memory for them is earned.
@@ -155,7 +160,11 @@ impl<'a> Cursor<'a> {
 
     /// Fails unless everything has been read.
     pub fn finish(self) -> Result<()> {
-        if self.bytes.is_empty() { Ok(()) } else { Err(self.damaged("has bytes left over")) }
+        if self.bytes.is_empty() {
+            Ok(())
+        } else {
+            Err(self.damaged("has bytes left over"))
+        }
     }
 }
 
@@ -180,7 +189,14 @@ mod tests {
     #[test]
     fn a_number_of_more_than_64_bits_is_refused() {
         assert!(Cursor::new(&[0xff; 11], "test").varint().is_err());
-        assert!(Cursor::new(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2], "test").varint().is_err());
+        assert!(
+            Cursor::new(
+                &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2],
+                "test"
+            )
+            .varint()
+            .is_err()
+        );
     }
 
     #[test]

@@ -1,1 +1,3 @@
-//! store
+//! Where bytes live. For now: files of this machine, and pipes.
+
+pub mod local;

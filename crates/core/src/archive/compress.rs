@@ -1,0 +1,509 @@
+//! Compressing: spans of the source go through worker threads and come out as proved chunks, in order.
+//!
+//! Each worker takes the next span from the source (reading and digesting it under a lock), inflates it, takes over
+//! the walk from the span before and hands it on, and then codes and proves its chunks while others do the same. So
+//! only reading and hopping over records happens one after the other.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use readvault_encoders::Inflater;
+
+use super::build::{self, Built};
+use super::open::{self, Opened};
+use super::report::{ArchiveReport, CompressReport, Estimate};
+use super::write::{ArchiveWriter, Ending, NewAttachment, Written};
+use super::{CompressOptions, Input, Output, Progress, attach, threads};
+use crate::container::header::{Header, MemberKind};
+use crate::container::trailer::Reference;
+use crate::source::plan::{self, Carry};
+use crate::source::recipe::Finder;
+use crate::source::span::{Kind, Span, SpanReader};
+use crate::source::walk::Walk;
+use crate::store::local::{Pending, Source};
+use crate::{Error, Result};
+
+/// Content bytes of a span, and so of most chunks.
+pub const SPAN_CONTENT: usize = 2 << 20;
+
+/// Time between looks at the progress and at whether to stop.
+pub const TICK: Duration = Duration::from_millis(100);
+
+/// Spans that an estimate takes from a source.
+const SAMPLES: u64 = 6;
+
+/// Locks a mutex; a thread that panicked has stopped the whole verb, so what it left does not matter.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What the workers of one run share.
+struct Shared<'a, W> {
+    reader: Mutex<SpanReader<Source<'a>>>,
+    /// What each span takes over from the one before, by the span's number.
+    carries: Mutex<BTreeMap<u64, Carry>>,
+    carried: Condvar,
+    order: Mutex<Ordered<W>>,
+    written: Condvar,
+    /// Source bytes whose chunks have been written.
+    done: AtomicU64,
+    stop: &'a AtomicBool,
+    failure: Mutex<Option<Error>>,
+    /// Most spans that may be taken and not written yet.
+    window: u64,
+}
+
+/// Chunks waiting for their turn.
+struct Ordered<W> {
+    writer: ArchiveWriter<W>,
+    next: u64,
+    waiting: BTreeMap<u64, (u64, Vec<Built>)>,
+}
+
+impl<W: Write + Send> Shared<'_, W> {
+    fn fail(&self, error: Error) {
+        lock(&self.failure).get_or_insert(error);
+        self.stop.store(true, Ordering::Relaxed);
+        self.carried.notify_all();
+        self.written.notify_all();
+    }
+
+    fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    fn work(&self) {
+        let (mut inflater, mut finder) = (Inflater::new(), Finder::default());
+        while !self.stopped() {
+            match self.next(&mut inflater, &mut finder) {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => return self.fail(error),
+            }
+        }
+    }
+
+    /// Takes one span all the way; false at the source's end.
+    fn next(&self, inflater: &mut Inflater, finder: &mut Finder) -> Result<bool> {
+        let span = {
+            let mut reader = lock(&self.reader);
+            reader
+                .next_span()
+                .map_err(|error| reader.input().error(error))?
+        };
+        let Some(span) = span else { return Ok(false) };
+        let (index, length) = (span.index, span.bytes.len() as u64);
+        let inflated = plan::inflate(&span, inflater);
+        drop(span);
+        let Some(carry) = self.take_carry(index) else {
+            return Ok(true);
+        };
+        let (planned, carry) = plan::plan(inflated, carry);
+        lock(&self.carries).insert(index + 1, carry);
+        self.carried.notify_all();
+        let mut built = Vec::new();
+        for planned in planned {
+            built.extend(build::build(planned, finder)?);
+        }
+        self.write(index, length, built)?;
+        Ok(true)
+    }
+
+    /// What the span before hands over; none when the run has been stopped.
+    fn take_carry(&self, index: u64) -> Option<Carry> {
+        let mut carries = lock(&self.carries);
+        loop {
+            if let Some(carry) = carries.remove(&index) {
+                return Some(carry);
+            }
+            if self.stopped() {
+                return None;
+            }
+            carries = self
+                .carried
+                .wait_timeout(carries, TICK)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+    }
+
+    /// Writes chunks when it is their turn, and waits while too many others wait for theirs.
+    fn write(&self, index: u64, length: u64, built: Vec<Built>) -> Result<()> {
+        let mut order = lock(&self.order);
+        order.waiting.insert(index, (length, built));
+        loop {
+            let next = order.next;
+            let Some((length, built)) = order.waiting.remove(&next) else {
+                break;
+            };
+            for chunk in &built {
+                order.writer.chunk(chunk).map_err(write_error)?;
+            }
+            order.next += 1;
+            self.done.fetch_add(length, Ordering::Relaxed);
+            self.written.notify_all();
+        }
+        while order.next + self.window < index && !self.stopped() {
+            order = self
+                .written
+                .wait_timeout(order, TICK)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+        Ok(())
+    }
+}
+
+fn write_error(source: io::Error) -> Error {
+    Error::Store {
+        context: "cannot write the archive".into(),
+        source,
+    }
+}
+
+/// What a run found out besides what it wrote.
+struct Run<W> {
+    writer: ArchiveWriter<W>,
+    digests: (u64, [u8; 32], [u8; 16]),
+    references: Vec<Reference>,
+}
+
+/// Sends the whole source through workers into `out`.
+fn run<'a, W: Write + Send>(
+    mut reader: SpanReader<Source<'a>>,
+    out: W,
+    options: &CompressOptions,
+    progress: &dyn Progress,
+    stop: &'a AtomicBool,
+) -> Result<(Run<W>, SpanReader<Source<'a>>, Header)> {
+    let kind = reader
+        .detect()
+        .map_err(|error| reader.input().error(error))?;
+    let header = Header {
+        uuid: *uuid::Uuid::new_v4().as_bytes(),
+        kind: member_kind(kind),
+    };
+    let total = reader.input().stamp().map(|stamp| stamp.length);
+    let writer = ArchiveWriter::new(out, &header).map_err(write_error)?;
+    let threads = threads(options.threads);
+    let shared = Shared {
+        reader: Mutex::new(reader),
+        carries: Mutex::new(BTreeMap::from([(
+            0,
+            Carry::new(Walk::new(kind == Kind::Bam)),
+        )])),
+        carried: Condvar::new(),
+        order: Mutex::new(Ordered {
+            writer,
+            next: 0,
+            waiting: BTreeMap::new(),
+        }),
+        written: Condvar::new(),
+        done: AtomicU64::new(0),
+        stop,
+        failure: Mutex::new(None),
+        window: 2 * threads as u64,
+    };
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads)
+            .map(|_| scope.spawn(|| shared.work()))
+            .collect();
+        watch(
+            &workers,
+            progress,
+            stop,
+            || (shared.done.load(Ordering::Relaxed), total),
+            |error| shared.fail(error),
+        );
+    });
+    let Shared {
+        reader,
+        carries,
+        order,
+        failure,
+        ..
+    } = shared;
+    if let Some(error) = failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        return Err(error);
+    }
+    let reader = reader.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let carries = carries.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let references = carries
+        .into_values()
+        .next_back()
+        .map(|carry| carry.walk.into_references())
+        .unwrap_or_default();
+    let references = references.into_iter().map(|reference| Reference {
+        name: reference.name,
+        length: reference.length,
+    });
+    let run = Run {
+        writer: order
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+            .writer,
+        digests: reader.digests(),
+        references: references.collect(),
+    };
+    Ok((run, reader, header))
+}
+
+/// Watches workers from the calling thread: tells the progress, and stops them when it says so or one panicked.
+pub fn watch<T>(
+    workers: &[thread::ScopedJoinHandle<'_, T>],
+    progress: &dyn Progress,
+    stop: &AtomicBool,
+    done: impl Fn() -> (u64, Option<u64>),
+    fail: impl Fn(Error),
+) {
+    // Short files should not wait for a long tick.
+    let mut pause = Duration::from_millis(1);
+    while !workers.iter().all(thread::ScopedJoinHandle::is_finished) {
+        thread::sleep(pause);
+        pause = (pause * 2).min(TICK);
+        if pause == TICK && !stop.load(Ordering::Relaxed) {
+            let (done, total) = done();
+            if !progress.update(done, total) {
+                fail(Error::Interrupted);
+            }
+        }
+    }
+    let (done, total) = done();
+    if !stop.load(Ordering::Relaxed) && !progress.update(done, total) {
+        fail(Error::Interrupted);
+    }
+}
+
+fn member_kind(kind: Kind) -> MemberKind {
+    match kind {
+        Kind::Bam => MemberKind::Bam,
+        Kind::Bgzf => MemberKind::Bgzf,
+        Kind::Raw => MemberKind::Raw,
+    }
+}
+
+/// See [`super::compress`].
+pub fn compress(
+    input: &Input,
+    output: &Output,
+    options: &CompressOptions,
+    progress: &dyn Progress,
+) -> Result<CompressReport> {
+    let stop = AtomicBool::new(false);
+    let source = match input {
+        Input::Path(path) => Source::open(path, &stop)?,
+        Input::Stdin => Source::stdin(&stop)?,
+    };
+    let reader = SpanReader::new(source, SPAN_CONTENT);
+    match output {
+        Output::Stdout => {
+            let (run, reader, header) = run(reader, io::stdout(), options, progress, &stop)?;
+            let (written, attachments, warnings) = finish(run, &reader, input, options)?;
+            Ok(report(&header, &written, None, attachments, warnings))
+        }
+        Output::Path(path) => {
+            if matches!(input, Input::Path(from) if from == path) {
+                return Err(Error::Invalid(format!(
+                    "{} cannot be both source and archive",
+                    path.display()
+                )));
+            }
+            let mut pending = Pending::create(path, options.force)?;
+            let buffered = io::BufWriter::with_capacity(1 << 20, &mut pending);
+            let (run, reader, header) = run(reader, buffered, options, progress, &stop)
+                .map_err(|error| naming_output(error, path))?;
+            let (written, attachments, warnings) = finish(run, &reader, input, options)?;
+            pending.sync()?;
+            check_written(&pending, &written)?;
+            pending.publish()?;
+            Ok(report(
+                &header,
+                &written,
+                Some(path.display().to_string()),
+                attachments,
+                warnings,
+            ))
+        }
+    }
+}
+
+/// Names the output in errors of writing it.
+fn naming_output(error: Error, path: &std::path::Path) -> Error {
+    match error {
+        Error::Store { context, source } if context == "cannot write the archive" => {
+            Error::store("cannot write", path, source)
+        }
+        other => other,
+    }
+}
+
+/// Ends the archive once the source is known not to have changed.
+fn finish<W: Write>(
+    run: Run<W>,
+    reader: &SpanReader<Source<'_>>,
+    input: &Input,
+    options: &CompressOptions,
+) -> Result<(Written, Vec<NewAttachment>, Vec<String>)> {
+    let Run {
+        mut writer,
+        digests,
+        references,
+    } = run;
+    let source = reader.input();
+    source.check_unchanged(digests.0)?;
+    let (mut attachments, mut warnings) = (Vec::new(), Vec::new());
+    if let (Input::Path(path), Some(stamp)) = (input, source.stamp()) {
+        (attachments, warnings) =
+            attach::find(path, stamp.mtime_ns, stamp.length, references.len());
+    }
+    for attachment in &attachments {
+        writer.attach(attachment).map_err(write_error)?;
+    }
+    let name = options
+        .name
+        .as_ref()
+        .map(|name| name.as_bytes().to_vec())
+        .or_else(|| source.name());
+    let ending = Ending {
+        digests,
+        name: name.unwrap_or_default(),
+        mtime_ns: source.stamp().map(|stamp| stamp.mtime_ns),
+        references,
+    };
+    let written = writer.finish(ending).map_err(write_error)?;
+    Ok((written, attachments, warnings))
+}
+
+/// Opens the archive as it stands on disk and checks that its bytes are those that were proved.
+fn check_written(pending: &Pending, written: &Written) -> Result<()> {
+    let stop = AtomicBool::new(false);
+    let input = Input::Path(pending.temporary().to_owned());
+    let opened = Opened::open(&input, &stop)?;
+    let same = super::verify::file_sha256(&opened, &|_| true)? == written.sha256
+        && opened.digest == written.digest;
+    if same && opened.trailer == written.trailer && opened.quickcheck().is_ok() {
+        return Ok(());
+    }
+    Err(Error::Damaged(format!(
+        "{}: what stands on disk is not what was written; the storage is faulty. Nothing was published",
+        pending.path().display()
+    )))
+}
+
+fn report(
+    header: &Header,
+    written: &Written,
+    path: Option<String>,
+    attachments: Vec<NewAttachment>,
+    warnings: Vec<String>,
+) -> CompressReport {
+    let trailer = &written.trailer;
+    let name = String::from_utf8_lossy(&trailer.name).into_owned();
+    debug_assert_eq!(attachments.len(), trailer.attachments.len());
+    CompressReport {
+        source: open::source_report(trailer, header.kind.name(), name.clone()),
+        archive: ArchiveReport {
+            path,
+            length: written.length,
+            sha256: Some(open::hex(&written.sha256)),
+            digest: open::hex(&written.digest),
+            uuid: uuid::Uuid::from_bytes(header.uuid).to_string(),
+            format_version: crate::container::VERSION,
+            writer: trailer.writer.clone(),
+        },
+        ratio: ratio(trailer.source_length, written.length),
+        counts: open::counts(trailer),
+        exactness: open::exactness(trailer),
+        attachments: open::attachments(trailer, &name),
+        warnings,
+    }
+}
+
+/// Source length / archive length.
+pub fn ratio(source: u64, archive: u64) -> f64 {
+    source as f64 / archive.max(1) as f64
+}
+
+/// See [`super::estimate`].
+pub fn estimate(input: &Input, progress: &dyn Progress) -> Result<Estimate> {
+    let stop = AtomicBool::new(false);
+    let Input::Path(path) = input else {
+        return Err(Error::Invalid(
+            "an estimate needs a file: a pipe can be read only once".into(),
+        ));
+    };
+    let source = Source::open(path, &stop)?;
+    let Some(stamp) = source.stamp() else {
+        return Err(Error::Invalid(format!(
+            "{} is a pipe; an estimate needs a file",
+            path.display()
+        )));
+    };
+    let mut reader = SpanReader::new(source, SPAN_CONTENT);
+    let kind = reader
+        .detect()
+        .map_err(|error| reader.input().error(error))?;
+    let (mut sampled, mut stored, mut carry) = (0, 0, Carry::new(Walk::new(kind == Kind::Bam)));
+    let (mut inflater, mut finder) = (Inflater::new(), Finder::default());
+    for sample in 0..SAMPLES {
+        if sample > 0 {
+            let mut source = Source::open(path, &stop)?;
+            source.seek(stamp.length / SAMPLES * sample)?;
+            reader = SpanReader::new(source, SPAN_CONTENT);
+            if kind == Kind::Raw {
+                reader
+                    .detect()
+                    .map_err(|error| reader.input().error(error))?;
+            }
+        }
+        let Some(span) = reader
+            .next_span()
+            .map_err(|error| reader.input().error(error))?
+        else {
+            break;
+        };
+        let (length, cost, walk) = cost(&span, carry, &mut inflater, &mut finder)?;
+        (sampled, stored) = (sampled + length, stored + cost);
+        carry = Carry::new(walk);
+        if !progress.update(sampled.min(stamp.length), Some(stamp.length)) {
+            return Err(Error::Interrupted);
+        }
+        if span.last && sample == 0 {
+            break;
+        }
+    }
+    let framing = super::info::LEAST_FRAMING;
+    let archive_length =
+        framing + (stored as f64 * stamp.length as f64 / sampled.max(1) as f64) as u64;
+    Ok(Estimate {
+        source_length: stamp.length,
+        sampled,
+        archive_length,
+        ratio: ratio(stamp.length, archive_length),
+        kind: member_kind(kind).name().to_owned(),
+    })
+}
+
+/// Source bytes of a span whose chunks were made, what they cost, and the walk for the next sample.
+fn cost(
+    span: &Span,
+    carry: Carry,
+    inflater: &mut Inflater,
+    finder: &mut Finder,
+) -> Result<(u64, u64, Walk)> {
+    let (planned, after) = plan::plan(plan::inflate(span, inflater), carry);
+    let (mut length, mut stored) = (0, 0);
+    for planned in planned {
+        for built in build::build(planned, finder)? {
+            length += built.source_length;
+            stored += built.payload.len() as u64 + crate::container::frame::HEAD_LENGTH;
+        }
+    }
+    let mut walk = after.walk;
+    walk.interrupt();
+    Ok((length, stored, walk))
+}

@@ -1,0 +1,226 @@
+//! One chunk's payload back into content, and content back into the source's bytes.
+
+use readvault_encoders::Inflater;
+
+use crate::container::chunk::{self, ChunkKind, Head};
+use crate::source::bgzf::{self, Framing};
+use crate::source::layout::{self, Block, Cut};
+use crate::source::recipe::Maker;
+use crate::source::streams::{Decoded, StoredUnit};
+use crate::source::{bam, key};
+use crate::{Error, Result};
+
+/// A chunk, decoded.
+pub struct Chunk {
+    /// What it says of itself.
+    pub head: Head,
+    /// Its content.
+    pub content: Vec<u8>,
+    /// Its blocks, if they are to be re-created.
+    pub blocks: Vec<Block>,
+    /// Its source bytes, if they are kept.
+    pub kept: Vec<u8>,
+}
+
+/// Checks and decodes a chunk's payload.
+pub fn decode(payload: &[u8]) -> Result<Chunk> {
+    let head = chunk::read(payload)?;
+    let mut stored = Vec::with_capacity(head.units.len());
+    for unit in &head.units {
+        let bytes = &payload[unit.place.clone()];
+        if crc32c::crc32c(bytes) != unit.stored_crc {
+            let streams: Vec<String> = unit
+                .members
+                .iter()
+                .map(|&(key, _)| key::name(key))
+                .collect();
+            return Err(Error::Damaged(format!(
+                "{}: stored bytes do not match their checksum",
+                streams.join(", ")
+            )));
+        }
+        stored.push(StoredUnit {
+            codec: unit.codec,
+            stored: bytes,
+            decoded_crc: unit.decoded_crc,
+            members: &unit.members,
+        });
+    }
+    let mut streams = Decoded::new(stored);
+    let (mut content, mut blocks, mut kept) = (Vec::new(), Vec::new(), Vec::new());
+    match head.kind {
+        ChunkKind::Content => {
+            let rebuilt = bam::rebuild(&mut streams, head.content_length as usize)?;
+            content = rebuilt.content;
+            blocks = decode_blocks(&head, &mut streams, &rebuilt.borders)?;
+        }
+        ChunkKind::Kept => {
+            kept = streams.take(key::KEPT)?;
+            content = inflate_kept(&kept, &head)?;
+        }
+        ChunkKind::Raw => kept = streams.take(key::RAW)?,
+    }
+    let length: u64 = kept.len() as u64 + blocks.iter().map(|block| block.size as u64).sum::<u64>();
+    if length != head.source_length || (head.kind == ChunkKind::Raw && head.content_length > 0) {
+        return Err(Error::Damaged(
+            "chunk: its source bytes are not as many as its head says".into(),
+        ));
+    }
+    Ok(Chunk {
+        head,
+        content,
+        blocks,
+        kept,
+    })
+}
+
+fn decode_blocks(head: &Head, streams: &mut Decoded<'_>, borders: &[usize]) -> Result<Vec<Block>> {
+    let Ok(first) = usize::try_from(head.first_block) else {
+        return Err(Error::Damaged(
+            "chunk: its first block starts before it".into(),
+        ));
+    };
+    let sizes = layout::decode_sizes(streams, head.blocks as usize)?;
+    let cut = Cut {
+        limit: head.cut.limit,
+        at_borders: head.cut.at_records,
+    };
+    let blocks = layout::decode(streams, &sizes, cut, first, borders)?;
+    let mut start = first;
+    for block in &blocks {
+        let length = head.content_length as usize;
+        if start > length || (start == length && block.length > 0) {
+            return Err(Error::Damaged("chunk: a block starts outside it".into()));
+        }
+        start += block.length;
+    }
+    Ok(blocks)
+}
+
+/// The content of kept blocks: what their DEFLATE bytes inflate to, from where the chunk's content starts.
+fn inflate_kept(kept: &[u8], head: &Head) -> Result<Vec<u8>> {
+    let damaged = || Error::Damaged("chunk: its kept blocks are not whole BGZF blocks".into());
+    if head.content_length == 0 {
+        return Ok(Vec::new());
+    }
+    let skip = usize::try_from(-head.first_block).map_err(|_| damaged())?;
+    let end = skip + head.content_length as usize;
+    let mut inflater = Inflater::new();
+    let (mut content, mut at) = (Vec::new(), 0);
+    while content.len() < end {
+        let Framing::Block { head, length, .. } = bgzf::frame(kept.get(at..).unwrap_or_default())
+        else {
+            return Err(damaged());
+        };
+        let block = kept.get(at..at + length).ok_or_else(damaged)?;
+        let inflated = bgzf::tail(block).1 as usize;
+        if inflated > bgzf::MAX_CONTENT {
+            return Err(damaged());
+        }
+        let start = content.len();
+        content.resize(start + inflated, 0);
+        if !inflater.inflate_exact(
+            &block[head..length - bgzf::TAIL_LENGTH],
+            &mut content[start..],
+        ) {
+            return Err(damaged());
+        }
+        at += length;
+    }
+    content.truncate(end);
+    content.drain(..skip);
+    Ok(content)
+}
+
+impl Chunk {
+    /// How many content bytes of the chunks after it its last block takes.
+    pub fn spill(&self) -> usize {
+        let last: i64 = self.head.first_block
+            + self
+                .blocks
+                .iter()
+                .map(|block| block.length as i64)
+                .sum::<i64>();
+        if self.blocks.is_empty() {
+            return 0;
+        }
+        usize::try_from(last - self.head.content_length as i64).unwrap_or(0)
+    }
+
+    /// The source's bytes of this chunk. `following` is what comes after its content, at least [`Self::spill`] bytes.
+    pub fn source(&self, following: &[u8], maker: &mut Maker) -> Result<Vec<u8>> {
+        if self.head.kind != ChunkKind::Content {
+            return Ok(self.kept.clone());
+        }
+        let mut out = Vec::with_capacity(self.head.source_length as usize);
+        let (mut at, mut deflate) = (self.head.first_block as usize, Vec::new());
+        for block in &self.blocks {
+            self.write_block(block, at, following, maker, &mut deflate, &mut out)?;
+            at += block.length;
+        }
+        Ok(out)
+    }
+
+    /// The source's bytes of this chunk from `skip` on, in whole blocks, until at least `want` bytes are there.
+    /// Gives the offset of the first byte too.
+    pub fn source_part(
+        &self,
+        skip: u64,
+        want: usize,
+        following: &[u8],
+        maker: &mut Maker,
+    ) -> Result<(u64, Vec<u8>)> {
+        if self.head.kind != ChunkKind::Content {
+            return Ok((0, self.kept.clone()));
+        }
+        let (mut at, mut offset, mut deflate) = (self.head.first_block as usize, 0, Vec::new());
+        let (mut start, mut out) = (0, Vec::new());
+        for block in &self.blocks {
+            let end = offset + block.size as u64;
+            if end > skip && offset < skip + want as u64 {
+                if out.is_empty() {
+                    start = offset;
+                }
+                self.write_block(block, at, following, maker, &mut deflate, &mut out)?;
+            }
+            at += block.length;
+            offset = end;
+        }
+        Ok((start, out))
+    }
+
+    fn write_block(
+        &self,
+        block: &Block,
+        at: usize,
+        following: &[u8],
+        maker: &mut Maker,
+        deflate: &mut Vec<u8>,
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
+        let end = at + block.length;
+        let joined;
+        let content = match self.content.get(at..end) {
+            Some(content) => content,
+            None => {
+                let own = self.content.get(at..).unwrap_or_default();
+                let more = following.get(..block.length - own.len());
+                let more = more
+                    .ok_or_else(|| Error::Damaged("chunk: its last block lacks content".into()))?;
+                joined = [own, more].concat();
+                &joined[..]
+            }
+        };
+        let head = block.head.as_deref().unwrap_or(&bgzf::STANDARD_HEAD);
+        let start = out.len();
+        let made = maker.make(&block.recipe, content, bgzf::MAX_CONTENT, deflate)
+            && bgzf::write(out, head, deflate, content)
+            && out.len() - start == block.size;
+        if made {
+            return Ok(());
+        }
+        Err(Error::Damaged(
+            "chunk: a block cannot be re-created as its recipe says".into(),
+        ))
+    }
+}

@@ -1,0 +1,392 @@
+//! An archive opened for reading: header, trailer and directory, each checked against the hash that vouches for it.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+use super::Input;
+use super::decode::{self, Chunk};
+use super::report::{
+    ArchiveReport, AttachmentReport, Counts, EncoderReport, Exactness, Fingerprint, SourceReport,
+};
+use super::write::ATTACHMENT_PIECE;
+use crate::container::directory::{self, Entry, Page};
+use crate::container::frame::{self, Kind};
+use crate::container::header::{self, Header};
+use crate::container::trailer::{self, Attachment, FOOTER_LENGTH, Trailer};
+use crate::container::wire::{sha256, short_hash, unseal};
+use crate::source::recipe;
+use crate::store::local::Source;
+use crate::{Error, Result};
+
+/// Bytes read at the end of an archive at first: footer, trailer and root of most are within.
+const SUFFIX: u64 = 64 << 10;
+
+/// Longest payload of one attachment frame: a piece that does not compress grows by little.
+const MAX_PIECE: u64 = 2 * ATTACHMENT_PIECE as u64;
+
+/// An open archive.
+pub struct Opened {
+    file: File,
+    /// What it is called in errors.
+    pub name: String,
+    /// Where it is; none for a pipe.
+    pub path: Option<String>,
+    /// Length in bytes.
+    pub length: u64,
+    /// Header.
+    pub header: Header,
+    /// Trailer.
+    pub trailer: Trailer,
+    /// Archive digest.
+    pub digest: [u8; 32],
+}
+
+impl Opened {
+    /// Opens a file, or what standard input gives (kept in an unnamed temporary file).
+    pub fn open(input: &Input, stop: &AtomicBool) -> Result<Self> {
+        match input {
+            Input::Path(path) => Self::open_path(path, stop),
+            Input::Stdin => {
+                let mut source = Source::stdin(stop)?;
+                let mut file = tempfile::tempfile().map_err(|source| Error::Store {
+                    context: "cannot keep standard input".into(),
+                    source,
+                })?;
+                io::copy(&mut source, &mut file).map_err(|error| source.error(error))?;
+                Self::read(file, "standard input".into(), None)
+                    .map_err(|error| error.at("standard input"))
+            }
+        }
+    }
+
+    fn open_path(path: &Path, stop: &AtomicBool) -> Result<Self> {
+        let source = Source::open(path, stop)?;
+        if source.stamp().is_none() {
+            return Err(Error::Invalid(format!(
+                "{} is a pipe; give it as - on standard input",
+                path.display()
+            )));
+        }
+        let file = File::open(path).map_err(|error| Error::store("cannot read", path, error))?;
+        let name = path.display().to_string();
+        Self::read(file, name.clone(), Some(name.clone())).map_err(|error| error.at(name))
+    }
+
+    fn read(file: File, name: String, path: Option<String>) -> Result<Self> {
+        let metadata = file.metadata().map_err(|source| Error::Store {
+            context: "cannot read".into(),
+            source,
+        })?;
+        let length = metadata.len();
+        let prefix = read_at(&file, 0, length.min(header::PREFIX as u64))?;
+        let header_length = Header::length(&prefix)? as u64;
+        if header_length > length {
+            return Err(Error::Truncated("header: the file ends inside it".into()));
+        }
+        let header_bytes = read_at(&file, 0, header_length)?;
+        let header = Header::read(&header_bytes)?;
+        let suffix_at = length.saturating_sub(SUFFIX);
+        let suffix = read_at(&file, suffix_at, length - suffix_at)?;
+        let footer = &suffix[suffix.len().saturating_sub(FOOTER_LENGTH)..];
+        let (at, payload_length) = trailer::read_footer(footer, length)?;
+        let frame_length = frame::HEAD_LENGTH + payload_length;
+        let frame_bytes = match at.checked_sub(suffix_at) {
+            Some(start) => suffix[start as usize..(start + frame_length) as usize].to_vec(),
+            None => read_at(&file, at, frame_length)?,
+        };
+        let payload = frame::payload(&frame_bytes, Kind::Trailer, "trailer")?;
+        let trailer = Trailer::read(payload, at)?;
+        if trailer.header_hash != sha256(&header_bytes) {
+            return Err(Error::Damaged(
+                "header: is not the one that the trailer vouches for".into(),
+            ));
+        }
+        let first = trailer
+            .pages
+            .first()
+            .map_or(header_length, |page| page.start);
+        if first != header_length {
+            return Err(Error::Damaged(
+                "directory root: the first chunk does not follow the header".into(),
+            ));
+        }
+        Ok(Self {
+            file,
+            name,
+            path,
+            length,
+            header,
+            trailer,
+            digest: sha256(payload),
+        })
+    }
+
+    fn frame(&self, offset: u64, length: u64, kind: Kind, what: &str) -> Result<Vec<u8>> {
+        let mut bytes = read_at(&self.file, offset, frame::HEAD_LENGTH + length)?;
+        frame::payload(&bytes, kind, what)?;
+        bytes.drain(..frame::HEAD_LENGTH as usize);
+        Ok(bytes)
+    }
+
+    /// Bytes at `offset`.
+    pub fn bytes(&self, offset: u64, length: u64) -> Result<Vec<u8>> {
+        read_at(&self.file, offset, length).map_err(|error| error.at(&self.name))
+    }
+
+    /// Reads a directory page.
+    pub fn page(&self, page: &Page) -> Result<Vec<Entry>> {
+        let read = || {
+            let payload = self.frame(page.offset, page.length, Kind::Page, "directory page")?;
+            if sha256(&payload) != page.hash {
+                return Err(Error::Damaged(
+                    "directory page: is not the one that the trailer vouches for".into(),
+                ));
+            }
+            directory::read_page(&payload, page)
+        };
+        read().map_err(|error| error.at(&self.name))
+    }
+
+    /// The whole directory.
+    pub fn entries(&self) -> Result<Vec<Entry>> {
+        let mut entries = Vec::new();
+        for page in &self.trailer.pages {
+            entries.extend(self.page(page)?);
+        }
+        Ok(entries)
+    }
+
+    /// The group frame before the chunk of `entry`, checked.
+    fn check_group(&self, entry: &Entry) -> Result<()> {
+        let Some((length, hash)) = entry.group else {
+            return Ok(());
+        };
+        let offset = entry.offset - frame::HEAD_LENGTH - length;
+        let payload = self.frame(offset, length, Kind::Group, "group")?;
+        if short_hash(&payload) != hash {
+            return Err(Error::Damaged(
+                "group: is not the one that the directory vouches for".into(),
+            ));
+        }
+        let mut cursor = crate::container::wire::Cursor::new(unseal(&payload, "group")?, "group");
+        cursor.varint()?;
+        match cursor.u8()? {
+            0 => cursor.finish(),
+            other => Err(Error::Unsupported(format!(
+                "group with a key part of unknown kind {other}"
+            ))),
+        }
+    }
+
+    /// Reads, checks and decodes chunk number `index`.
+    pub fn chunk(&self, index: u64, entry: &Entry) -> Result<Chunk> {
+        let read = || {
+            self.check_group(entry)?;
+            let payload = self.frame(entry.offset, entry.length, Kind::Chunk, "chunk")?;
+            if short_hash(&payload) != entry.hash {
+                return Err(Error::Damaged(
+                    "is not the one that the directory vouches for".into(),
+                ));
+            }
+            let chunk = decode::decode(&payload)?;
+            if chunk.head.records != entry.records || chunk.head.first_block != entry.first_block {
+                return Err(Error::Damaged("is not what the directory says".into()));
+            }
+            Ok(chunk)
+        };
+        read().map_err(|error| {
+            error.at(format!(
+                "{}: chunk {index} at offset {}",
+                self.name, entry.offset
+            ))
+        })
+    }
+
+    /// Reads an attachment whole.
+    pub fn attachment(&self, attachment: &Attachment) -> Result<Vec<u8>> {
+        let read = || {
+            let (mut out, mut offset) = (Vec::new(), attachment.offset);
+            for _ in 0..attachment.pieces {
+                let head = read_at(&self.file, offset, frame::HEAD_LENGTH)?;
+                let length = u64::from(u32::from_le_bytes([head[1], head[2], head[3], head[4]]));
+                if length > MAX_PIECE {
+                    return Err(Error::Damaged("a piece is longer than any may be".into()));
+                }
+                let payload = self.frame(offset, length, Kind::Attachment, "piece")?;
+                let packed = unseal(&payload, "piece")?;
+                let piece = zstd::bulk::decompress(packed, ATTACHMENT_PIECE)
+                    .map_err(|_| Error::Damaged("a piece does not decompress".into()))?;
+                out.extend_from_slice(&piece);
+                offset += frame::HEAD_LENGTH + length;
+            }
+            if out.len() as u64 != attachment.length || sha256(&out) != attachment.hash {
+                return Err(Error::Damaged(
+                    "is not the one that the trailer vouches for".into(),
+                ));
+            }
+            Ok(out)
+        };
+        read().map_err(|error| error.at(format!("{}: attached {}", self.name, attachment.kind)))
+    }
+
+    /// Checks everything that can be checked without reading chunks: the directory covers the archive and the source.
+    pub fn quickcheck(&self) -> Result<()> {
+        let entries = self.entries()?;
+        let damaged = |text: &str| Error::Damaged(format!("{}: directory: {text}", self.name));
+        let mut source_offset = 0;
+        for entry in &entries {
+            if entry.source_offset < source_offset {
+                return Err(damaged("chunks are not in the source's order"));
+            }
+            source_offset = entry.source_offset;
+            let head = self.bytes(entry.offset, frame::HEAD_LENGTH)?;
+            if head != frame::head(Kind::Chunk, entry.length as u32) {
+                return Err(damaged("a chunk is not where it says"));
+            }
+        }
+        if entries.is_empty() != (self.trailer.source_length == 0)
+            || source_offset > self.trailer.source_length
+        {
+            return Err(damaged("does not cover the source"));
+        }
+        for attachment in &self.trailer.attachments {
+            self.attachment(attachment)?;
+        }
+        Ok(())
+    }
+
+    /// The recorded source name, made safe to be a file's name and to be shown: only the last part of a path, no
+    /// control characters, never empty or a folder.
+    pub fn source_name(&self) -> String {
+        let text = String::from_utf8_lossy(&self.trailer.name);
+        let last = text.rsplit('/').next().unwrap_or_default();
+        let safe: String = last
+            .chars()
+            .map(|c| if c.is_control() { '_' } else { c })
+            .collect();
+        if !matches!(safe.as_str(), "" | "." | "..") {
+            return safe;
+        }
+        let own = self
+            .path
+            .as_deref()
+            .and_then(|path| Path::new(path).file_stem());
+        own.map_or_else(
+            || "restored".to_owned(),
+            |stem| stem.to_string_lossy().into_owned(),
+        )
+    }
+
+    /// What reports say of the archive.
+    pub fn archive_report(&self, sha256: Option<[u8; 32]>) -> ArchiveReport {
+        ArchiveReport {
+            path: self.path.clone(),
+            length: self.length,
+            sha256: sha256.map(|hash| hex(&hash)),
+            digest: hex(&self.digest),
+            uuid: uuid::Uuid::from_bytes(self.header.uuid).to_string(),
+            format_version: crate::container::VERSION,
+            writer: self.trailer.writer.clone(),
+        }
+    }
+
+    /// What reports say of the source.
+    pub fn source_report(&self) -> SourceReport {
+        source_report(&self.trailer, self.header.kind.name(), self.source_name())
+    }
+}
+
+/// What reports say of the source of an archive with this trailer.
+pub fn source_report(trailer: &Trailer, kind: &str, name: String) -> SourceReport {
+    SourceReport {
+        name,
+        kind: kind.to_owned(),
+        fingerprint: fingerprint(
+            trailer.source_length,
+            &trailer.source_sha256,
+            &trailer.source_md5,
+        ),
+        mtime_ns: trailer.mtime_ns,
+    }
+}
+
+/// Digests as reports show them.
+pub fn fingerprint(length: u64, sha256: &[u8], md5: &[u8]) -> Fingerprint {
+    Fingerprint {
+        length,
+        sha256: hex(sha256),
+        md5: hex(md5),
+    }
+}
+
+/// What reports say of an archive's totals.
+pub fn counts(trailer: &Trailer) -> Counts {
+    let [records, record_escapes, groups, chunks, blocks, ..] = trailer.counts;
+    Counts {
+        records,
+        record_escapes,
+        groups,
+        chunks,
+        blocks,
+        references: trailer.references.len() as u64,
+    }
+}
+
+/// What reports say of the cost of exactness.
+pub fn exactness(trailer: &Trailer) -> Exactness {
+    let mut encoders: Vec<EncoderReport> = trailer
+        .encoders
+        .iter()
+        .map(|&(number, blocks)| EncoderReport {
+            name: recipe::name(number),
+            blocks,
+        })
+        .collect();
+    encoders.sort_by(|a, b| b.blocks.cmp(&a.blocks).then(a.name.cmp(&b.name)));
+    let [.., overhead_bytes, block_size_bytes, kept_source_bytes] = trailer.counts;
+    Exactness {
+        overhead_bytes,
+        block_size_bytes,
+        encoders,
+        kept_source_bytes,
+    }
+}
+
+/// What reports say of attachments; `name` is the source's.
+pub fn attachments(trailer: &Trailer, name: &str) -> Vec<AttachmentReport> {
+    let report = |attachment: &Attachment| AttachmentReport {
+        name: super::attach::path_of(Path::new(name), &attachment.kind, attachment.naming)
+            .display()
+            .to_string(),
+        kind: attachment.kind.clone(),
+        length: attachment.length,
+        stale: (!attachment.stale.is_empty()).then(|| attachment.stale.clone()),
+    };
+    trailer.attachments.iter().map(report).collect()
+}
+
+/// Lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn read_at(file: &File, offset: u64, length: u64) -> Result<Vec<u8>> {
+    let length = usize::try_from(length)
+        .map_err(|_| Error::Damaged("a length does not fit this machine".into()))?;
+    let mut bytes = vec![0; length];
+    file.read_exact_at(&mut bytes, offset)
+        .map_err(|source| match source.kind() {
+            io::ErrorKind::UnexpectedEof => Error::Truncated(format!(
+                "the archive ends before byte {}",
+                offset + length as u64
+            )),
+            _ => Error::Store {
+                context: format!("cannot read {length} bytes at {offset}"),
+                source,
+            },
+        })?;
+    Ok(bytes)
+}

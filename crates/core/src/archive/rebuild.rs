@@ -1,0 +1,327 @@
+//! Decoding: chunks go through worker threads and come out as the source's bytes, in order.
+//!
+//! A chunk's last block may take the first bytes of the next chunk's content, so decoding runs ahead of re-creating
+//! blocks; each worker takes whatever can be done next.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
+
+use md5::Md5;
+use sha2::{Digest, Sha256};
+
+use super::compress::{TICK, lock, watch};
+use super::decode::Chunk;
+use super::open::Opened;
+use super::{Progress, threads};
+use crate::container::directory::Entry;
+use crate::source::recipe::Maker;
+use crate::{Error, Result};
+
+/// Takes the source's bytes in order, digests them, and hands them on.
+pub struct Sink<W> {
+    out: W,
+    length: u64,
+    sha256: Sha256,
+    md5: Md5,
+}
+
+impl<W: Write> Sink<W> {
+    /// A sink that hands on to `out`.
+    pub fn new(out: W) -> Self {
+        Self {
+            out,
+            length: 0,
+            sha256: Sha256::new(),
+            md5: Md5::new(),
+        }
+    }
+
+    fn take(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.length += bytes.len() as u64;
+        self.sha256.update(bytes);
+        self.md5.update(bytes);
+        self.out.write_all(bytes)
+    }
+}
+
+/// A writer that compares what is written with what a file holds.
+pub struct Comparing<R> {
+    file: R,
+    offset: u64,
+    buffer: Vec<u8>,
+}
+
+impl<R: Read> Comparing<R> {
+    /// Compares with the bytes of `file`.
+    pub fn new(file: R) -> Self {
+        Self {
+            file,
+            offset: 0,
+            buffer: Vec::new(),
+        }
+    }
+
+    /// Whether the file has ended with what was written.
+    pub fn at_end(&mut self) -> io::Result<bool> {
+        Ok(self.file.read(&mut [0])? == 0)
+    }
+}
+
+impl<R: Read> Write for Comparing<R> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.buffer.clear();
+        self.file
+            .by_ref()
+            .take(bytes.len() as u64)
+            .read_to_end(&mut self.buffer)?;
+        if self.buffer != bytes {
+            let same = self
+                .buffer
+                .iter()
+                .zip(bytes)
+                .take_while(|(a, b)| a == b)
+                .count() as u64;
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("differs at byte {}", self.offset + same),
+            ));
+        }
+        self.offset += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What can be done next.
+enum Task {
+    Decode(u64),
+    Recreate(u64, Arc<Chunk>, Vec<Arc<Chunk>>),
+    Wait,
+    Done,
+}
+
+struct State<W> {
+    /// Number of the next chunk to decode.
+    decode: u64,
+    /// Number of the next chunk to write.
+    write: u64,
+    /// Chunks decoded and still needed.
+    decoded: BTreeMap<u64, Arc<Chunk>>,
+    /// Chunks whose blocks are being or have been re-created.
+    taken: BTreeMap<u64, Option<Vec<u8>>>,
+    sink: Sink<W>,
+}
+
+struct Shared<'a, W> {
+    opened: &'a Opened,
+    entries: &'a [Entry],
+    state: Mutex<State<W>>,
+    changed: Condvar,
+    done: AtomicU64,
+    stop: &'a AtomicBool,
+    failure: Mutex<Option<Error>>,
+    /// Most chunks decoded ahead of writing.
+    window: u64,
+}
+
+/// Rebuilds the whole source into `out` and checks it against the recorded fingerprint.
+pub fn rebuild<W: Write + Send>(
+    opened: &Opened,
+    out: W,
+    asked: usize,
+    progress: &dyn Progress,
+    stop: &AtomicBool,
+) -> Result<W> {
+    let entries = opened.entries()?;
+    let threads = threads(asked);
+    let shared = Shared {
+        opened,
+        entries: &entries,
+        state: Mutex::new(State {
+            decode: 0,
+            write: 0,
+            decoded: BTreeMap::new(),
+            taken: BTreeMap::new(),
+            sink: Sink::new(out),
+        }),
+        changed: Condvar::new(),
+        done: AtomicU64::new(0),
+        stop,
+        failure: Mutex::new(None),
+        window: 2 * threads as u64 + 2,
+    };
+    let total = opened.trailer.source_length;
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads)
+            .map(|_| scope.spawn(|| shared.work()))
+            .collect();
+        let done = || (shared.done.load(Ordering::Relaxed), Some(total));
+        watch(&workers, progress, stop, done, |error| shared.fail(error));
+    });
+    if let Some(error) = shared
+        .failure
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner)
+    {
+        return Err(error);
+    }
+    let State { sink, .. } = shared
+        .state
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
+    let Sink {
+        out,
+        length,
+        sha256,
+        md5,
+    } = sink;
+    let sha256: [u8; 32] = sha256.finalize().into();
+    let md5: [u8; 16] = md5.finalize().into();
+    let trailer = &opened.trailer;
+    if length != total || sha256 != trailer.source_sha256 || md5 != trailer.source_md5 {
+        return Err(Error::Damaged(format!(
+            "{}: what it decodes to does not have the source's fingerprint",
+            opened.name
+        )));
+    }
+    Ok(out)
+}
+
+impl<W: Write + Send> Shared<'_, W> {
+    fn fail(&self, error: Error) {
+        lock(&self.failure).get_or_insert(error);
+        self.stop.store(true, Ordering::Relaxed);
+        self.changed.notify_all();
+    }
+
+    fn work(&self) {
+        let mut maker = Maker::default();
+        while !self.stop.load(Ordering::Relaxed) {
+            let done = match self.next_task() {
+                Task::Done => return,
+                Task::Wait => Ok(()),
+                Task::Decode(index) => self.decode(index, &mut maker),
+                Task::Recreate(index, chunk, after) => {
+                    self.recreate(index, &chunk, &after, &mut maker)
+                }
+            };
+            if let Err(error) = done {
+                return self.fail(error);
+            }
+        }
+    }
+
+    fn next_task(&self) -> Task {
+        let mut state = lock(&self.state);
+        let count = self.entries.len() as u64;
+        if state.write == count {
+            return Task::Done;
+        }
+        for (&index, chunk) in &state.decoded {
+            if state.taken.contains_key(&index) || index < state.write {
+                continue;
+            }
+            if let Some(after) = following(&state.decoded, index, chunk.spill(), count) {
+                let chunk = chunk.clone();
+                state.taken.insert(index, None);
+                return Task::Recreate(index, chunk, after);
+            }
+        }
+        if state.decode < count && state.decode < state.write + self.window {
+            state.decode += 1;
+            return Task::Decode(state.decode - 1);
+        }
+        drop(
+            self.changed
+                .wait_timeout(state, TICK)
+                .unwrap_or_else(PoisonError::into_inner),
+        );
+        Task::Wait
+    }
+
+    fn decode(&self, index: u64, maker: &mut Maker) -> Result<()> {
+        let chunk = self.opened.chunk(index, &self.entries[index as usize])?;
+        let alone = chunk.spill() == 0;
+        let chunk = Arc::new(chunk);
+        {
+            let mut state = lock(&self.state);
+            state.decoded.insert(index, chunk.clone());
+            if alone {
+                // Its content is still in this core's cache: go on with it at once.
+                state.taken.insert(index, None);
+            }
+            self.changed.notify_all();
+        }
+        if alone {
+            self.recreate(index, &chunk, &[], maker)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn recreate(
+        &self,
+        index: u64,
+        chunk: &Chunk,
+        after: &[Arc<Chunk>],
+        maker: &mut Maker,
+    ) -> Result<()> {
+        let following = join(after, chunk.spill());
+        let place = || format!("{}: chunk {index}", self.opened.name);
+        let bytes = chunk
+            .source(&following, maker)
+            .map_err(|error| error.at(place()))?;
+        let mut state = lock(&self.state);
+        state.taken.insert(index, Some(bytes));
+        loop {
+            let next = state.write;
+            let Some(bytes) = state.taken.get_mut(&next).and_then(Option::take) else {
+                break;
+            };
+            state.sink.take(&bytes).map_err(|source| Error::Store {
+                context: "cannot write".into(),
+                source,
+            })?;
+            state.taken.remove(&next);
+            state.write += 1;
+            // Chunks before the one that is written next are needed by none.
+            state.decoded = state.decoded.split_off(&(next + 1));
+            self.done.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        }
+        self.changed.notify_all();
+        Ok(())
+    }
+}
+
+/// The chunks that hold the `spill` content bytes after chunk `index`; none while one is not decoded yet.
+fn following(
+    decoded: &BTreeMap<u64, Arc<Chunk>>,
+    index: u64,
+    spill: usize,
+    count: u64,
+) -> Option<Vec<Arc<Chunk>>> {
+    let (mut after, mut have, mut next) = (Vec::new(), 0, index + 1);
+    while have < spill && next < count {
+        let chunk = decoded.get(&next)?;
+        have += chunk.content.len();
+        after.push(chunk.clone());
+        next += 1;
+    }
+    Some(after)
+}
+
+/// The first `want` content bytes of `chunks`.
+pub fn join(chunks: &[Arc<Chunk>], want: usize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(want);
+    for chunk in chunks {
+        let more = (want - out.len()).min(chunk.content.len());
+        out.extend_from_slice(&chunk.content[..more]);
+    }
+    out
+}

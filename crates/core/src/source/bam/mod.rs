@@ -1,0 +1,66 @@
+//! BAM records into streams and back, exactly.
+//!
+//! A chunk's items (records and opaque stretches) become one stream for each field, and one for each tag and type.
+//! What follows from other fields is not stored: a record's bin, its length where the CIGAR gives it, the name and
+//! mate fields of a template's later records. A record that these streams cannot carry byte for byte becomes an
+//! *escape*: it is stored as it is, so strange data costs size and never fidelity.
+
+mod parse;
+mod rebuild;
+pub mod record;
+mod tags;
+
+pub use parse::{Aligned, Parsed, Span, parse};
+pub use rebuild::{Rebuilt, rebuild};
+
+/// Bits of an item's form: how it is stored. The values are stored.
+mod form {
+    /// The record is in the escapes, as it is.
+    pub const ESCAPE: u8 = 0x01;
+    /// Not a record: opaque bytes.
+    pub const OPAQUE: u8 = 0x02;
+    /// The bin is not the one that follows from the position.
+    pub const BIN: u8 = 0x04;
+    /// All qualities are 0xff ("missing") and not in the stream.
+    pub const NO_QUALITIES: u8 = 0x08;
+    /// The number of bases is stored, because the CIGAR does not give it.
+    pub const LENGTH: u8 = 0x10;
+    /// The mate's reference and position are those of the linked record.
+    pub const MATE: u8 = 0x20;
+}
+
+/// What the fields of a template's two records say of each other.
+mod mate {
+    use super::record::{Fixed, flag};
+
+    /// Whether two records may be each other's mates: primary lines of a pair's two ends.
+    pub fn may_pair(one: u16, other: u16) -> bool {
+        let primary = |flags: u16| {
+            flags & (flag::SECONDARY | flag::SUPPLEMENTARY) == 0 && flags & flag::PAIRED != 0
+        };
+        primary(one) && primary(other) && (one ^ other) & flag::FIRST != 0
+    }
+
+    /// The template length of a pair's earlier record by the usual rule: from the leftmost to the rightmost base,
+    /// positive for the record that starts first. `end`s are exclusive.
+    pub fn template_length(
+        earlier: &Fixed,
+        earlier_end: i64,
+        later: &Fixed,
+        later_end: i64,
+    ) -> i32 {
+        if earlier.reference != later.reference
+            || (earlier.flags | later.flags) & flag::UNMAPPED != 0
+        {
+            return 0;
+        }
+        let left = i64::from(earlier.position.min(later.position));
+        let length = earlier_end.max(later_end) - left;
+        let length = if earlier.position > later.position {
+            -length
+        } else {
+            length
+        };
+        length as i32
+    }
+}

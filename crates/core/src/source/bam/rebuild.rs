@@ -1,0 +1,485 @@
+//! Streams back into records.
+
+use super::parse::Aligned;
+use super::record::{self, Fixed};
+use super::{form, mate, tags};
+use crate::source::key;
+use crate::source::streams::Decoded;
+use crate::{Error, Result};
+
+/// Rebuilds a chunk's content, which must come to `length` bytes.
+pub fn rebuild(streams: &mut Decoded<'_>, length: usize) -> Result<Rebuilt> {
+    let forms = streams.take(key::FORMS)?;
+    let core = Core::read(streams, &forms)?;
+    let bases = streams.take_bases(&core.aligned)?;
+    let fixed = with_mates(core.fixed, &core.links, &core.ends, &forms, streams)?;
+    let writer = Writer {
+        out: Vec::with_capacity(length),
+        length,
+        cigar: &core.aligned.cigar,
+        bases: &bases,
+        names: Text::new(streams.take(key::READ_NAMES)?),
+        qualities: streams.take(key::READ_QUALITIES)?,
+        qualities_at: 0,
+        name_places: Vec::with_capacity(fixed.len()),
+        tags: TagSources::read(streams)?,
+        borders: Vec::with_capacity(forms.len()),
+    };
+    writer.write(&forms, &fixed, &core.links, streams)
+}
+
+/// A chunk's content.
+pub struct Rebuilt {
+    /// The bytes.
+    pub content: Vec<u8>,
+    /// Where each item ends.
+    pub borders: Vec<usize>,
+}
+
+fn damaged(text: &str) -> Error {
+    Error::Damaged(format!("chunk: its streams do not agree: {text}"))
+}
+
+/// Reads a stream of four-byte numbers from the front.
+struct Numbers {
+    data: Vec<u8>,
+    at: usize,
+}
+
+impl Numbers {
+    fn new(data: Vec<u8>) -> Self {
+        Self { data, at: 0 }
+    }
+
+    fn next(&mut self) -> Result<i32> {
+        let Some(bytes) = self.data.get(self.at..).and_then(<[u8]>::first_chunk::<4>) else {
+            return Err(damaged("numbers run out"));
+        };
+        self.at += 4;
+        Ok(i32::from_le_bytes(*bytes))
+    }
+
+    /// A number that is a length or count.
+    fn length(&mut self) -> Result<usize> {
+        usize::try_from(self.next()?).map_err(|_| damaged("a length is negative"))
+    }
+}
+
+/// Reads NUL-terminated strings from the front.
+struct Text {
+    data: Vec<u8>,
+    at: usize,
+}
+
+impl Text {
+    fn new(data: Vec<u8>) -> Self {
+        Self { data, at: 0 }
+    }
+
+    /// The next string, NUL included.
+    fn next(&mut self) -> Result<&[u8]> {
+        let rest = &self.data[self.at..];
+        let Some(length) = memchr::memchr(0, rest) else {
+            return Err(damaged("strings run out"));
+        };
+        self.at += length + 1;
+        Ok(&rest[..=length])
+    }
+}
+
+/// Fields of the regular records that need no names, bases, qualities or tags.
+struct Core {
+    fixed: Vec<Fixed>,
+    /// Exclusive ends on the reference.
+    ends: Vec<i64>,
+    links: Vec<u32>,
+    aligned: Aligned,
+}
+
+impl Core {
+    fn read(streams: &mut Decoded<'_>, forms: &[u8]) -> Result<Self> {
+        let mut numbers = |key| streams.take(key).map(Numbers::new);
+        let (mut flags, mut references, mut positions) = (
+            numbers(key::FLAGS)?,
+            numbers(key::REFERENCES)?,
+            numbers(key::POSITIONS)?,
+        );
+        let (mut lengths, mut counts, mut operation_lengths) = (
+            numbers(key::LENGTHS)?,
+            numbers(key::CIGAR_COUNTS)?,
+            numbers(key::CIGAR_LENGTHS)?,
+        );
+        let (mut bins, mut link_numbers) = (numbers(key::BINS)?, numbers(key::LINKS)?);
+        let (mapq, operations) = (streams.take(key::MAPQ)?, streams.take(key::CIGAR_OPS)?);
+        let mut core = Self {
+            fixed: Vec::with_capacity(mapq.len()),
+            ends: Vec::new(),
+            links: Vec::new(),
+            aligned: Aligned::default(),
+        };
+        let (mut reference, mut position, mut operation_at) = (0i32, 0i32, 0);
+        let regular = forms
+            .iter()
+            .filter(|&&form| form & (form::ESCAPE | form::OPAQUE) == 0);
+        for (index, form) in regular.enumerate() {
+            let step = references.next()?;
+            position = if step == 0 { position } else { 0 }.wrapping_add(positions.next()?);
+            reference = reference.wrapping_add(step);
+            let cigar_count =
+                u16::try_from(counts.next()?).map_err(|_| damaged("a CIGAR is too long"))?;
+            let (mut query, mut on_reference) = (0u64, 0u64);
+            for _ in 0..cigar_count {
+                let &letter = operations
+                    .get(operation_at)
+                    .ok_or_else(|| damaged("CIGAR operations run out"))?;
+                operation_at += 1;
+                let operation = (operation_lengths.next()? as u32) << 4 | u32::from(letter & 15);
+                query += u64::from(record::query_length(operation));
+                on_reference += u64::from(record::reference_length(operation));
+                core.aligned.cigar.push(operation);
+            }
+            let length = if form & form::LENGTH != 0 {
+                lengths.next()? as u32
+            } else {
+                query as u32
+            };
+            let bin = if form & form::BIN != 0 {
+                bins.next()? as u16
+            } else {
+                record::bin(position, on_reference)
+            };
+            let link = link_numbers.length()?;
+            if link > index {
+                return Err(damaged("a record is linked to one before the first"));
+            }
+            core.links.push(link as u32);
+            core.ends.push(i64::from(position) + on_reference as i64);
+            core.aligned.references.push(reference);
+            core.aligned.positions.push(position);
+            core.aligned.lengths.push(length);
+            core.aligned.cigar_counts.push(cigar_count.into());
+            let &mapq = mapq
+                .get(index)
+                .ok_or_else(|| damaged("mapping qualities run out"))?;
+            core.fixed.push(Fixed {
+                size: 0,
+                reference,
+                position,
+                name_length: 0,
+                mapq,
+                bin,
+                cigar_count,
+                flags: flags.next()? as u16,
+                length,
+                mate_reference: 0,
+                mate_position: 0,
+                template_length: 0,
+            });
+        }
+        Ok(core)
+    }
+}
+
+/// Fills in the mate fields.
+fn with_mates(
+    mut fixed: Vec<Fixed>,
+    links: &[u32],
+    ends: &[i64],
+    forms: &[u8],
+    streams: &mut Decoded<'_>,
+) -> Result<Vec<Fixed>> {
+    let mut numbers = |key| streams.take(key).map(Numbers::new);
+    let (mut references, mut positions, mut lengths) = (
+        numbers(key::MATE_REFERENCES)?,
+        numbers(key::MATE_POSITIONS)?,
+        numbers(key::TEMPLATE_LENGTHS)?,
+    );
+    let regular: Vec<bool> = forms
+        .iter()
+        .filter(|&&form| form & (form::ESCAPE | form::OPAQUE) == 0)
+        .map(|form| form & form::MATE != 0)
+        .collect();
+    let mut mates: Vec<Option<u32>> = vec![None; fixed.len()];
+    for (index, &link) in links.iter().enumerate() {
+        let before = index - link as usize;
+        if link > 0 && regular[index] && regular[before] && mates[before].is_none() {
+            mates[before] = Some(index as u32);
+            mates[index] = Some(before as u32);
+        }
+    }
+    for index in 0..fixed.len() {
+        if !regular[index] {
+            let record = &mut fixed[index];
+            let step = references.next()?;
+            record.mate_reference = record.reference.wrapping_add(step);
+            let from = if step == 0 { record.position } else { 0 };
+            record.mate_position = from.wrapping_add(positions.next()?);
+            record.template_length = lengths.next()?;
+            continue;
+        }
+        let Some(other) = mates[index] else {
+            return Err(damaged("a mate is missing"));
+        };
+        let other = other as usize;
+        let mate = fixed[other];
+        let expected = if other > index {
+            mate::template_length(&fixed[index], ends[index], &mate, ends[other])
+        } else {
+            mate.template_length.wrapping_neg()
+        };
+        let record = &mut fixed[index];
+        record.mate_reference = mate.reference;
+        record.mate_position = mate.position;
+        record.template_length = expected.wrapping_add(lengths.next()?);
+    }
+    Ok(fixed)
+}
+
+/// Where one tag's values come from.
+struct TagSource {
+    tag: [u8; 2],
+    kind: u8,
+    values: Text,
+    counts: Numbers,
+}
+
+/// The tag dictionary and the value streams.
+struct TagSources {
+    /// For each tag line, indices into `sources`.
+    lines: Vec<Vec<usize>>,
+    sources: Vec<TagSource>,
+    numbers: Numbers,
+}
+
+impl TagSources {
+    fn read(streams: &mut Decoded<'_>) -> Result<Self> {
+        let dictionary = streams.take(key::TAG_DICTIONARY)?;
+        let mut all = Self {
+            lines: Vec::new(),
+            sources: Vec::new(),
+            numbers: Numbers::new(streams.take(key::TAG_LINES)?),
+        };
+        let mut rest = &dictionary[..];
+        while let Some((count, after)) = rest.split_first_chunk::<4>() {
+            let length = (u32::from_le_bytes(*count) as usize).checked_mul(3);
+            let Some((line, after)) = length.and_then(|length| after.split_at_checked(length))
+            else {
+                return Err(damaged("the tag dictionary ends early"));
+            };
+            let line: Result<Vec<usize>> = line
+                .as_chunks::<3>()
+                .0
+                .iter()
+                .map(|&[a, b, kind]| all.source([a, b], kind, streams))
+                .collect();
+            all.lines.push(line?);
+            rest = after;
+        }
+        Ok(all)
+    }
+
+    fn source(&mut self, tag: [u8; 2], kind: u8, streams: &mut Decoded<'_>) -> Result<usize> {
+        if usize::from(kind) >= key::TAG_TYPES.len() {
+            return Err(damaged("a tag has an unknown type"));
+        }
+        if let Some(known) = self
+            .sources
+            .iter()
+            .position(|source| source.tag == tag && source.kind == kind)
+        {
+            return Ok(known);
+        }
+        let values = Text::new(streams.take(key::tag_values(tag, kind))?);
+        let counts = Numbers::new(streams.take(key::tag_counts(tag, kind))?);
+        self.sources.push(TagSource {
+            tag,
+            kind,
+            values,
+            counts,
+        });
+        Ok(self.sources.len() - 1)
+    }
+
+    /// Appends the next record's tags.
+    fn write(&mut self, out: &mut Vec<u8>, limit: usize) -> Result<()> {
+        let line = self.numbers.length()?;
+        let Some(line) = self.lines.get(line) else {
+            return Err(damaged("a tag line is not in the dictionary"));
+        };
+        for &source in line {
+            self.sources[source].write(out)?;
+            if out.len() > limit {
+                return Err(damaged("the records are longer than the chunk"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl TagSource {
+    fn write(&mut self, out: &mut Vec<u8>) -> Result<()> {
+        out.extend_from_slice(&self.tag);
+        out.extend_from_slice(key::TAG_TYPES[usize::from(self.kind)]);
+        let width = tags::width(self.kind);
+        if width == 0 {
+            out.extend_from_slice(self.values.next()?);
+            return Ok(());
+        }
+        let count = if tags::is_array(self.kind) {
+            let count = self.counts.length()?;
+            out.extend_from_slice(&(count as u32).to_le_bytes());
+            count
+        } else {
+            1
+        };
+        let stored = if width == 2 { 4 } else { width };
+        let end = count
+            .checked_mul(stored)
+            .and_then(|length| self.values.at.checked_add(length));
+        let Some(values) = end.and_then(|end| self.values.data.get(self.values.at..end)) else {
+            return Err(damaged("tag values run out"));
+        };
+        if width == 2 {
+            values
+                .as_chunks::<4>()
+                .0
+                .iter()
+                .for_each(|value| out.extend_from_slice(&value[..2]));
+        } else {
+            out.extend_from_slice(values);
+        }
+        self.values.at += values.len();
+        Ok(())
+    }
+}
+
+struct Writer<'a> {
+    out: Vec<u8>,
+    length: usize,
+    cigar: &'a [u32],
+    bases: &'a [u8],
+    names: Text,
+    qualities: Vec<u8>,
+    qualities_at: usize,
+    /// Start and length (NUL included) of each regular record's name in `out`.
+    name_places: Vec<(usize, u8)>,
+    tags: TagSources,
+    borders: Vec<usize>,
+}
+
+impl Writer<'_> {
+    fn write(
+        mut self,
+        forms: &[u8],
+        fixed: &[Fixed],
+        links: &[u32],
+        streams: &mut Decoded<'_>,
+    ) -> Result<Rebuilt> {
+        let mut escapes = Pieces::new(
+            streams.take(key::ESCAPE_LENGTHS)?,
+            streams.take(key::ESCAPES)?,
+        );
+        let mut opaque = Pieces::new(
+            streams.take(key::OPAQUE_LENGTHS)?,
+            streams.take(key::OPAQUE)?,
+        );
+        let mut records = fixed.iter().zip(links);
+        for &form in forms {
+            if form & form::OPAQUE != 0 {
+                self.out.extend_from_slice(opaque.next()?);
+            } else if form & form::ESCAPE != 0 {
+                self.out.extend_from_slice(escapes.next()?);
+            } else {
+                let Some((fixed, &link)) = records.next() else {
+                    return Err(damaged("records run out"));
+                };
+                self.record(form, *fixed, link as usize)?;
+            }
+            if self.out.len() > self.length {
+                return Err(damaged("the records are longer than the chunk"));
+            }
+            self.borders.push(self.out.len());
+        }
+        if self.out.len() != self.length {
+            return Err(damaged("the records are shorter than the chunk"));
+        }
+        Ok(Rebuilt {
+            content: self.out,
+            borders: self.borders,
+        })
+    }
+
+    fn record(&mut self, form: u8, mut fixed: Fixed, link: usize) -> Result<()> {
+        let start = self.out.len();
+        let length = fixed.length as usize;
+        if self.bases.len() < length
+            || self.length - start.min(self.length) < length + record::FIXED
+        {
+            return Err(damaged("a record is longer than the chunk"));
+        }
+        self.out.extend_from_slice(&[0; record::FIXED]);
+        let name_at = self.out.len();
+        if link > 0 {
+            let (at, name_length) = self.name_places[self.name_places.len() - link];
+            self.out
+                .extend_from_within(at..at + usize::from(name_length));
+        } else {
+            self.out.extend_from_slice(self.names.next()?);
+        }
+        fixed.name_length = u8::try_from(self.out.len() - name_at)
+            .map_err(|_| damaged("a name is longer than BAM allows"))?;
+        self.name_places.push((name_at, fixed.name_length));
+        let (cigar, rest) = self.cigar.split_at(fixed.cigar_count.into());
+        self.cigar = rest;
+        cigar
+            .iter()
+            .for_each(|operation| self.out.extend_from_slice(&operation.to_le_bytes()));
+        let (bases, rest) = self.bases.split_at(length);
+        self.bases = rest;
+        let (pairs, last) = bases.as_chunks::<2>();
+        self.out
+            .extend(pairs.iter().map(|[high, low]| high << 4 | low & 15));
+        self.out.extend(last.iter().map(|high| high << 4));
+        if form & form::NO_QUALITIES != 0 {
+            self.out.resize(self.out.len() + length, 0xff);
+        } else {
+            let qualities = self
+                .qualities
+                .get(self.qualities_at..self.qualities_at + length);
+            self.out
+                .extend_from_slice(qualities.ok_or_else(|| damaged("qualities run out"))?);
+            self.qualities_at += length;
+        }
+        self.tags.write(&mut self.out, self.length)?;
+        fixed.size = (self.out.len() - start - 4) as u32;
+        fixed.write_at(&mut self.out[start..start + record::FIXED]);
+        Ok(())
+    }
+}
+
+/// Byte stretches with their lengths in a stream of their own.
+struct Pieces {
+    lengths: Numbers,
+    bytes: Vec<u8>,
+    at: usize,
+}
+
+impl Pieces {
+    fn new(lengths: Vec<u8>, bytes: Vec<u8>) -> Self {
+        Self {
+            lengths: Numbers::new(lengths),
+            bytes,
+            at: 0,
+        }
+    }
+
+    fn next(&mut self) -> Result<&[u8]> {
+        let length = self.lengths.length()?;
+        let end = self.at.checked_add(length);
+        let piece = end
+            .and_then(|end| self.bytes.get(self.at..end))
+            .ok_or_else(|| damaged("stored bytes run out"))?;
+        self.at += length;
+        Ok(piece)
+    }
+}

@@ -1,0 +1,138 @@
+//! Recipes: how to re-create a BGZF block's DEFLATE bytes from its content.
+//!
+//! Nearly every block was made by one of a few encoders, and the blocks of a file by the same one: it is identified
+//! on the first blocks and expected of the rest, so that each block is deflated once. What no encoder makes is
+//! re-created by one of them plus corrections; what even that does not make well is kept.
+
+use readvault_encoders::{Encoder, Encoders, preflate};
+
+/// How one block's DEFLATE bytes are made. The numbers are stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recipe {
+    /// By an encoder.
+    Encoder(Encoder),
+    /// By prediction and these corrections.
+    Corrections(Vec<u8>),
+    /// Not at all: the block is kept as it is.
+    Kept,
+}
+
+/// Stored number of a block that is re-created with corrections.
+pub const CORRECTIONS: u8 = 240;
+/// Stored number of a block that is kept.
+pub const KEPT: u8 = 241;
+
+/// Of a block's DEFLATE bytes, the share (in 1/16) that corrections may take before keeping the block is smaller:
+/// kept bytes replace the block's records in the streams, which need about a third of the DEFLATE bytes.
+const WORTH_CORRECTING: usize = 10;
+
+/// Encoders that are tried first: those that made a block lately.
+const LIKELY: usize = 4;
+
+/// Finds recipes, remembering what made the blocks before.
+pub struct Finder {
+    encoders: Encoders,
+    likely: Vec<Encoder>,
+    /// How many blocks in a row no encoder made; after some, searching all of them is not worth its time.
+    strangers: u32,
+}
+
+/// After this many blocks in a row that no encoder made, only the likely ones are tried on most blocks.
+const STRANGERS: u32 = 8;
+
+impl Default for Finder {
+    fn default() -> Self {
+        Self {
+            encoders: Encoders::new(),
+            likely: Vec::new(),
+            strangers: 0,
+        }
+    }
+}
+
+impl Finder {
+    /// The recipe of the block with this content and these DEFLATE bytes. It has been carried out and compared:
+    /// what it says is proved.
+    pub fn find(&mut self, content: &[u8], deflate: &[u8]) -> Recipe {
+        for at in 0..self.likely.len() {
+            if self.encoders.makes(self.likely[at], content, deflate) {
+                self.strangers = 0;
+                self.likely[..=at].rotate_right(1);
+                return Recipe::Encoder(self.likely[0]);
+            }
+        }
+        if self.strangers < STRANGERS || self.strangers.is_power_of_two() {
+            if let Some(encoder) = self.encoders.identify(content, deflate, &[]) {
+                self.strangers = 0;
+                // Empty and stored blocks are cheap to try and say nothing of what comes next.
+                self.likely.insert(0, encoder);
+                self.likely.truncate(LIKELY);
+                return Recipe::Encoder(encoder);
+            }
+        }
+        self.strangers = self.strangers.saturating_add(1);
+        match preflate::analyse(deflate, content) {
+            Some(corrections) if corrections.len() * 16 <= deflate.len() * WORTH_CORRECTING => {
+                Recipe::Corrections(corrections)
+            }
+            _ => Recipe::Kept,
+        }
+    }
+}
+
+/// Carries recipes out.
+#[derive(Default)]
+pub struct Maker {
+    encoders: Option<Encoders>,
+}
+
+impl Maker {
+    /// The DEFLATE bytes of `content` by the recipe, into `out`; false if the recipe cannot be carried out.
+    pub fn make(
+        &mut self,
+        recipe: &Recipe,
+        content: &[u8],
+        limit: usize,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        out.clear();
+        match recipe {
+            Recipe::Encoder(encoder) => self
+                .encoders
+                .get_or_insert_with(Encoders::new)
+                .deflate(*encoder, content, out),
+            Recipe::Corrections(corrections) => {
+                match preflate::rebuild(content, corrections, limit) {
+                    Some(deflate) => {
+                        *out = deflate;
+                        true
+                    }
+                    None => false,
+                }
+            }
+            Recipe::Kept => false,
+        }
+    }
+}
+
+/// What an encoder number means, for people.
+pub fn name(number: u8) -> String {
+    match number {
+        CORRECTIONS => "corrections".to_owned(),
+        KEPT => "kept".to_owned(),
+        _ => {
+            Encoder::from_number(number).map_or_else(|| format!("encoder {number}"), Encoder::name)
+        }
+    }
+}
+
+impl Recipe {
+    /// The number that stands for it in a chunk's layout.
+    pub fn number(&self) -> u8 {
+        match self {
+            Self::Encoder(encoder) => encoder.number(),
+            Self::Corrections(_) => CORRECTIONS,
+            Self::Kept => KEPT,
+        }
+    }
+}

@@ -1,0 +1,355 @@
+//! Files of this machine: sources that must not change while they are read, and outputs that appear whole or not at
+//! all (temporary file, fsync, rename, fsync of the folder).
+
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, UNIX_EPOCH};
+
+use tempfile::NamedTempFile;
+
+use crate::{Error, Result};
+
+/// Longest wait for a pipe's next bytes before looking whether the user has asked to stop.
+const POLL: rustix::event::Timespec = rustix::event::Timespec {
+    tv_sec: 0,
+    tv_nsec: 100_000_000,
+};
+
+/// What tells two states of a file apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    device: u64,
+    inode: u64,
+    /// Length in bytes.
+    pub length: u64,
+    /// Modification time in nanoseconds since 1970.
+    pub mtime_ns: i64,
+}
+
+impl Stamp {
+    fn of(metadata: &fs::Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            length: metadata.len(),
+            mtime_ns: metadata
+                .mtime()
+                .saturating_mul(1_000_000_000)
+                .saturating_add(metadata.mtime_nsec()),
+        }
+    }
+}
+
+/// A source: a file or a pipe, read from front to back.
+pub struct Source<'a> {
+    file: File,
+    path: Option<PathBuf>,
+    stamp: Option<Stamp>,
+    stop: &'a AtomicBool,
+}
+
+impl<'a> Source<'a> {
+    /// Opens a file, or a named pipe. `stop` ends waiting for a pipe's bytes.
+    pub fn open(path: &Path, stop: &'a AtomicBool) -> Result<Self> {
+        let metadata =
+            fs::metadata(path).map_err(|error| Error::store("cannot read", path, error))?;
+        let kind = metadata.file_type();
+        if kind.is_dir() {
+            return Err(Error::Invalid(format!(
+                "{} is a folder; give files",
+                path.display()
+            )));
+        }
+        if !kind.is_file() && !kind.is_fifo() {
+            return Err(Error::Invalid(format!(
+                "{} is a device or socket, not a file",
+                path.display()
+            )));
+        }
+        let file = File::open(path).map_err(|error| Error::store("cannot read", path, error))?;
+        let metadata = file
+            .metadata()
+            .map_err(|error| Error::store("cannot read", path, error))?;
+        let stamp = metadata.is_file().then(|| Stamp::of(&metadata));
+        Ok(Self {
+            file,
+            path: Some(path.to_owned()),
+            stamp,
+            stop,
+        })
+    }
+
+    /// Standard input.
+    pub fn stdin(stop: &'a AtomicBool) -> Result<Self> {
+        let descriptor = io::stdin().as_fd().try_clone_to_owned();
+        let descriptor = descriptor.map_err(|source| Error::Store {
+            context: "cannot read standard input".into(),
+            source,
+        })?;
+        Ok(Self {
+            file: File::from(descriptor),
+            path: None,
+            stamp: None,
+            stop,
+        })
+    }
+
+    /// Length and time, if the source is a file.
+    pub fn stamp(&self) -> Option<Stamp> {
+        self.stamp
+    }
+
+    /// The file's name without folder; none for standard input.
+    pub fn name(&self) -> Option<Vec<u8>> {
+        self.path
+            .as_ref()?
+            .file_name()
+            .map(|name| name.as_encoded_bytes().to_vec())
+    }
+
+    /// Fails if the file is not what it was when it was opened. `read` is how many bytes it has given.
+    pub fn check_unchanged(&self, read: u64) -> Result<()> {
+        let (Some(stamp), Some(path)) = (self.stamp, &self.path) else {
+            return Ok(());
+        };
+        let metadata = self
+            .file
+            .metadata()
+            .map_err(|error| Error::store("cannot read", path, error))?;
+        if Stamp::of(&metadata) == stamp && read == stamp.length {
+            return Ok(());
+        }
+        Err(Error::Invalid(format!(
+            "{} changed while it was read; compress it again when its writer has finished",
+            path.display()
+        )))
+    }
+
+    /// Goes to `offset`; only for files.
+    pub fn seek(&mut self, offset: u64) -> Result<()> {
+        self.file
+            .seek(SeekFrom::Start(offset))
+            .map(drop)
+            .map_err(|error| self.error(error))
+    }
+
+    /// The failure `error` with the source's name.
+    pub fn error(&self, error: io::Error) -> Error {
+        if error.kind() == io::ErrorKind::Interrupted {
+            return Error::Interrupted;
+        }
+        match &self.path {
+            Some(path) => Error::store("cannot read", path, error),
+            None => Error::Store {
+                context: "cannot read standard input".into(),
+                source: error,
+            },
+        }
+    }
+}
+
+impl Read for Source<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.stamp.is_none() {
+            let mut fds = [rustix::event::PollFd::new(
+                &self.file,
+                rustix::event::PollFlags::IN,
+            )];
+            let ready = rustix::event::poll(&mut fds, Some(&POLL));
+            if self.stop.load(Ordering::Relaxed) {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            match ready {
+                Ok(0) | Err(rustix::io::Errno::INTR) => {}
+                _ => break,
+            }
+        }
+        loop {
+            match self.file.read(buffer) {
+                Err(error)
+                    if error.kind() == io::ErrorKind::Interrupted
+                        && !self.stop.load(Ordering::Relaxed) => {}
+                done => return done,
+            }
+        }
+    }
+}
+
+/// A file that does not exist until [`Pending::publish`]: dropped before, it leaves nothing.
+pub struct Pending {
+    file: NamedTempFile,
+    path: PathBuf,
+    force: bool,
+}
+
+impl Pending {
+    /// Starts a file that is to stand at `path`; refuses to replace one unless `force`.
+    pub fn create(path: &Path, force: bool) -> Result<Self> {
+        if let Ok(metadata) = fs::symlink_metadata(path) {
+            if metadata.is_dir() {
+                return Err(Error::Invalid(format!("{} is a folder", path.display())));
+            }
+            if !force {
+                return Err(exists(path));
+            }
+            if !metadata.is_file() && !metadata.is_symlink() {
+                return Err(Error::Invalid(format!(
+                    "{} is a device or pipe and will not be replaced",
+                    path.display()
+                )));
+            }
+        }
+        let Some(name) = path.file_name() else {
+            return Err(Error::Invalid(format!(
+                "{} does not name a file",
+                path.display()
+            )));
+        };
+        // Kept short, so that a long name does not become too long.
+        let shown: String = name.to_string_lossy().chars().take(40).collect();
+        let file = tempfile::Builder::new()
+            .prefix(&format!(".{shown}."))
+            .suffix(".tmp")
+            .permissions(fs::Permissions::from_mode(0o666))
+            .tempfile_in(folder_of(path))
+            .map_err(|error| Error::store("cannot write", path, error))?;
+        Ok(Self {
+            file,
+            path: path.to_owned(),
+            force,
+        })
+    }
+
+    /// Where the bytes are until they are published.
+    pub fn temporary(&self) -> &Path {
+        self.file.path()
+    }
+
+    /// Where the file is to stand.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes the bytes durable.
+    pub fn sync(&self) -> Result<()> {
+        self.file
+            .as_file()
+            .sync_all()
+            .map_err(|error| Error::store("cannot write", &self.path, error))
+    }
+
+    /// Sets the modification time (nanoseconds since 1970).
+    pub fn set_mtime(&self, mtime_ns: i64) -> Result<()> {
+        let distance = Duration::from_nanos(mtime_ns.unsigned_abs());
+        let time = if mtime_ns < 0 {
+            UNIX_EPOCH.checked_sub(distance)
+        } else {
+            UNIX_EPOCH.checked_add(distance)
+        };
+        let Some(time) = time else { return Ok(()) };
+        let times = fs::FileTimes::new().set_modified(time);
+        self.file
+            .as_file()
+            .set_times(times)
+            .map_err(|error| Error::store("cannot set the time of", &self.path, error))
+    }
+
+    /// Puts the file in its place, durably. Without `force`, a file that has appeared there meanwhile stays.
+    pub fn publish(self) -> Result<()> {
+        self.sync()?;
+        let Self { file, path, force } = self;
+        let placed = if force {
+            file.persist(&path)
+        } else {
+            file.persist_noclobber(&path)
+        };
+        placed.map_err(|error| match error.error.kind() {
+            io::ErrorKind::AlreadyExists => exists(&path),
+            _ => Error::store("cannot write", &path, error.error),
+        })?;
+        let folder = folder_of(&path);
+        let synced = File::open(folder).and_then(|folder| folder.sync_all());
+        synced.map_err(|error| Error::store("cannot make durable the folder", folder, error))
+    }
+}
+
+/// The folder that `path` is in.
+fn folder_of(path: &Path) -> &Path {
+    path.parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
+}
+
+fn exists(path: &Path) -> Error {
+    Error::Store {
+        context: format!("{} exists; use force to replace it", path.display()),
+        source: io::ErrorKind::AlreadyExists.into(),
+    }
+}
+
+impl Write for Pending {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dropped_output_leaves_nothing_and_a_published_one_is_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.rv");
+        let mut pending = Pending::create(&path, false).unwrap();
+        pending.write_all(b"half").unwrap();
+        drop(pending);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        let mut pending = Pending::create(&path, false).unwrap();
+        pending.write_all(b"whole").unwrap();
+        pending.publish().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"whole");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn an_existing_file_is_replaced_only_by_force_and_a_link_is_replaced_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (target, link) = (folder.path().join("target"), folder.path().join("link"));
+        fs::write(&target, b"old").unwrap();
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        assert!(Pending::create(&link, false).is_err());
+        let mut pending = Pending::create(&link, true).unwrap();
+        pending.write_all(b"new").unwrap();
+        pending.publish().unwrap();
+        assert_eq!(fs::read(&target).unwrap(), b"old");
+        assert_eq!(fs::read(&link).unwrap(), b"new");
+    }
+
+    #[test]
+    fn a_file_that_appears_meanwhile_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.rv");
+        let pending = Pending::create(&path, false).unwrap();
+        fs::write(&path, b"theirs").unwrap();
+        assert!(pending.publish().is_err());
+        assert_eq!(fs::read(&path).unwrap(), b"theirs");
+    }
+
+    #[test]
+    fn a_device_is_not_a_source() {
+        let stop = AtomicBool::new(false);
+        assert!(matches!(
+            Source::open(Path::new("/dev/zero"), &stop),
+            Err(Error::Invalid(_))
+        ));
+    }
+}
