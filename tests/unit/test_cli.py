@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from readvault import errors, proof
 from readvault.cli import exits, main
+from readvault.cli.progress import progress
 from readvault.cli.terminal import message_of, ratio, shown, size
 
 PRINTABLE = string.ascii_letters + string.digits + string.punctuation + " "
@@ -130,3 +131,27 @@ def test_a_proof_is_whole_or_not_there(tmp_path: Path) -> None:
         proof.write({"proof_version": object()}, str(path))
     assert json.loads(path.read_text()) == {"proof_version": 1}
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_away_from_a_terminal_progress_is_a_line_every_five_seconds(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = 100.0
+    monkeypatch.setattr("readvault.cli.progress.time.monotonic", lambda: now)
+    with progress("compressing", "a\x1b.bam", quiet=False) as update:
+        assert update is not None
+        for second in range(13):
+            now = 100.0 + second
+            update(second * 1_000_000, 20_000_000)
+        now = 200.0
+        update(7, None)
+    assert capsys.readouterr().err.splitlines() == [
+        "compressing a\\x1b.bam: 5.0 MB of 20.0 MB (25%)",
+        "compressing a\\x1b.bam: 10.0 MB of 20.0 MB (50%)",
+        "compressing a\\x1b.bam: 7 B",
+    ]
+
+
+def test_quiet_commands_have_no_progress() -> None:
+    with progress("compressing", "a.bam", quiet=True) as update:
+        assert update is None
