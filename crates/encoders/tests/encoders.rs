@@ -88,6 +88,24 @@ fn an_encoder_is_found_by_its_bytes_with_and_without_a_hint() {
 }
 
 #[test]
+fn the_common_encoders_are_found_without_asking_the_slow_ones() {
+    let mut encoders = Encoders::new();
+    let content = common::content(20_000);
+    let mut deflate = Vec::new();
+    let slow = Encoder::from_number(0x2C).expect("libdeflate 1.7 level 12");
+    assert!(encoders.deflate(slow, &content, &mut deflate));
+    assert_eq!(encoders.identify_common(&content, &deflate, &[]), None);
+    let hinted = encoders.identify_common(&content, &deflate, &[slow]);
+    assert_eq!(hinted, Some(slow));
+    for number in [0x06, 0x05, 0x57, 0x26, 0x60] {
+        let encoder = Encoder::from_number(number).expect("a known number");
+        assert!(encoders.deflate(encoder, &content, &mut deflate));
+        let found = encoders.identify_common(&content, &deflate, &[]);
+        assert_eq!(found, Some(encoder));
+    }
+}
+
+#[test]
 fn bytes_of_no_encoder_are_not_identified() {
     let content = common::content(500);
     let mut deflate = Vec::new();
