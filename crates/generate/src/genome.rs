@@ -168,7 +168,13 @@ fn vary(rng: &mut Rng, start: u32, bases: &[u8], diversity: &Diversity, out: &mu
                 Change::Insertion(markov(rng, length))
             }
         };
-        let count = 1 + rng.pick(&diversity.sharing) as u32;
+        // Indels that most copies of a repeat share would be part of the reference.
+        let shared = match change {
+            Change::Base(_) => 8,
+            _ if diversity.outgroups => 2,
+            _ => 8,
+        };
+        let count = 1 + rng.pick(&diversity.sharing[..shared]) as u32;
         let haplotypes = which_haplotypes(rng, count, diversity.outgroups);
         out.push(Variant { position: start + index as u32, change, haplotypes });
     }

@@ -74,8 +74,9 @@ pub struct Profile {
     pub far: Ppm,
     /// Far templates of which one read spans both places, leaving two alignments.
     pub split: Ppm,
-    /// Kilobases that have been duplicated in the genome, so that reads have other places.
-    pub duplicated: Ppm,
+    /// Kilobases of sixteen that have been duplicated in the genome, so that reads have other
+    /// places.
+    pub duplicated: u32,
     /// Reads with few enough other places to be listed in XA, within such kilobases and outside.
     pub listed: [Ppm; 2],
     /// Weights of listing one to five places.
@@ -97,7 +98,7 @@ pub static NOVASEQ: Profile = Profile {
     swaths: 4,
     tiles: 88,
     length: 151,
-    trimmed: &[16_695, 1_978, 359, 121, 36, 24, 22, 13, 10, 10, 5, 7],
+    trimmed: &[16_600, 2_030, 380, 128, 42, 28, 25, 15, 11, 11, 6, 8],
     template: &[
         (0, 151), (10, 201), (50, 275), (100, 309), (250, 358), (500, 413), (750, 476), (900, 539),
         (950, 582), (990, 680), (999, 792), (1000, 848),
@@ -107,16 +108,16 @@ pub static NOVASEQ: Profile = Profile {
     errors: &[(2, 1_000_000), (12, 76_000), (23, 5_500), (37, 350)],
     spread: &[2, 4, 8, 15, 30, 60, 100, 180, 500],
     substitutions: [[0, 15, 9, 9], [36, 0, 4, 8], [10, 7, 0, 36], [52, 7, 16, 0]],
-    diversity: Diversity { sites: 10_500, indels: 900, sharing: [80, 10, 4, 3, 2, 1, 1, 2], outgroups: true },
+    diversity: Diversity { sites: 9_300, indels: 1_150, sharing: [80, 10, 4, 3, 2, 1, 1, 2], outgroups: true },
     haplotypes: 8,
     duplicates: 7_700,
-    tails: 24_000,
+    tails: 23_500,
     tail_length: &[(0, 2), (300, 10), (600, 26), (800, 50), (900, 72), (1000, 120)],
     half_mapped: 4_600,
     far: 17_000,
     split: 110_000,
-    duplicated: 300_000,
-    listed: [190_000, 12_000],
+    duplicated: 5,
+    listed: [203_000, 12_000],
     places: [6, 4, 87, 317, 899],
     record_bytes: 62,
     start: ("chr22", 12_861_440),
@@ -161,7 +162,7 @@ pub static HISEQ: Profile = Profile {
     half_mapped: 6_000,
     far: 2_500,
     split: 0,
-    duplicated: 60_000,
+    duplicated: 1,
     listed: [80_000, 1_500],
     places: [80, 15, 5, 3, 2],
     record_bytes: 75,

@@ -72,9 +72,28 @@ impl Rng {
     }
 }
 
+/// Deals `size` cards to each run of `size` neighbours, anew for each run: the card (0 to
+/// `size` - 1) of this one. Evens out what would else depend on luck in a small file.
+pub fn dealt(seed: u64, what: u64, contig: u32, index: u32, size: u32) -> u32 {
+    let run = u64::from(index / size);
+    let mut rng = Rng::keyed(&[seed, what, u64::from(contig), run]);
+    let mut cards: Vec<u32> = (0..size).collect();
+    for place in (1..cards.len()).rev() {
+        cards.swap(place, rng.below(place as u32 + 1) as usize);
+    }
+    cards[(index % size) as usize]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_card_is_dealt_once_in_a_run() {
+        let mut cards: Vec<u32> = (30..40).map(|index| dealt(1, 2, 3, index, 10)).collect();
+        cards.sort_unstable();
+        assert_eq!(cards, (0..10).collect::<Vec<u32>>());
+    }
 
     #[test]
     fn numbers_are_the_same_on_every_machine() {

@@ -3,7 +3,7 @@
 use crate::align::{DELETION, INSERTION, MATCH, Read};
 use crate::profile::{Aligner, Profile};
 use crate::record::Tags;
-use crate::rng::Rng;
+use crate::rng::{Rng, dealt};
 use crate::window::World;
 use std::io::Write;
 
@@ -85,9 +85,8 @@ impl Pair {
     fn of_mem(rng: &mut Rng, world: &World, left: &Read, right: &Read) -> Pair {
         let mut drawn = 0;
         let qualities = [left, right].map(|read| {
-            let key = [world.seed, u64::from(read.contig), u64::from(read.position >> 10), 20];
-            let share = [0, 0, 0, 0, 20_000, 150_000, 300_000, 550_000]
-                [Rng::keyed(&key).below(8) as usize];
+            let card = dealt(world.seed, 20, read.contig, read.position >> 10, 8);
+            let share = [0, 0, 0, 0, 20_000, 150_000, 300_000, 550_000][card as usize];
             if !rng.chance(share) {
                 return 0;
             }
@@ -103,8 +102,7 @@ impl Pair {
     /// Mapping qualities on unique sequence: 60, less where a read has several places or is
     /// found by its mate only.
     fn of_aln(rng: &mut Rng, world: &World, left: &Read, right: &Read) -> Pair {
-        let key = [world.seed, u64::from(left.contig), u64::from(left.position >> 10), 20];
-        let repetitive = Rng::keyed(&key).chance(world.profile.duplicated);
+        let repetitive = is_duplicated(world, left);
         let mut places = [(1, 0); 2];
         let mut alone = [0; 2];
         for (index, read) in [left, right].into_iter().enumerate() {
@@ -222,9 +220,7 @@ fn write_aln(rng: &mut Rng, world: &World, standing: &Standing, pair: &Pair, out
 /// fixed differences, so that neighbouring reads agree on them.
 fn write_other_places(rng: &mut Rng, world: &World, read: &Read, pair: &Pair, out: &mut Vec<u8>) {
     let profile = world.profile;
-    let here = [world.seed, u64::from(read.contig), u64::from(read.position >> 10), 21];
-    let duplicated = Rng::keyed(&here).chance(profile.duplicated);
-    let listed = profile.listed[usize::from(!duplicated)];
+    let listed = profile.listed[usize::from(!is_duplicated(world, read))];
     if !rng.chance(listed) || pair.places[0].0 > 2 {
         return;
     }
@@ -238,6 +234,12 @@ fn write_other_places(rng: &mut Rng, world: &World, read: &Read, pair: &Pair, ou
         out.extend_from_slice(text);
     }
     out.push(0);
+}
+
+/// Whether a read starts in a kilobase that stands several times in the genome.
+fn is_duplicated(world: &World, read: &Read) -> bool {
+    let card = dealt(world.seed, 21, read.contig, read.position >> 10, 16);
+    card < world.profile.duplicated
 }
 
 /// One entry of XA, and its edit distance.

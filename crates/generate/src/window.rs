@@ -8,7 +8,7 @@ use crate::genome::{Stretch, WINDOW};
 use crate::names::write_name;
 use crate::profile::Profile;
 use crate::quality::{CLASSES, Model, Sampler};
-use crate::rng::Rng;
+use crate::rng::{Rng, dealt};
 use crate::tags::{Pair, write_tags};
 use crate::record::{
     DUPLICATE, FIRST, Fields, MATE_REVERSE, MATE_UNMAPPED, PAIRED, PROPER, REVERSE, SECOND,
@@ -112,13 +112,10 @@ impl<'w> WindowMaker<'w> {
         let end = if last { WINDOW - 2 * LEVEL_SPAN } else { WINDOW };
         for offset in 0..end {
             let position = inside * WINDOW + offset;
-            let span = [world.seed, u64::from(contig), u64::from(position / LEVEL_SPAN), 11];
-            let level = if offset == 0 || position.is_multiple_of(LEVEL_SPAN) {
-                profile.levels[Rng::keyed(&span).below(profile.levels.len() as u32) as usize]
-            } else {
-                0
-            };
-            if level > 0 {
+            if offset == 0 || position.is_multiple_of(LEVEL_SPAN) {
+                let count = profile.levels.len() as u32;
+                let card = dealt(world.seed, 11, contig, position / LEVEL_SPAN, count);
+                let level = profile.levels[card as usize];
                 self.span(&mut rng, window, position, level * per_million / 100, end - offset);
             }
         }
