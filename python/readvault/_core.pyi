@@ -18,7 +18,6 @@ def compress(
 def estimate(
     source: str | PathLike[str] | None,
     *,
-    threads: int = 0,
     progress: Callable[[int, int | None], object] | None = None,
 ) -> str: ...
 def decompress(

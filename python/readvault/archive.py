@@ -45,9 +45,9 @@ def compress(
     return parse(CompressReport, text)
 
 
-def estimate(source: StrPath, *, threads: int = 0, progress: Progress | None = None) -> Estimate:
-    """Predict the archive's size from samples of `source`."""
-    return parse(Estimate, _core.estimate(_path(source), threads=threads, progress=progress))
+def estimate(source: StrPath, *, progress: Progress | None = None) -> Estimate:
+    """Predict the archive's size from samples of `source`, which must be a file."""
+    return parse(Estimate, _core.estimate(_path(source), progress=progress))
 
 
 def decompress(

@@ -3,21 +3,16 @@
 use std::path::PathBuf;
 
 use pyo3::prelude::*;
-use readvault_core::archive::{self, CompressOptions};
+use readvault_core::archive;
 
-/// Predicts the archive's size from samples of `source` (none: standard input).
+/// Predicts the archive's size from samples of the file `source`.
 #[pyfunction]
-#[pyo3(signature = (source, *, threads=0, progress=None))]
+#[pyo3(signature = (source, *, progress=None))]
 pub fn estimate(
     py: Python<'_>,
     source: Option<PathBuf>,
-    threads: usize,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<String> {
-    let mut options = CompressOptions::default();
-    options.threads = threads;
     let from = crate::input(source);
-    crate::progress::run(py, progress, |progress| {
-        archive::estimate(&from, &options, progress)
-    })
+    crate::progress::run(py, progress, |progress| archive::estimate(&from, progress))
 }

@@ -41,9 +41,7 @@ def compress(
     """Compress files into NAME.rv, proving every byte before an archive is published."""
     _refuse_nonsense(sources, output, name=name, make_proof=make_proof, remove=remove, as_json=as_json)
     if estimate:
-        return inputs.each(
-            sources, lambda source: _estimate(source, threads, as_json, quiet), as_json=as_json, quiet=quiet
-        )
+        return inputs.each(sources, lambda source: _estimate(source, as_json, quiet), as_json=as_json, quiet=quiet)
     folder = inputs.folder_for(output, sources)
     written = inputs.Written()
 
@@ -106,9 +104,9 @@ def _refuse_existing(source: str, proof_path: str | None, *, force: bool) -> Non
         raise FileExistsError(f"{proof_path} exists already: use -f to replace it")
 
 
-def _estimate(source: str, threads: int, as_json: bool, quiet: bool) -> dict[str, Any]:
+def _estimate(source: str, as_json: bool, quiet: bool) -> dict[str, Any]:
     with progress("sampling", source, quiet=quiet) as update:
-        report = archive.estimate(source, threads=threads, progress=update)
+        report = archive.estimate(source, progress=update)
     if not quiet and not as_json:
         say(
             f"{source}: {size(report.source_length)} -> about {size(report.archive_length)} ({ratio(report.ratio)}), "
