@@ -1,8 +1,9 @@
 //! What the encoder tries for each hint, and how it chooses. Nothing here binds a decoder.
 
-use super::integers::{self, Split, Transform};
-use super::rans::{self, Order, Plan};
-use super::{Encoded, Hint, columns, number, packed, planes, zstandard};
+use super::integers::{self, Split, Tokens, Transform};
+use super::rans::{Order, Ranked, order_zero_size};
+use super::wire::to_i32;
+use super::{Encoded, Hint, columns, number, packed, planes, repeats, zstandard};
 
 /// Bytes of a sample that decides whether Zstandard is worth trying on all of a long stream.
 const SAMPLE: usize = 1 << 16;
@@ -10,8 +11,8 @@ const SAMPLE: usize = 1 << 16;
 const ZSTANDARD_LEVEL: i32 = 6;
 /// Streams shorter than this are not worth entropy coding trials beyond the simplest.
 const TINY: usize = 24;
-/// Most clusters of one stream: more save little and push slots out of the cache.
-const MAX_CLUSTERS: usize = 64;
+/// Shorter streams are not searched for repeats.
+const REPEATS_FROM: usize = 1 << 13;
 
 /// Encodes `decoded` with the best of what `hint` suggests.
 pub(super) fn encode(hint: Hint, decoded: &[u8]) -> Encoded {
@@ -24,19 +25,19 @@ pub(super) fn encode(hint: Hint, decoded: &[u8]) -> Encoded {
     }
     match hint {
         Hint::Incompressible => Encoded::verbatim(decoded),
-        Hint::Bytes => smaller(entropy(decoded, &[Order::One]), repeats(decoded)),
-        Hint::Symbols => entropy(decoded, &[Order::One]),
-        Hint::Qualities => entropy(decoded, &[Order::One, Order::History(12)]),
+        Hint::Bytes => best_of(decoded, &[order_one, zstandard]),
+        Hint::Symbols => with_repeats(decoded, entropy(decoded, &[Order::One])),
+        Hint::Qualities => with_repeats(decoded, without_repeats(decoded)),
         Hint::Integers => integers(decoded),
-        Hint::Text => smaller(
-            smaller(entropy(decoded, &[Order::One]), repeats(decoded)),
-            columns::encode(decoded),
-        ),
-        Hint::Names => match columns::encode(decoded) {
-            Some(columns) => columns,
-            None => smaller(entropy(decoded, &[Order::One]), repeats(decoded)),
-        },
+        Hint::Text => best_of(decoded, &[order_one, zstandard, columns::encode]),
+        Hint::Names => {
+            columns::encode(decoded).unwrap_or_else(|| best_of(decoded, &[order_one, zstandard]))
+        }
     }
+}
+
+fn order_one(decoded: &[u8]) -> Option<Encoded> {
+    Some(entropy(decoded, &[Order::One]))
 }
 
 fn smaller(one: Encoded, other: Option<Encoded>) -> Encoded {
@@ -46,19 +47,58 @@ fn smaller(one: Encoded, other: Option<Encoded>) -> Encoded {
     }
 }
 
-/// Zstandard over all of `decoded`, if a sample looks better than entropy coding.
-fn repeats(decoded: &[u8]) -> Option<Encoded> {
-    if decoded.len() > 2 * SAMPLE {
-        let middle = &decoded[decoded.len() / 2 - SAMPLE / 2..][..SAMPLE];
-        let plain = rans::plan(Order::One, middle, MAX_CLUSTERS).estimate;
-        if zstandard::encode(middle, ZSTANDARD_LEVEL)?.len() > plain + plain / 8 {
-            return None;
-        }
+/// Entropy coding alone.
+pub(super) fn without_repeats(decoded: &[u8]) -> Encoded {
+    entropy(decoded, &[Order::One, Order::History(12)])
+}
+
+/// `plain`, or what taking long repeats out of `decoded` makes of it.
+fn with_repeats(decoded: &[u8], plain: Encoded) -> Encoded {
+    // In well-compressed streams only very long repeats are worth their copies' bits, and those are rare.
+    let dense = plain.stored.len() * 6 > decoded.len();
+    if decoded.len() < REPEATS_FROM || !dense {
+        return plain;
     }
+    let repeats = repeats::encode(decoded, plain.stored.len());
+    smaller(plain, repeats)
+}
+
+/// One way to encode a stream; `None` if it does not suit.
+type Way = fn(&[u8]) -> Option<Encoded>;
+
+/// Zstandard over all of `decoded`.
+fn zstandard(decoded: &[u8]) -> Option<Encoded> {
     Some(Encoded::new(
         number::ZSTANDARD,
         zstandard::encode(decoded, ZSTANDARD_LEVEL)?,
     ))
+}
+
+/// The smallest of what the `ways` make of `decoded`. Of a long stream a sample from the start (of whole strings
+/// if they are short) decides which ways are worth trying on all of it.
+fn best_of(decoded: &[u8], ways: &[Way]) -> Encoded {
+    let mut limit = usize::MAX;
+    let mut sizes = vec![0; ways.len()];
+    if decoded.len() > 2 * SAMPLE {
+        let start = &decoded[..SAMPLE];
+        let whole = start
+            .iter()
+            .rposition(|&byte| byte == 0)
+            .map_or(0, |last| last + 1);
+        let sample = if whole > SAMPLE / 2 {
+            &start[..whole]
+        } else {
+            start
+        };
+        let size = |way: &Way| way(sample).map_or(usize::MAX, |encoded| encoded.stored.len());
+        sizes = ways.iter().map(size).collect();
+        let least = sizes.iter().copied().min().unwrap_or(0);
+        limit = least + least / 8 + 64;
+    }
+    let worth = ways.iter().zip(sizes).filter(|(_, size)| *size <= limit);
+    worth.fold(Encoded::verbatim(decoded), |best, (way, _)| {
+        smaller(best, way(decoded))
+    })
 }
 
 /// The best of storing, packing and rANS with order 0 and `orders`.
@@ -86,92 +126,102 @@ fn best_plan(decoded: &[u8], orders: &[Order]) -> Encoded {
     if decoded.len() < TINY {
         return Encoded::verbatim(decoded);
     }
-    let plan_of = |order| rans::plan(order, decoded, MAX_CLUSTERS);
-    let mut best: Plan = plan_of(Order::Zero);
-    for &order in orders {
-        let other = plan_of(order);
-        if other.estimate < best.estimate {
-            best = other;
-        }
-    }
-    smaller(
-        Encoded::verbatim(decoded),
-        Some(Encoded::new(number::RANS, best.write())),
-    )
+    let ranked = Ranked::new(decoded);
+    let all = [&[Order::Zero], orders].concat();
+    let best = if decoded.len() > 4 * SAMPLE {
+        let sample = Ranked::new(middle(decoded));
+        let size = |order: &Order| {
+            let plan = sample.plan(*order);
+            plan.overhead + plan.words * (decoded.len() / SAMPLE)
+        };
+        all.into_iter()
+            .min_by_key(size)
+            .map(|order| ranked.plan(order))
+    } else {
+        let plans = all.into_iter().map(|order| ranked.plan(order));
+        plans.min_by_key(|plan| plan.words + plan.overhead)
+    };
+    let coded = best.map(|plan| Encoded::new(number::RANS, plan.write()));
+    smaller(Encoded::verbatim(decoded), coded)
 }
 
-/// Estimated bytes of `bytes` under order 0: a measure to rank candidates by.
-fn order_zero(bytes: &[u8]) -> usize {
-    if bytes.is_empty() {
-        0
-    } else {
-        rans::plan(Order::Zero, bytes, 1).estimate
-    }
+/// A sample from the middle of a long stream.
+fn middle(decoded: &[u8]) -> &[u8] {
+    let start = (decoded.len() / 2).saturating_sub(SAMPLE / 2);
+    &decoded[start..decoded.len().min(start + SAMPLE)]
 }
 
 fn integers(decoded: &[u8]) -> Encoded {
     if !decoded.len().is_multiple_of(4) {
         return encode(Hint::Bytes, decoded);
     }
-    let values = integers::values(decoded);
-    let count = values.len();
-    let mut best = Encoded::verbatim(decoded);
+    let values = to_i32(decoded);
+    let mut candidates: Vec<(usize, Candidate)> = Vec::new();
     if let Some(distinct) = integers::dictionary(&values) {
-        let inner = entropy_or_constant(&integers::ranks(&values, &distinct));
-        best = smaller(
-            best,
-            Some(Encoded::new(
-                number::INTEGERS,
-                integers::wrap_dictionary(&distinct, &inner, count),
-            )),
-        );
+        let ranks = integers::ranks(&values, &distinct);
+        candidates.push((
+            order_zero_size(&ranks) + 2 * distinct.len(),
+            Candidate::Dictionary(distinct, ranks),
+        ));
     }
-    let plain = if values.iter().all(|&value| value >= 0) {
-        Transform::Plain
-    } else {
+    let signed = values.iter().any(|&value| value < 0);
+    let plain = if signed {
         Transform::ZigZag
+    } else {
+        Transform::Plain
     };
-    let fine = Split {
-        exact: 7,
-        leading: 1,
-    };
-    let coarse = Split {
-        exact: 4,
-        leading: 2,
-    };
-    let candidate = |(transform, split)| {
-        let tokens = integers::tokens(&values, transform, split);
-        (order_zero(&tokens.tokens) + tokens.raw.len(), tokens)
-    };
-    let candidates = [
-        (plain, coarse),
-        (plain, fine),
-        (Transform::Difference, coarse),
-        (Transform::Difference, fine),
-    ];
-    if let Some((_, tokens)) = candidates
-        .into_iter()
-        .map(candidate)
-        .min_by_key(|(size, _)| *size)
-    {
-        let inner = entropy_or_constant(&tokens.tokens);
-        best = smaller(
-            best,
-            Some(Encoded::new(number::INTEGERS, tokens.wrap(&inner))),
-        );
+    for transform in [plain, Transform::Difference] {
+        for split in [
+            Split {
+                exact: 4,
+                leading: 2,
+            },
+            Split {
+                exact: 7,
+                leading: 1,
+            },
+        ] {
+            let tokens = integers::tokens(&values, transform, split);
+            candidates.push((
+                order_zero_size(&tokens.tokens) + tokens.raw.len(),
+                Candidate::Tokens(tokens),
+            ));
+        }
     }
     let split = planes::split(decoded);
-    let rough: usize = split.iter().map(|plane| order_zero(plane)).sum();
-    if rough < best.stored.len() + best.stored.len() / 8 + 200 {
-        let inner = split.map(|plane| entropy_or_constant(&plane));
-        best = smaller(
-            best,
-            Some(Encoded::new(number::PLANES, planes::join(&inner, count))),
-        );
-    }
-    best
+    let size = split.iter().map(|plane| order_zero_size(plane)).sum();
+    candidates.push((size, Candidate::Planes(split)));
+    let least = candidates.iter().map(|(size, _)| *size).min().unwrap_or(0);
+    let near = candidates
+        .into_iter()
+        .filter(|(size, _)| *size <= least + least / 8 + 64);
+    near.fold(Encoded::verbatim(decoded), |best, (_, candidate)| {
+        smaller(best, Some(candidate.encode(values.len())))
+    })
 }
 
-fn entropy_or_constant(bytes: &[u8]) -> Encoded {
-    encode(Hint::Symbols, bytes)
+/// One way to take integers apart.
+enum Candidate {
+    Dictionary(Vec<i32>, Vec<u8>),
+    Tokens(Tokens),
+    Planes([Vec<u8>; 4]),
+}
+
+impl Candidate {
+    fn encode(self, count: usize) -> Encoded {
+        let inner = |bytes: &[u8]| encode(Hint::Symbols, bytes);
+        match self {
+            Self::Dictionary(distinct, ranks) => Encoded::new(
+                number::INTEGERS,
+                integers::wrap_dictionary(&distinct, &inner(&ranks), count),
+            ),
+            Self::Tokens(tokens) => {
+                Encoded::new(number::INTEGERS, tokens.wrap(&inner(&tokens.tokens)))
+            }
+            Self::Planes(split) => Encoded::new(
+                number::PLANES,
+                planes::join(&split.map(|plane| inner(&plane)), count),
+            ),
+        }
+    }
 }

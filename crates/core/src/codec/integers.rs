@@ -4,7 +4,7 @@
 //! by size and leading bits), which an inner stream codes, and the bits below, which are nearly random and are
 //! kept as they are.
 
-use super::wire::{Reader, damaged, put_varint, to_i32};
+use super::wire::{Reader, damaged, put_varint};
 use super::{Encoded, put_inner, take_inner_exactly};
 use crate::Result;
 
@@ -247,9 +247,4 @@ fn decode_dictionary(depth: u32, mut reader: Reader, length: usize) -> Result<Ve
         out.extend_from_slice(&value.to_le_bytes());
     }
     Ok(out)
-}
-
-/// The values of a stream encoded with the integers hint.
-pub(super) fn values(bytes: &[u8]) -> Vec<i32> {
-    to_i32(bytes)
 }

@@ -14,6 +14,7 @@ mod integers;
 mod packed;
 mod planes;
 mod rans;
+mod repeats;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -34,6 +35,10 @@ mod number {
     pub(super) const PLANES: u8 = 6;
     pub(super) const COLUMNS: u8 = 7;
     pub(super) const BASES: u8 = 8;
+    pub(super) const REPEATS: u8 = 9;
+    /// The first number without a meaning.
+    #[cfg(test)]
+    pub(super) const UNKNOWN: u8 = 10;
 }
 
 /// Streams inside streams: columns hold integers, which hold packed symbols, which hold rANS. One to spare.
@@ -84,7 +89,7 @@ pub(crate) fn encode(hint: Hint, decoded: &[u8]) -> Encoded {
 
 /// Decodes `stored` to exactly `decoded_length` bytes.
 ///
-/// Takes at most 16 times `decoded_length` and 16 MiB of memory, whatever `stored` holds.
+/// Takes at most 48 times `decoded_length` and 16 MiB of memory, whatever `stored` holds.
 pub(crate) fn decode(codec: u8, stored: &[u8], decoded_length: usize) -> Result<Vec<u8>> {
     decode_at(0, codec, stored, decoded_length)
 }
@@ -101,6 +106,7 @@ pub(crate) fn name(codec: u8) -> Option<&'static str> {
         number::PLANES => "planes",
         number::COLUMNS => "columns",
         number::BASES => "bases",
+        number::REPEATS => "repeats",
         _ => return None,
     })
 }
@@ -123,7 +129,9 @@ fn decode_at(depth: u32, codec: u8, stored: &[u8], length: usize) -> Result<Vec<
         number::RANS => rans::decode(stored, length)?,
         number::INTEGERS => integers::decode(depth, stored, length)?,
         number::PLANES => planes::decode(depth, stored, length)?,
+        number::COLUMNS if depth > 0 => return Err(damaged("columns inside another stream")),
         number::COLUMNS => columns::decode(depth, stored, length)?,
+        number::REPEATS => repeats::decode(depth, stored, length)?,
         number::BASES => return Err(damaged("bases cannot be decoded without their alignments")),
         unknown => return Err(unsupported(unknown)),
     };

@@ -12,33 +12,30 @@ const BASES_PER_PAGE: usize = 32;
 /// Pages found without hashing; neighbouring reads use the same few.
 const RECENT: usize = 16;
 
-/// When a position changes to a base that disagrees with it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Rule {
-    /// At once.
-    First = 0,
-    /// When the same base has disagreed before.
-    Second = 1,
-}
-
 /// Codes of neighbouring positions: 0 where nothing has been seen.
 pub(super) struct Page {
     pub(super) codes: [u8; PAGE],
-    /// The base that last disagreed, under [`Rule::Second`].
-    disagreed: [u8; PAGE],
+    /// How often each code has been confirmed more often than contradicted, up to a limit.
+    scores: [u8; PAGE],
 }
 
 impl Page {
-    /// Position `at` was predicted as its code but read as `code`.
-    pub(super) fn disagree(&mut self, at: usize, code: u8, rule: Rule) {
+    /// The bases on these positions are as predicted, or have just become known.
+    #[inline]
+    pub(super) fn agree(&mut self, from: usize, to: usize, limit: u8) {
+        for score in self.scores.get_mut(from..to).unwrap_or_default() {
+            *score = score.saturating_add(1).min(limit);
+        }
+    }
+
+    /// The base on position `at` is not as predicted but `code`: the code with more votes stays.
+    pub(super) fn disagree(&mut self, at: usize, code: u8) {
         if RANK[usize::from(code & 15)] >= OTHER_CODE {
             return;
         }
-        if rule == Rule::First || self.disagreed[at] == code {
-            self.codes[at] = code;
-            self.disagreed[at] = 0;
-        } else {
-            self.disagreed[at] = code;
+        match self.scores[at].checked_sub(1) {
+            Some(score) => self.scores[at] = score,
+            None => self.codes[at] = code,
         }
     }
 }
@@ -84,7 +81,7 @@ impl Consensus {
                 let index = self.pages.len() as u32;
                 self.pages.push(Page {
                     codes: [0; PAGE],
-                    disagreed: [0; PAGE],
+                    scores: [0; PAGE],
                 });
                 self.places.insert(key, index);
                 index

@@ -1,6 +1,6 @@
 //! The decoder's side of bases: where a read matches, one copy from the consensus.
 
-use super::consensus::{Consensus, Page, Rule, substituted};
+use super::consensus::{Consensus, Page, substituted};
 use super::walk::{Piece, pieces};
 use super::{ACGT, Alignments, OTHER_CODE, RANK};
 use crate::codec::wire::{Reader, damaged, to_i32};
@@ -43,7 +43,8 @@ pub(crate) fn decode_bases(
 }
 
 struct Parts {
-    rule: Rule,
+    /// The consensus's limit of scores.
+    limit: u8,
     substitutions: std::vec::IntoIter<u8>,
     gaps: std::vec::IntoIter<i32>,
     literals: Vec<u8>,
@@ -56,11 +57,7 @@ struct Parts {
 impl Parts {
     fn read(stored: &[u8], length: usize) -> Result<Self> {
         let mut reader = Reader::new(stored);
-        let rule = match reader.byte()? {
-            0 => Rule::First,
-            1 => Rule::Second,
-            _ => return Err(damaged("an unknown consensus rule")),
-        };
+        let limit = reader.byte()?;
         let substitutions = take_inner(0, &mut reader, length)?;
         let gaps = to_i32(&take_inner_exactly(
             0,
@@ -74,7 +71,7 @@ impl Parts {
         let literals = merge(ranks, &other_codes, &other_gaps)?;
         let (substitutions, gaps) = (substitutions.into_iter(), gaps.into_iter());
         let mut parts = Self {
-            rule,
+            limit,
             substitutions,
             gaps,
             literals,
@@ -130,6 +127,7 @@ impl Parts {
         }
         let mut at = 0;
         while self.gap < length - at {
+            page.agree(offset + at, offset + at + self.gap, self.limit);
             at += self.gap;
             let predicted = page.codes[offset + at];
             let symbol = self
@@ -139,10 +137,11 @@ impl Parts {
             let code =
                 substituted(predicted, symbol).ok_or_else(|| damaged("an unknown substitution"))?;
             out[start + at] = code;
-            page.disagree(offset + at, code, self.rule);
+            page.disagree(offset + at, code);
             at += 1;
             self.next_gap()?;
         }
+        page.agree(offset + at, offset + length, self.limit);
         self.gap = self.gap.saturating_sub(length - at);
         Ok(())
     }

@@ -1,11 +1,14 @@
 //! The encoder's side of bases.
 
-use super::consensus::{Consensus, PAGE, Rule, substitution};
+use super::consensus::{Consensus, Page, substitution};
 use super::walk::{Piece, pieces};
 use super::{Alignments, OTHER_CODE, RANK};
 use crate::codec::wire::from_i32;
 use crate::codec::{Encoded, Hint, encode, number, put_inner};
 use std::convert::Infallible;
+
+/// The consensus changes after at most this many contradictions more than needed: 3 is as good as counting all.
+const SCORE_LIMIT: u8 = 3;
 
 /// Encodes bases, one BAM code per byte, all records one after the other.
 pub(crate) fn encode_bases(alignments: &Alignments, bases: &[u8]) -> Encoded {
@@ -13,37 +16,20 @@ pub(crate) fn encode_bases(alignments: &Alignments, bases: &[u8]) -> Encoded {
     if !countable || !alignments.hold(bases.len()) || bases.iter().any(|&code| code > 15) {
         return encode(Hint::Symbols, bases);
     }
-    let first = take_apart(alignments, bases, Rule::First).write();
-    let second = take_apart(alignments, bases, Rule::Second).write();
-    let stored = if second.len() < first.len() {
-        second
-    } else {
-        first
-    };
-    let plain = encode(Hint::Symbols, bases);
-    if plain.stored.len() < stored.len() {
-        plain
-    } else {
-        Encoded::new(number::BASES, stored)
-    }
+    Encoded::new(number::BASES, take_apart(alignments, bases).write())
 }
 
 /// Bases as what the consensus did not tell.
+#[derive(Default)]
 struct Parts {
-    rule: Rule,
     /// Aligned bases between two substitutions.
     gaps: Vec<i32>,
     substitutions: Vec<u8>,
     literals: Vec<u8>,
 }
 
-fn take_apart(alignments: &Alignments, bases: &[u8], rule: Rule) -> Parts {
-    let mut parts = Parts {
-        rule,
-        gaps: Vec::new(),
-        substitutions: Vec::new(),
-        literals: Vec::new(),
-    };
+fn take_apart(alignments: &Alignments, bases: &[u8]) -> Parts {
+    let mut parts = Parts::default();
     let mut consensus = Consensus::new(bases.len());
     let mut rest = bases;
     let mut gap = 0i32;
@@ -75,39 +61,34 @@ fn take_apart(alignments: &Alignments, bases: &[u8], rule: Rule) -> Parts {
 }
 
 impl Parts {
-    fn compare(
-        &mut self,
-        own: &[u8],
-        page: &mut super::consensus::Page,
-        offset: usize,
-        gap: &mut i32,
-    ) {
+    fn compare(&mut self, own: &[u8], page: &mut Page, offset: usize, gap: &mut i32) {
         let expected = &page.codes[offset..offset + own.len()];
-        debug_assert!(own.len() <= PAGE);
         if expected == own && !expected.contains(&0) {
-            *gap = gap.saturating_add(own.len() as i32);
+            page.agree(offset, offset + own.len(), SCORE_LIMIT);
+            *gap += own.len() as i32;
             return;
         }
         for (at, &code) in (offset..).zip(own) {
             let predicted = page.codes[at];
+            if predicted != 0 && predicted != code {
+                self.gaps.push(std::mem::take(gap));
+                self.substitutions.push(substitution(predicted, code));
+                page.disagree(at, code);
+                continue;
+            }
             if predicted == 0 {
                 self.literals.push(code);
                 if RANK[usize::from(code)] < OTHER_CODE {
                     page.codes[at] = code;
                 }
-                *gap = gap.saturating_add(1);
-            } else if predicted == code {
-                *gap = gap.saturating_add(1);
-            } else {
-                self.gaps.push(std::mem::take(gap));
-                self.substitutions.push(substitution(predicted, code));
-                page.disagree(at, code, self.rule);
             }
+            page.agree(at, at + 1, SCORE_LIMIT);
+            *gap += 1;
         }
     }
 
     fn write(&self) -> Vec<u8> {
-        let mut out = vec![self.rule as u8];
+        let mut out = vec![SCORE_LIMIT];
         let mut put = |hint, bytes: &[u8]| put_inner(&mut out, &encode(hint, bytes), bytes.len());
         put(Hint::Symbols, &self.substitutions);
         put(Hint::Integers, &from_i32(&self.gaps));
@@ -121,7 +102,7 @@ impl Parts {
                 }
                 rank => {
                     ranks.push(rank);
-                    gap = gap.saturating_add(1);
+                    gap += 1;
                 }
             }
         }

@@ -12,8 +12,13 @@ const STRINGS_PER_SHAPE: usize = 8;
 pub(in crate::codec) fn encode(decoded: &[u8]) -> Option<Encoded> {
     let body = decoded.strip_suffix(&[0])?;
     let strings: Vec<&[u8]> = body.split(|&byte| byte == 0).collect();
-    let whole = encode_strings(&strings, false);
-    let split = encode_strings(&strings, true);
+    let distances = distances(&strings);
+    let repeated = distances.iter().filter(|&&distance| distance > 0).count();
+    // A dictionary of whole strings pays only when most of them occur again.
+    let whole = (2 * repeated >= strings.len())
+        .then(|| encode_strings(&strings, None))
+        .flatten();
+    let split = encode_strings(&strings, Some(&distances));
     let best = match (whole, split) {
         (Some(whole), Some(split)) if whole.len() < split.len() => whole,
         (whole, split) => split.or(whole)?,
@@ -31,24 +36,22 @@ struct Shape<'a> {
     columns: Vec<Vec<&'a [u8]>>,
 }
 
-fn encode_strings(strings: &[&[u8]], fields: bool) -> Option<Vec<u8>> {
+/// With `distances`, strings are cut into fields and repeated ones are copied; without, they stay whole.
+fn encode_strings(strings: &[&[u8]], distances: Option<&[i32]>) -> Option<Vec<u8>> {
     let mut out = Vec::new();
     put_varint(&mut out, strings.len() as u64);
-    let distances = distances(strings);
-    let repeated = distances.iter().filter(|&&distance| distance > 0).count();
-    // A dictionary of whole strings handles repeats itself.
-    let has_copies = fields && repeated > 0;
-    out.push(u8::from(has_copies));
-    let is_fresh = |index: usize| !has_copies || distances[index] == 0;
-    if has_copies {
-        let bytes = from_i32(&distances);
+    let copies = distances.filter(|distances| distances.iter().any(|&distance| distance > 0));
+    out.push(u8::from(copies.is_some()));
+    let is_fresh = |index: usize| copies.is_none_or(|distances| distances[index] == 0);
+    if let Some(distances) = copies {
+        let bytes = from_i32(distances);
         put_inner(&mut out, &encode_inner(Hint::Integers, &bytes), bytes.len());
     }
     let fresh: Vec<&[u8]> = (0..strings.len())
         .filter(|&index| is_fresh(index))
         .map(|index| strings[index])
         .collect();
-    let (shapes, numbers) = shapes_of(&fresh, fields)?;
+    let (shapes, numbers) = shapes_of(&fresh, distances.is_some())?;
     put_varint(&mut out, shapes.len() as u64);
     let mut bodies = Vec::new();
     for shape in &shapes {

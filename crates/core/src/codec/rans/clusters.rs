@@ -20,7 +20,6 @@ const TABLE_COST: u64 = 24 * COST_UNIT;
 pub(super) struct Histogram {
     pub(super) context: u16,
     pub(super) counts: Vec<(u8, u32)>,
-    pub(super) total: u32,
 }
 
 /// Minus the binary logarithm of n / 2^PRECISION in 256ths of a bit; zero counts as half a slot.
@@ -33,7 +32,7 @@ fn costs() -> &'static [u16] {
             let mut mantissa = n << (32 - whole);
             let mut logarithm = whole;
             for _ in 0..8 {
-                mantissa = (mantissa >> 1) * (mantissa >> 1) >> 30;
+                mantissa = ((mantissa >> 1) * (mantissa >> 1)) >> 30;
                 logarithm <<= 1;
                 if mantissa >= 1 << 33 {
                     mantissa >>= 1;
@@ -60,6 +59,22 @@ fn prices(counts: &[u32]) -> Vec<u16> {
         .collect()
 }
 
+/// Estimated bytes of `bytes` under one table for all: a quick measure to rank candidates by.
+pub(crate) fn order_zero_size(bytes: &[u8]) -> usize {
+    let mut counts = [0u32; 256];
+    bytes
+        .iter()
+        .for_each(|&byte| counts[usize::from(byte)] += 1);
+    let prices = prices(&counts);
+    let words: u64 = counts
+        .iter()
+        .zip(prices)
+        .map(|(&count, price)| u64::from(count) * u64::from(price))
+        .sum();
+    let used = counts.iter().filter(|&&count| count > 0).count() as u64;
+    ((words + used * LEVEL_COST) / COST_UNIT / 8) as usize
+}
+
 fn cost(histogram: &Histogram, prices: &[u16]) -> u64 {
     histogram
         .counts
@@ -72,13 +87,13 @@ fn cost(histogram: &Histogram, prices: &[u16]) -> u64 {
 pub(super) struct Clusters {
     pub(super) of: Vec<usize>,
     pub(super) sums: Vec<Vec<u32>>,
-    /// 256ths of a bit, tables included.
-    pub(super) cost: u64,
+    /// 256ths of a bit for the words, and for the tables.
+    pub(super) words: u64,
+    pub(super) tables: u64,
 }
 
-/// Shares `histograms` of `symbols` symbols between at most `limit` tables.
-pub(super) fn cluster(histograms: &[Histogram], symbols: usize, limit: usize) -> Clusters {
-    let limit = limit.min(MAX_CLUSTERS);
+/// Shares tables between `histograms` of `symbols` symbols.
+pub(super) fn cluster(histograms: &[Histogram], symbols: usize) -> Clusters {
     let own: Vec<u64> = histograms
         .iter()
         .map(|one| cost(one, &prices(&sum([one].into_iter(), symbols))))
@@ -86,7 +101,7 @@ pub(super) fn cluster(histograms: &[Histogram], symbols: usize, limit: usize) ->
     let mut of = vec![0; histograms.len()];
     let mut tables = vec![prices(&sum(histograms.iter(), symbols))];
     let mut now: Vec<u64> = histograms.iter().map(|one| cost(one, &tables[0])).collect();
-    while tables.len() < limit {
+    while tables.len() < MAX_CLUSTERS {
         let gain = |index: usize| now[index].saturating_sub(own[index]);
         let Some(best) = (0..histograms.len()).max_by_key(|&index| gain(index)) else {
             break;
@@ -97,7 +112,7 @@ pub(super) fn cluster(histograms: &[Histogram], symbols: usize, limit: usize) ->
         let table = prices(&sum([&histograms[best]].into_iter(), symbols));
         join_if_cheaper(histograms, &table, tables.len(), &mut of, &mut now);
         tables.push(table);
-        if tables.len().is_power_of_two() {
+        if tables.len().is_power_of_two() && tables.len().ilog2() % 2 == 1 {
             refine(histograms, symbols, &mut tables, &mut of, &mut now);
         }
     }
@@ -204,7 +219,8 @@ fn finish(histograms: &[Histogram], symbols: usize, of: Vec<usize>, clusters: us
     };
     Clusters {
         of,
-        cost: words + used * LEVEL_COST + sums.len() as u64 * TABLE_COST + map,
+        words,
+        tables: used * LEVEL_COST + sums.len() as u64 * TABLE_COST + map,
         sums,
     }
 }

@@ -4,7 +4,7 @@
 use super::frequencies::frequencies;
 use super::tables::Tables;
 use super::{
-    Context, LOWEST_STATE, MANY_LANES, MAX_CLUSTERS, MAX_CONTEXT_BITS, TABLE_BITS, bits_for,
+    Context, LOWEST_STATE, MANY_LANES, MAX_CONTEXT_BITS, MAX_SLOTS, TABLE_BITS, bits_for,
     lane_start,
 };
 use crate::Result;
@@ -29,6 +29,9 @@ pub(crate) fn decode(stored: &[u8], length: usize) -> Result<Vec<u8>> {
     } else {
         usize::from(reader.byte()?) + 1
     };
+    if clusters << table_bits > MAX_SLOTS {
+        return Err(damaged("more tables than a stream may have"));
+    }
     let table_length = reader.length(stored.len())?;
     let tables = Tables::read(reader.take(table_length)?, context, clusters)?;
     let slots = Slots::new(&tables, table_bits)?;
@@ -52,7 +55,6 @@ struct Slots {
 
 impl Slots {
     fn new(tables: &Tables, bits: u32) -> Result<Self> {
-        debug_assert!(tables.levels.len() <= MAX_CLUSTERS);
         let ranks = matches!(tables.context, Context::History(_));
         let mut entries = Vec::with_capacity(tables.levels.len() << bits);
         for levels in &tables.levels {

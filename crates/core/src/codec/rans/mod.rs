@@ -11,8 +11,9 @@ mod encode;
 mod frequencies;
 mod tables;
 
+pub(super) use clusters::order_zero_size;
 pub(super) use decode::decode;
-pub(super) use encode::{Order, Plan, plan};
+pub(super) use encode::{Order, Ranked};
 
 /// A state is at least this, so 16 bits can be moved in or out at a time.
 const LOWEST_STATE: u32 = 1 << 16;
@@ -22,8 +23,10 @@ const MANY_LANES: usize = 8;
 const TABLE_BITS: std::ops::RangeInclusive<u32> = 10..=12;
 /// Histories never have more bits, so a map has at most 4,096 entries.
 const MAX_CONTEXT_BITS: u32 = 12;
-/// Cluster numbers fit a byte.
-const MAX_CLUSTERS: usize = 256;
+/// Slots of all tables of a stream: 256 KiB, which stays in a level-2 cache and is soon built.
+const MAX_SLOTS: usize = 1 << 16;
+/// Clusters of one stream: all that fit with the smallest tables.
+const MAX_CLUSTERS: usize = MAX_SLOTS >> 10;
 
 /// What the probability of a symbol depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
