@@ -103,7 +103,7 @@ impl Totals {
 }
 
 /// Makes the chunks of what was planned. Each block is deflated once, to find and prove its recipe.
-pub fn build(planned: Planned, finder: &mut Finder) -> Result<Vec<Built>> {
+pub fn build(planned: Planned, finder: &mut Finder<'_>) -> Result<Vec<Built>> {
     match planned {
         Planned::Raw(bytes, range) => {
             Ok(vec![build_verbatim(ChunkKind::Raw, &bytes[range], None)?])

@@ -21,7 +21,7 @@ use super::{CompressOptions, Input, Output, Progress, attach, threads};
 use crate::container::header::{Header, MemberKind};
 use crate::container::trailer::Reference;
 use crate::source::plan::{self, Carry};
-use crate::source::recipe::Finder;
+use crate::source::recipe::{Finder, Known};
 use crate::source::span::{Kind, Span, SpanReader};
 use crate::source::walk::Walk;
 use crate::store::local::{Pending, Source};
@@ -47,6 +47,8 @@ struct Shared<'a, W> {
     /// What each span takes over from the one before, by the span's number.
     carries: Mutex<BTreeMap<u64, Carry>>,
     carried: Condvar,
+    /// Encoders that made blocks of this source.
+    known: Known,
     order: Mutex<Ordered<W>>,
     written: Condvar,
     /// Source bytes whose chunks have been written.
@@ -77,7 +79,7 @@ impl<W: Write + Send> Shared<'_, W> {
     }
 
     fn work(&self) {
-        let (mut inflater, mut finder) = (Inflater::new(), Finder::default());
+        let (mut inflater, mut finder) = (Inflater::new(), Finder::new(&self.known));
         while !self.stopped() {
             match self.next(&mut inflater, &mut finder) {
                 Ok(true) => {}
@@ -88,7 +90,7 @@ impl<W: Write + Send> Shared<'_, W> {
     }
 
     /// Takes one span all the way; false at the source's end.
-    fn next(&self, inflater: &mut Inflater, finder: &mut Finder) -> Result<bool> {
+    fn next(&self, inflater: &mut Inflater, finder: &mut Finder<'_>) -> Result<bool> {
         let span = {
             let mut reader = lock(&self.reader);
             reader
@@ -197,6 +199,7 @@ fn run<'a, W: Write + Send>(
             Carry::new(Walk::new(kind == Kind::Bam)),
         )])),
         carried: Condvar::new(),
+        known: Known::default(),
         order: Mutex::new(Ordered {
             writer,
             next: 0,
@@ -448,7 +451,8 @@ pub fn estimate(input: &Input, progress: &dyn Progress) -> Result<Estimate> {
         .detect()
         .map_err(|error| reader.input().error(error))?;
     let (mut sampled, mut stored, mut carry) = (0, 0, Carry::new(Walk::new(kind == Kind::Bam)));
-    let (mut inflater, mut finder) = (Inflater::new(), Finder::default());
+    let known = Known::default();
+    let (mut inflater, mut finder) = (Inflater::new(), Finder::new(&known));
     for sample in 0..SAMPLES {
         if sample > 0 {
             let mut source = Source::open(path, &stop)?;
@@ -493,7 +497,7 @@ fn cost(
     span: &Span,
     carry: Carry,
     inflater: &mut Inflater,
-    finder: &mut Finder,
+    finder: &mut Finder<'_>,
 ) -> Result<(u64, u64, Walk)> {
     let (planned, after) = plan::plan(plan::inflate(span, inflater), carry);
     let (mut length, mut stored) = (0, 0);

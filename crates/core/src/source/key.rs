@@ -58,6 +58,7 @@ fixed_keys! {
     OPAQUE = 47, VERBATIM, "opaque bytes";
     KEPT = 48, VERBATIM, "kept blocks";
     RAW = 49, VERBATIM, "raw bytes";
+    HEADER_TEXT = 50, VERBATIM, "header text";
 }
 
 /// First key of tag streams.

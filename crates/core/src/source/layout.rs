@@ -115,7 +115,8 @@ pub fn encode(blocks: &[Block], cut: Cut, first: usize, borders: &[usize]) -> Ve
         blocks.iter().map(|block| block.recipe.number()).collect(),
     );
     add(key::BLOCK_HEADS, Hint::Bytes, encode_heads(blocks));
-    add(key::CORRECTIONS, Hint::Bytes, corrections);
+    // Corrections are entropy-coded already.
+    add(key::CORRECTIONS, Hint::Incompressible, corrections);
     streams
 }
 

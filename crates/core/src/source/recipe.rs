@@ -4,6 +4,9 @@
 //! on the first blocks and expected of the rest, so that each block is deflated once. What no encoder makes is
 //! re-created by one of them plus corrections; what even that does not make well is kept.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
+
 use readvault_encoders::{Encoder, Encoders, preflate};
 
 /// How one block's DEFLATE bytes are made. The numbers are stored.
@@ -29,54 +32,98 @@ const WORTH_CORRECTING: usize = 10;
 /// Encoders that are tried first: those that made a block lately.
 const LIKELY: usize = 4;
 
-/// Finds recipes, remembering what made the blocks before.
-pub struct Finder {
-    encoders: Encoders,
-    likely: Vec<Encoder>,
-    /// How many blocks in a row no encoder made; after some, searching all of them is not worth its time.
-    strangers: u32,
+/// Blocks of a file that are tried with every encoder there is; later ones only with the common ones, because the
+/// rare ones are slow and a file's blocks are alike.
+const SEARCHED: u32 = 4;
+
+/// Blocks that may be searched for before a file's blocks are taken for the work of an encoder that is not known, so
+/// that searching most of them is a waste.
+const PATIENCE: u32 = 64;
+
+/// What the finders of one file know together: the encoders that have made blocks, and how many searches it took.
+#[derive(Default)]
+pub struct Known {
+    encoders: Mutex<Vec<Encoder>>,
+    searches: AtomicU32,
 }
 
-/// After this many blocks in a row that no encoder made, only the likely ones are tried on most blocks.
-const STRANGERS: u32 = 8;
+/// Finds recipes, remembering what made the blocks before. Each worker has one.
+pub struct Finder<'a> {
+    encoders: Encoders,
+    likely: Vec<Encoder>,
+    known: &'a Known,
+}
 
-impl Default for Finder {
-    fn default() -> Self {
+impl<'a> Finder<'a> {
+    /// A finder that shares what it learns.
+    pub fn new(known: &'a Known) -> Self {
         Self {
             encoders: Encoders::new(),
             likely: Vec::new(),
-            strangers: 0,
+            known,
         }
     }
-}
 
-impl Finder {
     /// The recipe of the block with this content and these DEFLATE bytes. It has been carried out and compared:
     /// what it says is proved.
     pub fn find(&mut self, content: &[u8], deflate: &[u8]) -> Recipe {
+        if content.is_empty() && self.encoders.makes(Encoder::EMPTY, content, deflate) {
+            // It says nothing of the blocks around it.
+            return Recipe::Encoder(Encoder::EMPTY);
+        }
         for at in 0..self.likely.len() {
             if self.encoders.makes(self.likely[at], content, deflate) {
-                self.strangers = 0;
                 self.likely[..=at].rotate_right(1);
                 return Recipe::Encoder(self.likely[0]);
             }
         }
-        if self.strangers < STRANGERS || self.strangers.is_power_of_two() {
-            if let Some(encoder) = self.encoders.identify(content, deflate, &[]) {
-                self.strangers = 0;
-                // Empty and stored blocks are cheap to try and say nothing of what comes next.
-                self.likely.insert(0, encoder);
-                self.likely.truncate(LIKELY);
-                return Recipe::Encoder(encoder);
-            }
+        if let Some(encoder) = self.search(content, deflate) {
+            self.likely.insert(0, encoder);
+            self.likely.truncate(LIKELY);
+            return Recipe::Encoder(encoder);
         }
-        self.strangers = self.strangers.saturating_add(1);
         match preflate::analyse(deflate, content) {
             Some(corrections) if corrections.len() * 16 <= deflate.len() * WORTH_CORRECTING => {
                 Recipe::Corrections(corrections)
             }
             _ => Recipe::Kept,
         }
+    }
+
+    /// Asks the encoders that have made other blocks of the file, then all that are worth asking.
+    fn search(&mut self, content: &[u8], deflate: &[u8]) -> Option<Encoder> {
+        let known = self
+            .known
+            .encoders
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let others = known
+            .into_iter()
+            .filter(|encoder| !self.likely.contains(encoder));
+        for encoder in others {
+            if self.encoders.makes(encoder, content, deflate) {
+                return Some(encoder);
+            }
+        }
+        let searches = self.known.searches.fetch_add(1, Ordering::Relaxed);
+        let found = match searches {
+            ..SEARCHED => self.encoders.identify(content, deflate, &[]),
+            SEARCHED..PATIENCE => self.encoders.identify_common(content, deflate, &[]),
+            _ if searches.is_power_of_two() => self.encoders.identify_common(content, deflate, &[]),
+            _ => None,
+        };
+        if let Some(encoder) = found {
+            let mut known = self
+                .known
+                .encoders
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            if !known.contains(&encoder) {
+                known.push(encoder);
+            }
+        }
+        found
     }
 }
 

@@ -5,6 +5,7 @@
 //! mate fields of a template's later records. A record that these streams cannot carry byte for byte becomes an
 //! *escape*: it is stored as it is, so strange data costs size and never fidelity.
 
+mod header;
 mod parse;
 mod rebuild;
 pub mod record;
@@ -27,6 +28,10 @@ mod form {
     pub const LENGTH: u8 = 0x10;
     /// The mate's reference and position are those of the linked record.
     pub const MATE: u8 = 0x20;
+    /// Not a record: the BAM header, made from its text.
+    pub const HEADER: u8 = 0x40;
+    /// Any of the bits that say that an item is not in the record streams.
+    pub const NOT_REGULAR: u8 = ESCAPE | OPAQUE | HEADER;
 }
 
 /// What the fields of a template's two records say of each other.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 
 use super::record::{self, Fixed};
-use super::{form, mate, tags};
+use super::{form, header, mate, tags};
 use crate::codec::{Alignments, Hint};
 use crate::source::key;
 use crate::source::streams::Stream;
@@ -88,6 +88,7 @@ struct Columns {
     escapes: Vec<u8>,
     opaque_lengths: Vec<u8>,
     opaque: Vec<u8>,
+    header_text: Vec<u8>,
 }
 
 /// Takes the items of a chunk apart; `content` is what their ranges point into.
@@ -97,6 +98,12 @@ pub fn parse(content: &[u8], items: &[Item]) -> Parsed {
         let bytes = &content[item.range().clone()];
         match item {
             Item::Opaque(_) => {
+                let text = header::text(bytes).filter(|text| !text.is_empty());
+                if let (Some(text), true) = (text, parser.columns.header_text.is_empty()) {
+                    parser.columns.forms.push(form::HEADER);
+                    parser.columns.header_text.extend_from_slice(text);
+                    continue;
+                }
                 parser.columns.forms.push(form::OPAQUE);
                 push(&mut parser.columns.opaque_lengths, bytes.len() as i32);
                 parser.columns.opaque.extend_from_slice(bytes);
@@ -373,6 +380,7 @@ impl<'a> Parser<'a> {
         add(key::ESCAPES, Hint::Bytes, columns.escapes);
         add(key::OPAQUE_LENGTHS, Hint::Integers, columns.opaque_lengths);
         add(key::OPAQUE, Hint::Bytes, columns.opaque);
+        add(key::HEADER_TEXT, Hint::Bytes, columns.header_text);
         self.parsed.streams = streams;
         self.parsed
     }

@@ -2,7 +2,7 @@
 
 use super::parse::Aligned;
 use super::record::{self, Fixed};
-use super::{form, mate, tags};
+use super::{form, header, mate, tags};
 use crate::source::key;
 use crate::source::streams::Decoded;
 use crate::{Error, Result};
@@ -10,7 +10,23 @@ use crate::{Error, Result};
 /// Rebuilds a chunk's content, which must come to `length` bytes.
 pub fn rebuild(streams: &mut Decoded<'_>, length: usize) -> Result<Rebuilt> {
     let forms = streams.take(key::FORMS)?;
+    let regular = forms
+        .iter()
+        .filter(|&form| form & form::NOT_REGULAR == 0)
+        .count();
+    if regular.saturating_mul(record::FIXED) > length || forms.len() > length {
+        return Err(damaged("more records than the chunk can hold"));
+    }
     let core = Core::read(streams, &forms)?;
+    let total: u64 = core
+        .aligned
+        .lengths
+        .iter()
+        .map(|&length| u64::from(length))
+        .sum();
+    if total > length as u64 {
+        return Err(damaged("more bases than the chunk can hold"));
+    }
     let bases = streams.take_bases(&core.aligned)?;
     let fixed = with_mates(core.fixed, &core.links, &core.ends, &forms, streams)?;
     let writer = Writer {
@@ -118,9 +134,7 @@ impl Core {
             aligned: Aligned::default(),
         };
         let (mut reference, mut position, mut operation_at) = (0i32, 0i32, 0);
-        let regular = forms
-            .iter()
-            .filter(|&&form| form & (form::ESCAPE | form::OPAQUE) == 0);
+        let regular = forms.iter().filter(|&&form| form & form::NOT_REGULAR == 0);
         for (index, form) in regular.enumerate() {
             let step = references.next()?;
             position = if step == 0 { position } else { 0 }.wrapping_add(positions.next()?);
@@ -196,7 +210,7 @@ fn with_mates(
     );
     let regular: Vec<bool> = forms
         .iter()
-        .filter(|&&form| form & (form::ESCAPE | form::OPAQUE) == 0)
+        .filter(|&&form| form & form::NOT_REGULAR == 0)
         .map(|form| form & form::MATE != 0)
         .collect();
     let mut mates: Vec<Option<u32>> = vec![None; fixed.len()];
@@ -385,7 +399,13 @@ impl Writer<'_> {
         );
         let mut records = fixed.iter().zip(links);
         for &form in forms {
-            if form & form::OPAQUE != 0 {
+            if form & form::HEADER != 0 {
+                let text = streams.take(key::HEADER_TEXT)?;
+                let header = header::from_text(&text, self.length);
+                let header =
+                    header.ok_or_else(|| damaged("its header does not follow from its text"))?;
+                self.out.extend_from_slice(&header);
+            } else if form & form::OPAQUE != 0 {
                 self.out.extend_from_slice(opaque.next()?);
             } else if form & form::ESCAPE != 0 {
                 self.out.extend_from_slice(escapes.next()?);

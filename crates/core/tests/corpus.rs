@@ -1,0 +1,103 @@
+//! Every file of the corpus of real sequencing files (`../shared/corpus`, or `READVAULT_CORPUS`) comes back bit for
+//! bit. Without the corpus this says so and passes: users do not have it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use readvault_core::archive::{
+    CompressOptions, DecompressOptions, Input, Output, Progress, compress, decompress,
+};
+
+struct Silent;
+
+impl Progress for Silent {
+    fn update(&self, _: u64, _: Option<u64>) -> bool {
+        true
+    }
+}
+
+fn corpus() -> Option<PathBuf> {
+    let named = std::env::var_os("READVAULT_CORPUS").map(PathBuf::from);
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpus");
+    [named, Some(beside)]
+        .into_iter()
+        .flatten()
+        .find(|folder| folder.is_dir())
+}
+
+fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+    let mut entries: Vec<PathBuf> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    entries.sort();
+    for path in entries {
+        if path.is_dir() {
+            files(&path, found)
+        } else {
+            found.push(path)
+        }
+    }
+}
+
+/// Source length below which an archive may be larger than its source: framing weighs more than data.
+const TINY: u64 = 4096;
+
+#[test]
+fn every_file_of_the_corpus_comes_back_bit_for_bit_and_smaller() {
+    let Some(corpus) = corpus() else {
+        println!("SKIPPED: the corpus is not here");
+        return;
+    };
+    let mut paths = Vec::new();
+    files(&corpus, &mut paths);
+    let folder = tempfile::tempdir().unwrap();
+    let mut larger = Vec::new();
+    let mut table = String::new();
+    for path in &paths {
+        let source = fs::read(path).unwrap();
+        let archive = folder.path().join("archive.rv");
+        let mut options = CompressOptions::default();
+        options.force = true;
+        let input = Input::Path(path.clone());
+        let report = compress(&input, &Output::Path(archive.clone()), &options, &Silent)
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let restored = folder.path().join("restored");
+        let mut options = DecompressOptions::default();
+        options.force = true;
+        options.attachments = false;
+        let output = Output::Path(restored.clone());
+        decompress(&Input::Path(archive), Some(&output), &options, &Silent)
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        assert!(
+            fs::read(&restored).unwrap() == source,
+            "{} came back different",
+            path.display()
+        );
+        let encoders: Vec<String> = report
+            .exactness
+            .encoders
+            .iter()
+            .map(|e| format!("{} x{}", e.name, e.blocks))
+            .collect();
+        table += &format!(
+            "{}\t{}\t{}\t{}\t{:.3}\t{}\t{}\t{}\t{}\n",
+            path.strip_prefix(&corpus).unwrap().display(),
+            report.source.kind,
+            source.len(),
+            report.archive.length,
+            report.ratio,
+            report.exactness.overhead_bytes,
+            report.exactness.block_size_bytes,
+            report.counts.record_escapes,
+            encoders.join(", ")
+        );
+        if source.len() as u64 >= TINY && report.archive.length >= source.len() as u64 {
+            larger.push(path.strip_prefix(&corpus).unwrap().display().to_string());
+        }
+    }
+    if let Some(path) = std::env::var_os("READVAULT_CORPUS_TABLE") {
+        fs::write(path, table).unwrap();
+    }
+    assert!(larger.is_empty(), "larger than their sources: {larger:#?}");
+}
