@@ -37,7 +37,10 @@ pub enum Error {
 impl Error {
     /// A store failure while doing `action` (such as "cannot read") to `path`.
     pub fn store(action: &str, path: &Path, source: std::io::Error) -> Self {
-        Self::Store { context: format!("{action} {}", path.display()), source }
+        Self::Store {
+            context: format!("{action} {}", path.display()),
+            source,
+        }
     }
 
     /// The same error with `place` put before its text.
@@ -48,7 +51,10 @@ impl Error {
             Self::Truncated(text) => Self::Truncated(format!("{place}: {text}")),
             Self::Unsupported(text) => Self::Unsupported(format!("{place}: {text}")),
             Self::Invalid(text) => Self::Invalid(format!("{place}: {text}")),
-            Self::Store { context, source } => Self::Store { context: format!("{place}: {context}"), source },
+            Self::Store { context, source } => Self::Store {
+                context: format!("{place}: {context}"),
+                source,
+            },
             Self::Interrupted => Self::Interrupted,
         }
     }
