@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -182,9 +183,7 @@ fn run<'a, W: Write + Send>(
     progress: &dyn Progress,
     stop: &'a AtomicBool,
 ) -> Result<(Run<W>, SpanReader<Source<'a>>, Header)> {
-    let kind = reader
-        .detect()
-        .map_err(|error| reader.input().error(error))?;
+    let kind = detect(&mut reader, progress, stop)?;
     let header = Header {
         uuid: *uuid::Uuid::new_v4().as_bytes(),
         kind: member_kind(kind),
@@ -213,7 +212,7 @@ fn run<'a, W: Write + Send>(
     };
     thread::scope(|scope| {
         let workers: Vec<_> = (0..threads)
-            .map(|_| scope.spawn(|| shared.work()))
+            .map(|_| scope.spawn(|| guard(|| shared.work(), |error| shared.fail(error))))
             .collect();
         watch(
             &workers,
@@ -253,6 +252,38 @@ fn run<'a, W: Write + Send>(
         references: references.collect(),
     };
     Ok((run, reader, header))
+}
+
+/// Looks at what the source is, from a worker: a pipe may let us wait.
+fn detect(
+    reader: &mut SpanReader<Source<'_>>,
+    progress: &dyn Progress,
+    stop: &AtomicBool,
+) -> Result<Kind> {
+    let kind = thread::scope(|scope| {
+        let workers = [scope.spawn(|| reader.detect())];
+        let stop_now = |_| stop.store(true, Ordering::Relaxed);
+        watch(&workers, progress, stop, || (0, None), stop_now);
+        workers.map(thread::ScopedJoinHandle::join)
+    });
+    if stop.load(Ordering::Relaxed) {
+        return Err(Error::Interrupted);
+    }
+    match kind {
+        [Ok(kind)] => kind.map_err(|error| reader.input().error(error)),
+        [Err(_)] => Err(panicked()),
+    }
+}
+
+/// Does a worker's work; a panic in it, a fault of this software, fails the verb like any error.
+pub fn guard(work: impl FnOnce(), fail: impl FnOnce(Error)) {
+    if std::panic::catch_unwind(AssertUnwindSafe(work)).is_err() {
+        fail(panicked());
+    }
+}
+
+fn panicked() -> Error {
+    Error::Invalid("a worker failed unexpectedly; nothing was written. Please report this".into())
 }
 
 /// Watches workers from the calling thread: tells the progress, and stops them when it says so or one panicked.

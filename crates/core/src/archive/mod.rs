@@ -46,6 +46,7 @@ pub enum Output {
 /// Settings of [`compress`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
+#[derive(Default)]
 pub struct CompressOptions {
     /// Worker threads; 0 means all that the process may use.
     pub threads: usize,
@@ -65,16 +66,6 @@ pub struct DecompressOptions {
     pub force: bool,
     /// Restore attachments beside the output.
     pub attachments: bool,
-}
-
-impl Default for CompressOptions {
-    fn default() -> Self {
-        Self {
-            threads: 0,
-            force: false,
-            name: None,
-        }
-    }
 }
 
 impl Default for DecompressOptions {

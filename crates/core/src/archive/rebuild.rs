@@ -12,7 +12,7 @@ use std::thread;
 use md5::Md5;
 use sha2::{Digest, Sha256};
 
-use super::compress::{TICK, lock, watch};
+use super::compress::{TICK, guard, lock, watch};
 use super::decode::Chunk;
 use super::open::Opened;
 use super::{Progress, threads};
@@ -159,7 +159,7 @@ pub fn rebuild<W: Write + Send>(
     let total = opened.trailer.source_length;
     thread::scope(|scope| {
         let workers: Vec<_> = (0..threads)
-            .map(|_| scope.spawn(|| shared.work()))
+            .map(|_| scope.spawn(|| guard(|| shared.work(), |error| shared.fail(error))))
             .collect();
         let done = || (shared.done.load(Ordering::Relaxed), Some(total));
         watch(&workers, progress, stop, done, |error| shared.fail(error));

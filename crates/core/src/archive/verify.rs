@@ -95,10 +95,10 @@ pub fn decompress(
         .map_err(|error| Error::store("cannot write", &path, error))?;
     drop(out);
     let mut warnings = Vec::new();
-    if let Some(mtime_ns) = trailer.mtime_ns {
-        if let Err(error) = pending.set_mtime(mtime_ns) {
-            warnings.push(error.to_string());
-        }
+    if let Some(mtime_ns) = trailer.mtime_ns
+        && let Err(error) = pending.set_mtime(mtime_ns)
+    {
+        warnings.push(error.to_string());
     }
     pending.publish()?;
     let mut attachments = Vec::new();

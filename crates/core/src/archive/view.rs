@@ -140,10 +140,10 @@ impl Archive {
     }
 
     fn entries(&self, page: usize, state: &mut State) -> Result<Arc<Vec<Entry>>> {
-        if let Some((number, entries)) = &state.page {
-            if *number == page {
-                return Ok(entries.clone());
-            }
+        if let Some((number, entries)) = &state.page
+            && *number == page
+        {
+            return Ok(entries.clone());
         }
         let entries = Arc::new(self.opened.page(&self.opened.trailer.pages[page])?);
         state.page = Some((page, entries.clone()));

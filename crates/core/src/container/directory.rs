@@ -233,8 +233,8 @@ fn read_columns(bytes: &[u8], count: usize) -> Result<[Vec<i64>; 12]> {
 fn entries_from(columns: &[Vec<i64>; 12], page: &Page) -> Result<Vec<Entry>> {
     let mut entries: Vec<Entry> = Vec::with_capacity(columns[0].len());
     let mut offset = page.start;
-    for row in 0..columns[0].len() {
-        let value = |column: usize| columns[column][row];
+    let rows = columns[0].len();
+    for value in (0..rows).map(|row| move |column: usize| columns[column][row]) {
         let before = entries.last();
         let (length, group) = (value(0), value(1));
         let group = (group >= 0).then_some((group as u64, [0; 16]));

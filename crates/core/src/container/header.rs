@@ -54,7 +54,7 @@ impl Header {
         payload.extend_from_slice(&self.uuid);
         put_varint(&mut payload, 1);
         payload.push(self.kind as u8);
-        put_bytes(&mut payload, b"");
+        put_bytes(&mut payload, b""); // settings of the member: none in version 1
         put_varint(&mut payload, 0);
         let mut out = MAGIC.to_vec();
         out.extend_from_slice(&super::VERSION.to_le_bytes());

@@ -302,7 +302,7 @@ impl Content {
             .iter()
             .map(|item| item.range().end)
             .filter(|&end| end as i64 <= limit);
-        inside.last().unwrap_or(0).max(from)
+        inside.max().unwrap_or(0).max(from)
     }
 
     /// Where the content before kept blocks that start with block `block_to` ends: the first border at or after

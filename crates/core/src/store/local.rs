@@ -123,10 +123,11 @@ impl<'a> Source<'a> {
         if Stamp::of(&metadata) == stamp && read == stamp.length {
             return Ok(());
         }
-        Err(Error::Invalid(format!(
-            "{} changed while it was read; compress it again when its writer has finished",
-            path.display()
-        )))
+        Err(Error::store(
+            "compress again, when its writer has finished,",
+            path,
+            io::Error::other("it changed while it was read"),
+        ))
     }
 
     /// Goes to `offset`; only for files.
@@ -286,7 +287,10 @@ fn folder_of(path: &Path) -> &Path {
 
 fn exists(path: &Path) -> Error {
     Error::Store {
-        context: format!("{} exists; use force to replace it", path.display()),
+        context: format!(
+            "{} exists and is not replaced unless forced",
+            path.display()
+        ),
         source: io::ErrorKind::AlreadyExists.into(),
     }
 }

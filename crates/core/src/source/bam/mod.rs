@@ -11,8 +11,8 @@ mod rebuild;
 pub mod record;
 mod tags;
 
-pub use parse::{Aligned, Parsed, Span, parse};
-pub use rebuild::{Rebuilt, rebuild};
+pub use parse::{Aligned, Parsed, parse};
+pub use rebuild::rebuild;
 
 /// Bits of an item's form: how it is stored. The values are stored.
 mod form {
