@@ -74,13 +74,17 @@ impl Read {
 
     /// A read that aligns nowhere, placed at its mate's position.
     pub fn unaligned(rng: &mut Rng, mate: &Read, reverse: bool, qualities: &[u8]) -> Read {
-        let bases = markov(rng, qualities.len() as u32).into_iter().zip(qualities);
+        let bases = markov(rng, qualities.len() as u32)
+            .into_iter()
+            .zip(qualities);
         Read {
             contig: mate.contig,
             position: mate.position,
             end: mate.position,
             reverse,
-            bases: bases.map(|(base, &quality)| if quality <= 2 { UNKNOWN } else { base }).collect(),
+            bases: bases
+                .map(|(base, &quality)| if quality <= 2 { UNKNOWN } else { base })
+                .collect(),
             qualities: qualities.to_vec(),
             ..Read::default()
         }
@@ -131,10 +135,16 @@ impl<'p> ReadMaker<'p> {
         let mut errors = [0; 128];
         for (quality, chance) in errors.iter_mut().enumerate() {
             let known = profile.errors.iter().rev();
-            let found = known.clone().find(|(level, _)| usize::from(*level) <= quality);
+            let found = known
+                .clone()
+                .find(|(level, _)| usize::from(*level) <= quality);
             *chance = found.map_or(0, |&(_, chance)| chance);
         }
-        ReadMaker { profile, errors, columns: Vec::new() }
+        ReadMaker {
+            profile,
+            errors,
+            columns: Vec::new(),
+        }
     }
 
     /// The read of these qualities (in sequencing direction) at the place asked for.
@@ -156,7 +166,10 @@ impl<'p> ReadMaker<'p> {
         if request.reverse {
             read.qualities.reverse();
         }
-        let bases = self.columns.iter().filter(|column| column.kind != Kind::ReferenceOnly);
+        let bases = self
+            .columns
+            .iter()
+            .filter(|column| column.kind != Kind::ReferenceOnly);
         read.bases = bases.map(|column| column.read).collect();
         match self.profile.aligner {
             Aligner::BwaMem => {
@@ -179,7 +192,9 @@ impl<'p> ReadMaker<'p> {
         while made < length {
             let reference = stretch.base(position);
             let mut read = reference;
-            let here = variants.get(next).filter(|variant| variant.position == position);
+            let here = variants
+                .get(next)
+                .filter(|variant| variant.position == position);
             if let Some(variant) = here {
                 next += 1;
                 if variant.haplotypes >> request.haplotype & 1 == 1 {
@@ -189,7 +204,11 @@ impl<'p> ReadMaker<'p> {
                             for offset in 0..*count {
                                 let reference = stretch.base(position + offset);
                                 let kind = Kind::ReferenceOnly;
-                                self.columns.push(Column { kind, reference, read: UNKNOWN });
+                                self.columns.push(Column {
+                                    kind,
+                                    reference,
+                                    read: UNKNOWN,
+                                });
                             }
                             position += count;
                             while variants.get(next).is_some_and(|v| v.position < position) {
@@ -200,7 +219,11 @@ impl<'p> ReadMaker<'p> {
                         Change::Insertion(bases) if made > 0 => {
                             for &read in bases.iter().take(length - made) {
                                 let kind = Kind::ReadOnly;
-                                self.columns.push(Column { kind, reference: UNKNOWN, read });
+                                self.columns.push(Column {
+                                    kind,
+                                    reference: UNKNOWN,
+                                    read,
+                                });
                                 made += 1;
                             }
                             if made == length {
@@ -211,7 +234,11 @@ impl<'p> ReadMaker<'p> {
                     }
                 }
             }
-            self.columns.push(Column { kind: Kind::Both, reference, read });
+            self.columns.push(Column {
+                kind: Kind::Both,
+                reference,
+                read,
+            });
             made += 1;
             position += 1;
         }
@@ -228,7 +255,11 @@ impl<'p> ReadMaker<'p> {
                 continue;
             }
             // The cycle in which the base was read.
-            let cycle = if request.reverse { length - 1 - index } else { index };
+            let cycle = if request.reverse {
+                length - 1 - index
+            } else {
+                index
+            };
             index += 1;
             let quality = qualities[cycle];
             if quality <= 2 {
@@ -264,8 +295,16 @@ impl<'p> ReadMaker<'p> {
                 (total_before, total_after) = (start_total, total);
             }
         }
-        let left = if total_before <= -CLIP_PENALTY { from } else { 0 };
-        let right = if total - total_after <= -CLIP_PENALTY { self.columns.len() - to } else { 0 };
+        let left = if total_before <= -CLIP_PENALTY {
+            from
+        } else {
+            0
+        };
+        let right = if total - total_after <= -CLIP_PENALTY {
+            self.columns.len() - to
+        } else {
+            0
+        };
         (left, right)
     }
 
@@ -279,7 +318,11 @@ impl<'p> ReadMaker<'p> {
         }
         let clips = |columns: &[Column]| -> (usize, usize) {
             let count = columns_of_bases(columns, cut, request.reverse);
-            if request.reverse { (count, 0) } else { (0, count) }
+            if request.reverse {
+                (count, 0)
+            } else {
+                (0, count)
+            }
         };
         let (left, right) = clips(&self.columns);
         self.align(read, request.start, left, right);
@@ -298,16 +341,24 @@ impl<'p> ReadMaker<'p> {
         let is_both = |column: &Column| column.kind == Kind::Both;
         let right = count.saturating_sub(right);
         let first = (left..right).find(|&index| is_both(&self.columns[index]));
-        let last = (left..right).rev().find(|&index| is_both(&self.columns[index]));
+        let last = (left..right)
+            .rev()
+            .find(|&index| is_both(&self.columns[index]));
         let (Some(first), Some(last)) = (first, last) else {
             read.score = 0;
             return;
         };
         let bases = |columns: &[Column]| -> u32 {
-            columns.iter().filter(|column| column.kind != Kind::ReferenceOnly).count() as u32
+            columns
+                .iter()
+                .filter(|column| column.kind != Kind::ReferenceOnly)
+                .count() as u32
         };
         let before = &self.columns[..first];
-        let skipped = before.iter().filter(|column| column.kind != Kind::ReadOnly).count() as u32;
+        let skipped = before
+            .iter()
+            .filter(|column| column.kind != Kind::ReadOnly)
+            .count() as u32;
         let clips = [bases(before), bases(&self.columns[last + 1..])];
         read.position = start + skipped;
         describe(read, &self.columns[first..=last], clips);
@@ -392,7 +443,11 @@ fn columns_of_bases(columns: &[Column], bases: u32, from_left: bool) -> usize {
         if left == 0 {
             return index;
         }
-        let column = if from_left { &columns[index] } else { &columns[count - 1 - index] };
+        let column = if from_left {
+            &columns[index]
+        } else {
+            &columns[count - 1 - index]
+        };
         left -= u32::from(column.kind != Kind::ReferenceOnly);
     }
     count

@@ -35,15 +35,23 @@ impl Deflater {
     /// (`libdeflate-1.7-6` for an older generation), `isal-0` to `isal-2`, `gkl` (Intel's
     /// library in Picard and GATK: level 1 for the first block, 0 for the rest) or `stored`.
     pub fn named(name: &str) -> Option<Deflater> {
-        let same = |encoder: Encoder| Deflater { first: encoder, others: encoder };
+        let same = |encoder: Encoder| Deflater {
+            first: encoder,
+            others: encoder,
+        };
         let numbered = |wanted: String| {
-            Encoder::all().find(|encoder| encoder.name() == wanted).map(same)
+            Encoder::all()
+                .find(|encoder| encoder.name() == wanted)
+                .map(same)
         };
         let isal = |level: &str| format!("isa-l level {level} (GKL)");
         match name.split('-').collect::<Vec<_>>()[..] {
             ["gkl"] => {
                 let (first, others) = (numbered(isal("1"))?, numbered(isal("0"))?);
-                Some(Deflater { first: first.first, others: others.first })
+                Some(Deflater {
+                    first: first.first,
+                    others: others.first,
+                })
             }
             ["stored"] => Some(same(Encoder::STORED)),
             ["zlib", level] => numbered(format!("zlib {level}")),
@@ -62,14 +70,16 @@ pub struct BgzfWriter<W> {
     out: W,
     deflater: Deflater,
     cut: Cut,
-    threads: usize,
+    /// One per thread.
+    encoders: Vec<Encoders>,
     /// Content of blocks that are cut but not yet written.
     ready: Vec<Vec<u8>>,
     /// Content of the block being filled.
     filling: Vec<u8>,
     first_written: bool,
-    /// Bytes of the file so far.
-    pub written: u64,
+    /// Bytes of the file so far, and of their content.
+    written: u64,
+    content: u64,
 }
 
 impl<W: Write> BgzfWriter<W> {
@@ -79,12 +89,19 @@ impl<W: Write> BgzfWriter<W> {
             out,
             deflater,
             cut,
-            threads,
+            encoders: (0..threads.max(1)).map(|_| Encoders::new()).collect(),
             ready: Vec::new(),
             filling: Vec::new(),
             first_written: false,
             written: 0,
+            content: 0,
         }
+    }
+
+    /// About how many bytes the file will have when everything so far is written.
+    pub fn expected(&self) -> u64 {
+        let waiting = self.filling.len() + self.ready.iter().map(Vec::len).sum::<usize>();
+        self.written + waiting as u64 * self.written.max(1) / self.content.max(1)
     }
 
     /// Adds the header, which htslib keeps in blocks of its own.
@@ -106,12 +123,24 @@ impl<W: Write> BgzfWriter<W> {
     /// Deflates and writes the blocks that are complete.
     pub fn flush(&mut self) -> io::Result<()> {
         let contents = std::mem::take(&mut self.ready);
+        self.content += contents
+            .iter()
+            .map(|content| content.len() as u64)
+            .sum::<u64>();
         let (deflater, first_written) = (self.deflater, self.first_written);
-        let blocks = map(self.threads, contents.len() as u32, Encoders::new, |encoders, index| {
-            let first = index == 0 && !first_written;
-            let encoder = if first { deflater.first } else { deflater.others };
-            block(encoders, encoder, &contents[index as usize])
-        });
+        let blocks = map(
+            &mut self.encoders,
+            contents.len() as u32,
+            |encoders, index| {
+                let first = index == 0 && !first_written;
+                let encoder = if first {
+                    deflater.first
+                } else {
+                    deflater.others
+                };
+                block(encoders, encoder, &contents[index as usize])
+            },
+        );
         for block in blocks {
             let block = block?;
             self.out.write_all(&block)?;
@@ -131,7 +160,11 @@ impl<W: Write> BgzfWriter<W> {
     }
 
     fn fill(&mut self, mut bytes: &[u8]) {
-        let most = if self.cut == Cut::Htslib { HTSLIB_BLOCK } else { HTSJDK_BLOCK };
+        let most = if self.cut == Cut::Htslib {
+            HTSLIB_BLOCK
+        } else {
+            HTSJDK_BLOCK
+        };
         while !bytes.is_empty() {
             let (now, later) = bytes.split_at(bytes.len().min(most - self.filling.len()));
             self.filling.extend_from_slice(now);
@@ -155,7 +188,11 @@ fn block(encoders: &mut Encoders, encoder: Encoder, content: &[u8]) -> io::Resul
     let done = encoders.deflate(encoder, content, &mut data);
     let size = u16::try_from(data.len() + FRAME - 1).ok().filter(|_| done);
     let Some(size) = size else {
-        let text = format!("{} cannot make a block of {} bytes", encoder.name(), content.len());
+        let text = format!(
+            "{} cannot make a block of {} bytes",
+            encoder.name(),
+            content.len()
+        );
         return Err(io::Error::other(text));
     };
     let mut block = Vec::with_capacity(data.len() + FRAME);

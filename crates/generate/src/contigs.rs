@@ -6,17 +6,57 @@ use crate::rng::Rng;
 
 /// Lengths of chromosomes 1 to 22, X and Y in GRCh38.
 const GRCH38: [u32; 24] = [
-    248_956_422, 242_193_529, 198_295_559, 190_214_555, 181_538_259, 170_805_979, 159_345_973,
-    145_138_636, 138_394_717, 133_797_422, 135_086_622, 133_275_309, 114_364_328, 107_043_718,
-    101_991_189, 90_338_345, 83_257_441, 80_373_285, 58_617_616, 64_444_167, 46_709_983,
-    50_818_468, 156_040_895, 57_227_415,
+    248_956_422,
+    242_193_529,
+    198_295_559,
+    190_214_555,
+    181_538_259,
+    170_805_979,
+    159_345_973,
+    145_138_636,
+    138_394_717,
+    133_797_422,
+    135_086_622,
+    133_275_309,
+    114_364_328,
+    107_043_718,
+    101_991_189,
+    90_338_345,
+    83_257_441,
+    80_373_285,
+    58_617_616,
+    64_444_167,
+    46_709_983,
+    50_818_468,
+    156_040_895,
+    57_227_415,
 ];
 /// Lengths of chromosomes 1 to 22, X and Y in hg19.
 const HG19: [u32; 24] = [
-    249_250_621, 243_199_373, 198_022_430, 191_154_276, 180_915_260, 171_115_067, 159_138_663,
-    146_364_022, 141_213_431, 135_534_747, 135_006_516, 133_851_895, 115_169_878, 107_349_540,
-    102_531_392, 90_354_753, 81_195_210, 78_077_248, 59_128_983, 63_025_520, 48_129_895,
-    51_304_566, 155_270_560, 59_373_566,
+    249_250_621,
+    243_199_373,
+    198_022_430,
+    191_154_276,
+    180_915_260,
+    171_115_067,
+    159_138_663,
+    146_364_022,
+    141_213_431,
+    135_534_747,
+    135_006_516,
+    133_851_895,
+    115_169_878,
+    107_349_540,
+    102_531_392,
+    90_354_753,
+    81_195_210,
+    78_077_248,
+    59_128_983,
+    63_025_520,
+    48_129_895,
+    51_304_566,
+    155_270_560,
+    59_373_566,
 ];
 /// Unplaced pieces of an assembly with decoys.
 const UNPLACED: u32 = 168;
@@ -78,7 +118,10 @@ impl Contigs {
             }
             // Sorted by length within each delivery.
             length -= rng.below((length - 1_000) / 90 + 1);
-            list.push(contig(&format!("chrUn_JTFH0100{:04}v1_decoy", number + 1), length));
+            list.push(contig(
+                &format!("chrUn_JTFH0100{:04}v1_decoy", number + 1),
+                length,
+            ));
         }
         Contigs::new(list)
     }
@@ -90,20 +133,29 @@ impl Contigs {
             *before += windows(contig);
             Some(here)
         });
-        Contigs { windows_before: windows_before.collect(), list }
+        Contigs {
+            windows_before: windows_before.collect(),
+            list,
+        }
     }
 
     /// Windows of the main chromosomes; only these are covered by reads.
     pub fn windows(&self) -> u32 {
         let last = self.list.iter().position(|contig| contig.name == "chrY");
-        last.map_or(0, |last| self.windows_before.get(last + 1).copied().unwrap_or_else(|| {
-            self.windows_before[last] + self.list[last].length / WINDOW
-        }))
+        last.map_or(0, |last| {
+            self.windows_before
+                .get(last + 1)
+                .copied()
+                .unwrap_or_else(|| self.windows_before[last] + self.list[last].length / WINDOW)
+        })
     }
 
     /// The contig of a window, and the window's number in it.
     pub fn locate(&self, window: u32) -> (u32, u32) {
-        let contig = self.windows_before.partition_point(|&before| before <= window) - 1;
+        let contig = self
+            .windows_before
+            .partition_point(|&before| before <= window)
+            - 1;
         (contig as u32, window - self.windows_before[contig])
     }
 
@@ -115,19 +167,29 @@ impl Contigs {
 
     /// The window at a position of the contig of this name.
     pub fn window_at(&self, name: &str, position: u32) -> u32 {
-        let contig = self.list.iter().position(|contig| contig.name == name).unwrap_or(0);
+        let contig = self
+            .list
+            .iter()
+            .position(|contig| contig.name == name)
+            .unwrap_or(0);
         self.windows_before[contig] + position / WINDOW
     }
 }
 
 fn contig(name: &str, length: u32) -> Contig {
-    Contig { name: name.to_string(), length }
+    Contig {
+        name: name.to_string(),
+        length,
+    }
 }
 
 fn chromosomes(lengths: &[u32; 24]) -> impl Iterator<Item = Contig> + '_ {
-    lengths.iter().enumerate().map(|(index, &length)| match index {
-        22 => contig("chrX", length),
-        23 => contig("chrY", length),
-        _ => contig(&format!("chr{}", index + 1), length),
-    })
+    lengths
+        .iter()
+        .enumerate()
+        .map(|(index, &length)| match index {
+            22 => contig("chrX", length),
+            23 => contig("chrY", length),
+            _ => contig(&format!("chr{}", index + 1), length),
+        })
 }

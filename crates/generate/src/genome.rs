@@ -138,7 +138,11 @@ fn lay_repeats(seed: u64, rng: &mut Rng, bases: &mut [u8]) {
         let age = 20_000 + rng.below(180_000);
         let at = rng.below(WINDOW) as usize;
         for (place, &base) in bases[at..].iter_mut().zip(&consensus) {
-            *place = if rng.chance(age) { rng.below(4) as u8 } else { base };
+            *place = if rng.chance(age) {
+                rng.below(4) as u8
+            } else {
+                base
+            };
         }
     }
     for _ in 0..3 {
@@ -176,7 +180,11 @@ fn vary(rng: &mut Rng, start: u32, bases: &[u8], diversity: &Diversity, out: &mu
         };
         let count = 1 + rng.pick(&diversity.sharing[..shared]) as u32;
         let haplotypes = which_haplotypes(rng, count, diversity.outgroups);
-        out.push(Variant { position: start + index as u32, change, haplotypes });
+        out.push(Variant {
+            position: start + index as u32,
+            change,
+            haplotypes,
+        });
     }
 }
 
@@ -209,7 +217,12 @@ mod tests {
     use super::*;
 
     fn stretch(window: u32) -> Stretch {
-        let diversity = Diversity { sites: 2_000, indels: 200, sharing: [1; 8], outgroups: false };
+        let diversity = Diversity {
+            sites: 2_000,
+            indels: 200,
+            sharing: [1; 8],
+            outgroups: false,
+        };
         Stretch::new(5, 3, window, &diversity)
     }
 
@@ -224,7 +237,11 @@ mod tests {
     fn variants_ascend_and_change_something() {
         let here = stretch(10);
         assert!(here.variants.len() > 30);
-        assert!(here.variants.windows(2).all(|pair| pair[0].position < pair[1].position));
+        assert!(
+            here.variants
+                .windows(2)
+                .all(|pair| pair[0].position < pair[1].position)
+        );
         for variant in &here.variants {
             assert_ne!(variant.haplotypes, 0);
             assert_ne!(variant.change, Change::Base(here.base(variant.position)));

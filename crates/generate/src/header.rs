@@ -54,8 +54,7 @@ fn text(profile: &Profile, contigs: &Contigs, seed: u64) -> String {
     }
     let _ = writeln!(
         text,
-        "@PG\tID:readvault-generate\tPN:readvault-generate\tVN:{}\tCL:readvault-generate {} --seed {seed}\tDS:synthetic data",
-        env!("CARGO_PKG_VERSION"),
+        "@PG\tID:readvault-generate\tPN:readvault-generate\tCL:readvault-generate {} --seed {seed}\tDS:synthetic data",
         profile.name
     );
     text

@@ -36,6 +36,9 @@ const ROUND: u32 = 8;
 /// The window from which chromosome 1 is covered when all of the genome is needed: its start.
 const FIRST_WINDOW: u32 = 1;
 
+/// Records that are written before their size is known.
+const PROBE: u64 = 2000;
+
 /// How much to make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Amount {
@@ -74,19 +77,28 @@ pub fn generate(options: &Options, out: impl Write) -> io::Result<u64> {
         Aligner::BwaAln => Contigs::hg19(),
     };
     let depth = options.depth.unwrap_or(profile.depth).clamp(1, 10_000);
-    let world = World { profile, model, contigs, seed: options.seed, depth };
+    let world = World {
+        profile,
+        model,
+        contigs,
+        seed: options.seed,
+        depth,
+    };
     let mut writer = BgzfWriter::new(out, options.deflater, options.cut, options.threads);
     writer.header(&header::header(profile, &world.contigs, options.seed));
     writer.flush()?;
     let mut stream = Stream {
-        header: writer.written,
+        header: writer.expected(),
         amount: options.amount,
         writer,
         records: 0,
         record_bytes: u64::from(profile.record_bytes),
     };
-    let mut window = first_window(&world, options.amount);
+    let mut window = first_window(&world, options.amount)?;
     let mut waiting = Batch::default();
+    let mut makers: Vec<WindowMaker> = (0..options.threads.max(1))
+        .map(|_| WindowMaker::new(&world))
+        .collect();
     while !stream.is_complete() {
         if window >= world.contigs.windows() {
             let text = "the genome is too small for that much at this depth";
@@ -94,12 +106,7 @@ pub fn generate(options: &Options, out: impl Write) -> io::Result<u64> {
         }
         let count = ROUND.min(world.contigs.windows() - window);
         let first = window;
-        let made = parallel::map(
-            options.threads,
-            count,
-            || WindowMaker::new(&world),
-            |maker, index| maker.make(first + index),
-        );
+        let made = parallel::map(&mut makers, count, |maker, index| maker.make(first + index));
         window += count;
         let (contig, inside) = world.contigs.locate(window);
         // Windows still to come have nothing before this place.
@@ -113,18 +120,27 @@ pub fn generate(options: &Options, out: impl Write) -> io::Result<u64> {
 
 /// Where coverage starts: at the profile's place if what follows on that chromosome is enough,
 /// else at the beginning of the genome.
-fn first_window(world: &World, amount: Amount) -> u32 {
+fn first_window(world: &World, amount: Amount) -> io::Result<u32> {
     let profile = world.profile;
     let records = match amount {
         Amount::Records(records) => records,
-        Amount::Bytes(bytes) => bytes / u64::from(profile.record_bytes) * 11 / 10,
+        Amount::Bytes(bytes) => bytes / u64::from(profile.record_bytes),
     };
-    let bases = records * u64::from(profile.length) / u64::from(world.depth);
-    let windows = bases / u64::from(WINDOW) * 11 / 10 + 2 * u64::from(ROUND);
+    let bases = records.saturating_mul(u64::from(profile.length)) / u64::from(world.depth);
+    // A tenth more for luck, and the round in which the last record is found.
+    let windows = bases / u64::from(WINDOW) / 10 * 11 + 2 * u64::from(ROUND);
     let start = world.contigs.window_at(profile.start.0, profile.start.1);
     let (contig, inside) = world.contigs.locate(start);
     let length = world.contigs.list[contig as usize].length / WINDOW;
-    if windows <= u64::from(length - inside) { start } else { FIRST_WINDOW }
+    if windows <= u64::from(length - inside) {
+        Ok(start)
+    } else if windows <= u64::from(world.contigs.windows() - FIRST_WINDOW) {
+        Ok(FIRST_WINDOW)
+    } else {
+        Err(io::Error::other(
+            "the genome is too small for that much at this depth",
+        ))
+    }
 }
 
 /// The records on their way to the file.
@@ -142,13 +158,18 @@ impl<W: Write> Stream<W> {
     fn is_complete(&self) -> bool {
         match self.amount {
             Amount::Records(records) => self.records >= records,
-            Amount::Bytes(bytes) => self.writer.written + self.record_bytes > bytes,
+            Amount::Bytes(bytes) => self.writer.expected() + self.record_bytes > bytes,
         }
     }
 
     /// Sorts the records of a round and those left from the last one, and writes those that
     /// nothing can precede any more; what is left.
-    fn write_round(&mut self, waiting: Batch, made: Vec<Batch>, settled: (u32, u32)) -> io::Result<Batch> {
+    fn write_round(
+        &mut self,
+        waiting: Batch,
+        made: Vec<Batch>,
+        settled: (u32, u32),
+    ) -> io::Result<Batch> {
         let batches: Vec<Batch> = std::iter::once(waiting).chain(made).collect();
         let mut order: Vec<(&Batch, &Entry)> = batches
             .iter()
@@ -156,29 +177,97 @@ impl<W: Write> Stream<W> {
             .collect();
         order.sort_by_key(|(_, entry)| entry.key);
         let ready = order.partition_point(|(_, entry)| (entry.key.0, entry.key.1) < settled);
-        let room = match self.amount {
-            Amount::Records(records) => records - self.records,
-            Amount::Bytes(bytes) => (bytes.saturating_sub(self.writer.written)) / self.record_bytes,
-        };
-        let count = (ready as u64).min(room);
-        for (batch, entry) in &order[..count as usize] {
-            self.writer.record(&batch.bytes[entry.start..entry.end]);
-        }
-        self.writer.flush()?;
-        self.records += count;
-        if self.records > 0 {
-            self.record_bytes = ((self.writer.written - self.header) / self.records).max(1);
-        }
-        if count < ready as u64 {
-            // The amount is reached.
-            self.amount = Amount::Records(self.records);
+        let mut done = 0;
+        while done < ready && !self.is_complete() {
+            let room = match self.amount {
+                Amount::Records(records) => records - self.records,
+                Amount::Bytes(bytes) => {
+                    let left = bytes.saturating_sub(self.writer.expected());
+                    // The first records only tell what a record takes.
+                    let most = if self.records == 0 { PROBE } else { u64::MAX };
+                    (left / self.record_bytes).min(most)
+                }
+            };
+            let count = room.min((ready - done) as u64) as usize;
+            for (batch, entry) in &order[done..done + count] {
+                self.writer.record(&batch.bytes[entry.start..entry.end]);
+            }
+            self.writer.flush()?;
+            done += count;
+            self.records += count as u64;
+            let bytes = self.writer.expected() - self.header;
+            self.record_bytes = bytes.checked_div(self.records).unwrap_or(0).max(1);
         }
         let mut left = Batch::default();
         for (batch, entry) in &order[ready..] {
             let start = left.bytes.len();
-            left.bytes.extend_from_slice(&batch.bytes[entry.start..entry.end]);
-            left.entries.push(Entry { key: entry.key, start, end: left.bytes.len() });
+            left.bytes
+                .extend_from_slice(&batch.bytes[entry.start..entry.end]);
+            left.entries.push(Entry {
+                key: entry.key,
+                start,
+                end: left.bytes.len(),
+            });
         }
         Ok(left)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use profile::{HISEQ, NOVASEQ};
+
+    fn made(profile: &'static Profile, amount: Amount, threads: usize) -> Vec<u8> {
+        let deflater = Deflater::named("zlib-1").unwrap_or_else(|| unreachable!());
+        let (seed, cut) = (5, Cut::Htslib);
+        let options = Options {
+            profile,
+            amount,
+            seed,
+            depth: None,
+            deflater,
+            cut,
+            threads,
+        };
+        let mut out = Vec::new();
+        assert!(generate(&options, &mut out).is_ok());
+        out
+    }
+
+    #[test]
+    fn threads_do_not_change_the_file() {
+        for profile in [&NOVASEQ, &HISEQ] {
+            let one = made(profile, Amount::Records(30_000), 1);
+            assert!(one == made(profile, Amount::Records(30_000), 4));
+        }
+    }
+
+    #[test]
+    fn a_size_is_met_closely() {
+        let size = made(&HISEQ, Amount::Bytes(2_000_000), 2).len();
+        assert!(size.abs_diff(2_000_000) < 60_000, "{size}");
+    }
+
+    #[test]
+    fn quality_models_are_complete() {
+        for profile in [&NOVASEQ, &HISEQ] {
+            assert!(Model::parse(profile.model).is_some(), "{}", profile.name);
+        }
+    }
+
+    #[test]
+    fn more_than_the_genome_holds_is_refused() {
+        let deflater = Deflater::named("stored").unwrap_or_else(|| unreachable!());
+        let options = Options {
+            profile: &HISEQ,
+            amount: Amount::Records(u64::MAX),
+            seed: 1,
+            depth: None,
+            deflater,
+            cut: Cut::Htslib,
+            threads: 1,
+        };
+        assert!(generate(&options, std::io::sink()).is_err());
     }
 }

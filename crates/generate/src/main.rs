@@ -27,7 +27,10 @@ One seed gives the same bytes on every machine and for every number of threads.
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if arguments.iter().any(|word| word == "-h" || word == "--help") {
+    if arguments
+        .iter()
+        .any(|word| word == "-h" || word == "--help")
+    {
         print!("{USAGE}");
         return ExitCode::SUCCESS;
     }
@@ -41,7 +44,10 @@ fn main() -> ExitCode {
     match run(&options, output.as_deref()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("readvault-generate: {}: {error}", output.as_deref().unwrap_or("-"));
+            eprintln!(
+                "readvault-generate: {}: {error}",
+                output.as_deref().unwrap_or("-")
+            );
             ExitCode::FAILURE
         }
     }
@@ -65,13 +71,20 @@ fn parse(arguments: &[String]) -> Result<(Options, Option<String>), String> {
     let profile = match words.next().map(String::as_str) {
         Some("novaseq") => &NOVASEQ,
         Some("hiseq") => &HISEQ,
-        other => return Err(format!("say novaseq or hiseq, not {:?}", other.unwrap_or(""))),
+        other => {
+            return Err(format!(
+                "say novaseq or hiseq, not {:?}",
+                other.unwrap_or("")
+            ));
+        }
     };
     let (mut amount, mut seed, mut depth, mut cut, mut output) = (None, 1, None, None, None);
     let mut encoder = "zlib-6".to_string();
     let mut threads = std::thread::available_parallelism().map_or(1, usize::from);
     while let Some(word) = words.next() {
-        let value = words.next().ok_or_else(|| format!("{word} needs a value"))?;
+        let value = words
+            .next()
+            .ok_or_else(|| format!("{word} needs a value"))?;
         let bad = || format!("{word} does not take {value:?}");
         match word.as_str() {
             "--records" => amount = Some(Amount::Records(value.parse().map_err(|_| bad())?)),
@@ -88,10 +101,25 @@ fn parse(arguments: &[String]) -> Result<(Options, Option<String>), String> {
         }
     }
     let deflater = Deflater::named(&encoder).ok_or_else(|| format!("no encoder {encoder:?}"))?;
-    let usual = if encoder == "gkl" { Cut::Htsjdk } else { Cut::Htslib };
+    let usual = if encoder == "gkl" {
+        Cut::Htsjdk
+    } else {
+        Cut::Htslib
+    };
     let amount = amount.ok_or("say how much: --records or --size")?;
     let cut = cut.unwrap_or(usual);
-    Ok((Options { profile, amount, seed, depth, deflater, cut, threads }, output))
+    Ok((
+        Options {
+            profile,
+            amount,
+            seed,
+            depth,
+            deflater,
+            cut,
+            threads,
+        },
+        output,
+    ))
 }
 
 /// A number of bytes such as 500000, 20M or 2G.
@@ -102,6 +130,10 @@ fn bytes(text: &str) -> Option<u64> {
         b'G' | b'g' => 30,
         _ => 0,
     };
-    let digits = if shift > 0 { &text[..text.len() - 1] } else { text };
+    let digits = if shift > 0 {
+        &text[..text.len() - 1]
+    } else {
+        text
+    };
     digits.parse::<u64>().ok()?.checked_mul(1 << shift)
 }

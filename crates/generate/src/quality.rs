@@ -79,10 +79,17 @@ impl Model {
         let mut term = |rows: usize| -> Option<Vec<u8>> {
             let text: Vec<u8> = lines.by_ref().take(rows).flat_map(str::bytes).collect();
             let weights: Vec<u8> = text.iter().map(|byte| byte.wrapping_sub(b'!')).collect();
-            let good = weights.iter().all(|&weight| usize::from(weight) < WEIGHT_STEPS);
+            let good = weights
+                .iter()
+                .all(|&weight| usize::from(weight) < WEIGHT_STEPS);
             (good && weights.len() == rows * symbols).then_some(weights)
         };
-        let terms = [term(rows[0])?, term(rows[1])?, term(rows[2])?, term(rows[3])?];
+        let terms = [
+            term(rows[0])?,
+            term(rows[1])?,
+            term(rows[2])?,
+            term(rows[3])?,
+        ];
         let complete = history_bin.len() == symbols
             && previous_bin.len() == symbols
             && pairs.len() == CLASSES * CLASSES;
@@ -111,14 +118,13 @@ impl Model {
 }
 
 /// A model ready to draw from. Each thread has its own, because rows of the sampling table are
-/// made when they are first met: most contexts never are.
+/// made when they are first met: most contexts never are, and their memory is never touched.
 pub struct Sampler<'m> {
     model: &'m Model,
     /// e^(-n/8) in 40-bit fixed point, for every sum of four weights.
     powers: Vec<u64>,
-    /// Where a context's row starts in `table`, plus one; 0 when it is not made yet.
-    rows: Vec<u32>,
-    /// Alias table: a threshold in the upper bits and the other symbol in the lower eight.
+    /// Alias table, a row of one entry per symbol for every context: a threshold in the upper
+    /// bits and the other symbol plus one in the lower eight. 0 where the row is not made yet.
     table: Vec<u32>,
 }
 
@@ -129,8 +135,13 @@ impl<'m> Sampler<'m> {
         for index in 0..4 * WEIGHT_STEPS {
             powers.push(((u128::from(powers[index]) * STEP_FACTOR) >> 64) as u64);
         }
-        let contexts = model.levels.len() * model.histories * READS * PLACES * CLASSES;
-        Sampler { model, powers, rows: vec![0; contexts], table: Vec::new() }
+        let symbols = model.levels.len();
+        let contexts = symbols * model.histories * READS * PLACES * CLASSES;
+        Sampler {
+            model,
+            powers,
+            table: vec![0; contexts * symbols],
+        }
     }
 
     /// Fills `out` with `length` qualities in sequencing order.
@@ -165,60 +176,75 @@ impl<'m> Sampler<'m> {
                     bins[q2.min(q3)] * side + bins[q2.max(q3)]
                 }
             };
-            let place = if position < 12 { position } else { 12 + (position - 12) / 8 };
+            let place = if position < 12 {
+                position
+            } else {
+                12 + (position - 12) / 8
+            };
             let place = place.min(PLACES - 1) + PLACES * usize::from(second);
-            let row = self.row(q1, history, place, class);
+            let context = (q1 * self.model.histories + history) * READS * PLACES + place;
+            let row = (context * CLASSES + class) * symbols;
             let drawn = (rng.bits() >> 32) * symbols as u64;
             let (slot, fraction) = ((drawn >> 32) as usize, (drawn as u32) >> 8);
-            let entry = self.table[row + slot];
-            let symbol = if fraction < entry >> 8 { slot } else { (entry & 0xFF) as usize };
+            let mut entry = self.table[row + slot];
+            if entry == 0 {
+                self.make_row(row, q1, history, place, class);
+                entry = self.table[row + slot];
+            }
+            let symbol = if fraction < entry >> 8 {
+                slot
+            } else {
+                (entry & 0xFF) as usize - 1
+            };
             (q3, q2, q1) = (q2, q1, symbol);
             below_top = below_top << 1 | u32::from(symbol != top);
             out.push(self.model.levels[symbol]);
         }
     }
 
-    /// Where the row of this context starts in the table.
-    fn row(&mut self, previous: usize, history: usize, place: usize, class: usize) -> usize {
-        let context = previous * self.model.histories + history;
-        let index = (context * READS * PLACES + place) * CLASSES + class;
-        if self.rows[index] == 0 {
-            let bin = self.model.previous_bin[previous];
-            let rows = [
-                context,
-                place * self.model.previous_bins + bin,
-                class * self.model.previous_bins + bin,
-                place % PLACES / 6 * CLASSES + class,
-            ];
-            self.rows[index] = self.table.len() as u32 + 1;
-            self.make_row(rows);
-        }
-        self.rows[index] as usize - 1
-    }
-
-    /// Appends the alias table of the distribution that these rows of the terms add up to.
-    fn make_row(&mut self, rows: [usize; 4]) {
+    /// Fills in the row of a context: the distribution that the terms add up to.
+    fn make_row(
+        &mut self,
+        start: usize,
+        previous: usize,
+        history: usize,
+        place: usize,
+        class: usize,
+    ) {
+        let bin = self.model.previous_bin[previous];
+        let rows = [
+            previous * self.model.histories + history,
+            place * self.model.previous_bins + bin,
+            class * self.model.previous_bins + bin,
+            place % PLACES / 6 * CLASSES + class,
+        ];
         let symbols = self.model.levels.len();
         let weight = |symbol: usize| -> usize {
             let terms = self.model.terms.iter().zip(rows);
-            terms.map(|(term, row)| usize::from(term[row * symbols + symbol])).sum()
+            terms
+                .map(|(term, row)| usize::from(term[row * symbols + symbol]))
+                .sum()
         };
         let least = (0..symbols).map(weight).min().unwrap_or(0);
-        let shares: Vec<u64> =
-            (0..symbols).map(|symbol| self.powers[weight(symbol) - least]).collect();
+        let shares: Vec<u64> = (0..symbols)
+            .map(|symbol| self.powers[weight(symbol) - least])
+            .collect();
         let sum: u64 = shares.iter().sum();
         // Shares in units of which every slot of the table holds `full`.
         let full = 1u64 << FRACTION_BITS;
         let mut left: Vec<u64> = shares
             .iter()
-            .map(|&share| (u128::from(share) * u128::from(full * symbols as u64) / u128::from(sum)) as u64)
+            .map(|&share| {
+                (u128::from(share) * u128::from(full * symbols as u64) / u128::from(sum)) as u64
+            })
             .collect();
-        let start = self.table.len();
-        self.table.extend((0..symbols).map(|symbol| ((full as u32 - 1) << 8) | symbol as u32));
+        for symbol in 0..symbols {
+            self.table[start + symbol] = (full as u32 - 1) << 8 | (symbol as u32 + 1);
+        }
         let (mut small, mut large): (Vec<usize>, Vec<usize>) =
             (0..symbols).partition(|&symbol| left[symbol] < full);
         while let (Some(low), Some(&high)) = (small.pop(), large.last()) {
-            self.table[start + low] = (left[low] as u32) << 8 | high as u32;
+            self.table[start + low] = (left[low] as u32) << 8 | (high as u32 + 1);
             left[high] -= full - left[low];
             if left[high] < full {
                 large.pop();

@@ -43,7 +43,11 @@ pub struct Fields<'a> {
 /// Appends a record with these tags.
 pub fn write_record(out: &mut Vec<u8>, fields: &Fields, read: &Read, tags: &[u8]) {
     let start = out.len();
-    let end = if read.mapped { read.end } else { read.position + 1 };
+    let end = if read.mapped {
+        read.end
+    } else {
+        read.position + 1
+    };
     out.extend_from_slice(&[0; 4]);
     out.extend_from_slice(&(read.contig as i32).to_le_bytes());
     out.extend_from_slice(&(read.position as i32).to_le_bytes());
@@ -63,9 +67,11 @@ pub fn write_record(out: &mut Vec<u8>, fields: &Fields, read: &Read, tags: &[u8]
         out.extend_from_slice(&operation.to_le_bytes());
     }
     let nibble = |base: u8| [1u8, 2, 4, 8, 15][usize::from(base)];
-    out.extend(read.bases.chunks(2).map(|pair| {
-        nibble(pair[0]) << 4 | pair.get(1).map_or(0, |&base| nibble(base))
-    }));
+    out.extend(
+        read.bases
+            .chunks(2)
+            .map(|pair| nibble(pair[0]) << 4 | pair.get(1).map_or(0, |&base| nibble(base))),
+    );
     out.extend_from_slice(&read.qualities);
     out.extend_from_slice(tags);
     let size = (out.len() - start - 4) as u32;
@@ -108,7 +114,8 @@ impl Tags<'_> {
             Ok(small) => self.0.extend_from_slice(&[b'C', small]),
             Err(_) => {
                 self.0.push(b'S');
-                self.0.extend_from_slice(&(value.min(65_535) as u16).to_le_bytes());
+                self.0
+                    .extend_from_slice(&(value.min(65_535) as u16).to_le_bytes());
             }
         }
     }

@@ -9,13 +9,38 @@ use std::io::Write;
 
 /// Mapping qualities of reads on repeats that still have a better place, with their weights.
 const SOMEWHAT_UNIQUE: [(u8, u32); 16] = [
-    (24, 630), (25, 322), (27, 308), (23, 300), (22, 132), (40, 116), (9, 50), (7, 42), (6, 38),
-    (57, 37), (12, 28), (3, 28), (11, 21), (18, 21), (21, 20), (48, 20),
+    (24, 630),
+    (25, 322),
+    (27, 308),
+    (23, 300),
+    (22, 132),
+    (40, 116),
+    (9, 50),
+    (7, 42),
+    (6, 38),
+    (57, 37),
+    (12, 28),
+    (3, 28),
+    (11, 21),
+    (18, 21),
+    (21, 20),
+    (48, 20),
 ];
 /// Score of the next best place minus the score of this one, with weights (XS - AS).
 const NEXT_BEST: [(i32, u32); 13] = [
-    (0, 17_512), (5, 623), (-5, 542), (2, 84), (10, 79), (1, 65), (-10, 51), (4, 48), (3, 46),
-    (7, 29), (-2, 28), (-3, 28), (-1, 23),
+    (0, 17_512),
+    (5, 623),
+    (-5, 542),
+    (2, 84),
+    (10, 79),
+    (1, 65),
+    (-10, 51),
+    (4, 48),
+    (3, 46),
+    (7, 29),
+    (-2, 28),
+    (-3, 28),
+    (-1, 23),
 ];
 /// Copies of a duplicated stretch.
 const COPIES: u64 = 7;
@@ -96,7 +121,11 @@ impl Pair {
             }
             drawn
         });
-        Pair { qualities, alone: [0; 2], places: [(1, 0); 2] }
+        Pair {
+            qualities,
+            alone: [0; 2],
+            places: [(1, 0); 2],
+        }
     }
 
     /// Mapping qualities on unique sequence: 60, less where a read has several places or is
@@ -107,7 +136,11 @@ impl Pair {
         let mut alone = [0; 2];
         for (index, read) in [left, right].into_iter().enumerate() {
             if repetitive && rng.chance(70_000) {
-                places[index] = if rng.chance(500_000) { (2, 0) } else { (1, 1 + rng.below(15)) };
+                places[index] = if rng.chance(500_000) {
+                    (2, 0)
+                } else {
+                    (1, 1 + rng.below(15))
+                };
             }
             alone[index] = match places[index] {
                 _ if read.rescued => 29,
@@ -128,13 +161,29 @@ impl Pair {
             0 => 0,
             low => 37 + low,
         };
-        let qualities = alone.map(|mine| if least == 0 { mine as u8 } else { quality as u8 });
-        Pair { qualities, alone, places }
+        let qualities = alone.map(|mine| {
+            if least == 0 {
+                mine as u8
+            } else {
+                quality as u8
+            }
+        });
+        Pair {
+            qualities,
+            alone,
+            places,
+        }
     }
 }
 
 /// Fills `out` with the tags of a record.
-pub fn write_tags(rng: &mut Rng, world: &World, standing: &Standing, pair: &Pair, out: &mut Vec<u8>) {
+pub fn write_tags(
+    rng: &mut Rng,
+    world: &World,
+    standing: &Standing,
+    pair: &Pair,
+    out: &mut Vec<u8>,
+) {
     out.clear();
     match world.profile.aligner {
         Aligner::BwaMem => write_mem(rng, world, standing, pair, out),
@@ -151,7 +200,9 @@ pub fn read_group(profile: &Profile) -> &'static str {
 }
 
 fn write_mem(rng: &mut Rng, world: &World, standing: &Standing, pair: &Pair, out: &mut Vec<u8>) {
-    let &Standing { read, mate, split, .. } = standing;
+    let &Standing {
+        read, mate, split, ..
+    } = standing;
     let group = read_group(world.profile).as_bytes();
     let mut cigar = Vec::new();
     write_cigar(&mate.cigar, &mut cigar);
@@ -189,7 +240,9 @@ fn write_mem(rng: &mut Rng, world: &World, standing: &Standing, pair: &Pair, out
 }
 
 fn write_aln(rng: &mut Rng, world: &World, standing: &Standing, pair: &Pair, out: &mut Vec<u8>) {
-    let &Standing { read, mate, index, .. } = standing;
+    let &Standing {
+        read, mate, index, ..
+    } = standing;
     let mut tags = Tags(out);
     tags.text(b"RG", read_group(world.profile).as_bytes());
     if let Some(length) = read.trimmed {
@@ -199,7 +252,13 @@ fn write_aln(rng: &mut Rng, world: &World, standing: &Standing, pair: &Pair, out
         return;
     }
     let (best, others) = pair.places[index];
-    let kind = if read.rescued { b'M' } else if best > 1 { b'R' } else { b'U' };
+    let kind = if read.rescued {
+        b'M'
+    } else if best > 1 {
+        b'R'
+    } else {
+        b'U'
+    };
     tags.letter(b"XT", kind);
     tags.number(b"NM", read.distance());
     tags.number(b"SM", pair.alone[index]);
@@ -224,9 +283,14 @@ fn write_other_places(rng: &mut Rng, world: &World, read: &Read, pair: &Pair, ou
     if !rng.chance(listed) || pair.places[0].0 > 2 {
         return;
     }
-    let stretch = [world.seed, u64::from(read.contig), u64::from(read.position >> COPY_BITS)];
-    let mut places: Vec<(u32, Vec<u8>)> =
-        (0..COPIES).map(|copy| other_place(world, read, &stretch, copy)).collect();
+    let stretch = [
+        world.seed,
+        u64::from(read.contig),
+        u64::from(read.position >> COPY_BITS),
+    ];
+    let mut places: Vec<(u32, Vec<u8>)> = (0..COPIES)
+        .map(|copy| other_place(world, read, &stretch, copy))
+        .collect();
     places.sort_by_key(|(distance, _)| *distance);
     let count = 1 + rng.pick(&profile.places);
     out.extend_from_slice(b"XAZ");
@@ -244,7 +308,8 @@ fn is_duplicated(world: &World, read: &Read) -> bool {
 
 /// One entry of XA, and its edit distance.
 fn other_place(world: &World, read: &Read, stretch: &[u64; 3], copy: u64) -> (u32, Vec<u8>) {
-    let key = |what: u64, at: u64| Rng::keyed(&[stretch[0], stretch[1], stretch[2], copy, what, at]);
+    let key =
+        |what: u64, at: u64| Rng::keyed(&[stretch[0], stretch[1], stretch[2], copy, what, at]);
     let mut place = key(30, 0);
     let contigs = &world.contigs.list;
     let contig = &contigs[place.below(contigs.len().min(180) as u32) as usize];
@@ -269,7 +334,11 @@ fn other_place(world: &World, read: &Read, stretch: &[u64; 3], copy: u64) -> (u3
         if site > read.position + 5 && before + length + 5 < whole {
             distance += length;
             cigar = match indel.chance(500_000) {
-                true => vec![before << 4 | MATCH, length << 4 | DELETION, (whole - before) << 4 | MATCH],
+                true => vec![
+                    before << 4 | MATCH,
+                    length << 4 | DELETION,
+                    (whole - before) << 4 | MATCH,
+                ],
                 false => vec![
                     before << 4 | MATCH,
                     length << 4 | INSERTION,

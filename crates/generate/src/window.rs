@@ -8,12 +8,12 @@ use crate::genome::{Stretch, WINDOW};
 use crate::names::write_name;
 use crate::profile::Profile;
 use crate::quality::{CLASSES, Model, Sampler};
-use crate::rng::{Rng, dealt};
-use crate::tags::{Pair, write_tags};
 use crate::record::{
     DUPLICATE, FIRST, Fields, MATE_REVERSE, MATE_UNMAPPED, PAIRED, PROPER, REVERSE, SECOND,
     SECONDARY, UNMAPPED, write_record,
 };
+use crate::rng::{Rng, dealt};
+use crate::tags::{Pair, write_tags};
 use crate::tags::{Place, Standing};
 use std::collections::HashMap;
 
@@ -109,14 +109,24 @@ impl<'w> WindowMaker<'w> {
         let per_million = world.depth * 500_000 / profile.length;
         // Templates must not reach into a window that nothing covers.
         let last = world.contigs.is_last(window);
-        let end = if last { WINDOW - 2 * LEVEL_SPAN } else { WINDOW };
+        let end = if last {
+            WINDOW - 2 * LEVEL_SPAN
+        } else {
+            WINDOW
+        };
         for offset in 0..end {
             let position = inside * WINDOW + offset;
             if offset == 0 || position.is_multiple_of(LEVEL_SPAN) {
                 let count = profile.levels.len() as u32;
                 let card = dealt(world.seed, 11, contig, position / LEVEL_SPAN, count);
                 let level = profile.levels[card as usize];
-                self.span(&mut rng, window, position, level * per_million / 100, end - offset);
+                self.span(
+                    &mut rng,
+                    window,
+                    position,
+                    level * per_million / 100,
+                    end - offset,
+                );
             }
         }
         self.far_templates(window, per_million);
@@ -128,7 +138,8 @@ impl<'w> WindowMaker<'w> {
         let length = (LEVEL_SPAN - from % LEVEL_SPAN).min(left);
         // After each template another one starts at the same place with this chance, which
         // makes the wanted mean.
-        let again = (u64::from(per_million) * 1_000_000 / (1_000_000 + u64::from(per_million))) as u32;
+        let again =
+            (u64::from(per_million) * 1_000_000 / (1_000_000 + u64::from(per_million))) as u32;
         let profile = self.world.profile;
         for start in from..from + length {
             while rng.chance(again) {
@@ -143,7 +154,13 @@ impl<'w> WindowMaker<'w> {
                 };
                 self.near_template(rng, template);
                 if rng.chance(profile.duplicates) {
-                    self.near_template(rng, Template { flag: DUPLICATE, ..template });
+                    self.near_template(
+                        rng,
+                        Template {
+                            flag: DUPLICATE,
+                            ..template
+                        },
+                    );
                 }
             }
         }
@@ -177,12 +194,27 @@ impl<'w> WindowMaker<'w> {
     }
 
     /// The left or right read of a template.
-    fn read(&mut self, rng: &mut Rng, template: Template, right: bool, second: bool, class: usize) -> Read {
+    fn read(
+        &mut self,
+        rng: &mut Rng,
+        template: Template,
+        right: bool,
+        second: bool,
+        class: usize,
+    ) -> Read {
         let profile = self.world.profile;
         self.draw_qualities(rng, second, class);
         let length = self.qualities.len() as u32;
-        let tail = if rng.chance(profile.tails) { rng.along(profile.tail_length) } else { 0 };
-        let shift = if right { template.length.saturating_sub(length) } else { 0 };
+        let tail = if rng.chance(profile.tails) {
+            rng.along(profile.tail_length)
+        } else {
+            0
+        };
+        let shift = if right {
+            template.length.saturating_sub(length)
+        } else {
+            0
+        };
         let (contig, _) = self.world.contigs.locate(template.window);
         let request = Request {
             contig,
@@ -200,7 +232,8 @@ impl<'w> WindowMaker<'w> {
         let profile = self.world.profile;
         let length = profile.length - rng.pick(profile.trimmed) as u32;
         let class = class.min(CLASSES - 1);
-        self.sampler.draw(rng, second, class, length as usize, &mut self.qualities);
+        self.sampler
+            .draw(rng, second, class, length as usize, &mut self.qualities);
     }
 
     /// Writes two aligned reads. `more` is added to both flags.
@@ -225,7 +258,12 @@ impl<'w> WindowMaker<'w> {
                 next_position: mate.position as i32,
                 template: if index == 0 { outer } else { -outer },
             };
-            let standing = Standing { read, mate, index, split: split.filter(|_| index == 0) };
+            let standing = Standing {
+                read,
+                mate,
+                index,
+                split: split.filter(|_| index == 0),
+            };
             write_tags(rng, self.world, &standing, pair, &mut self.tags);
             push(&mut self.batch, &fields, read, &self.tags);
         }
@@ -250,18 +288,28 @@ impl<'w> WindowMaker<'w> {
         };
         let index = usize::from(!left_mapped);
         let first = template.first_left == left_mapped;
-        for (read, mate, first, index) in
-            [(mapped, &lost, first, index), (&lost, mapped, !first, 1 - index)]
-        {
+        for (read, mate, first, index) in [
+            (mapped, &lost, first, index),
+            (&lost, mapped, !first, 1 - index),
+        ] {
             let fields = Fields {
                 name: &self.name,
                 flag: PAIRED | flags(read, mate, first),
-                quality: if read.mapped { pair.qualities[index] } else { 0 },
+                quality: if read.mapped {
+                    pair.qualities[index]
+                } else {
+                    0
+                },
                 next_contig: mate.contig as i32,
                 next_position: mate.position as i32,
                 template: 0,
             };
-            let standing = Standing { read, mate, index, split: None };
+            let standing = Standing {
+                read,
+                mate,
+                index,
+                split: None,
+            };
             write_tags(rng, self.world, &standing, pair, &mut self.tags);
             push(&mut self.batch, &fields, read, &self.tags);
         }
@@ -275,7 +323,8 @@ impl<'w> WindowMaker<'w> {
         let most = (2 * wanted / u64::from(FAR_BITS.end - FAR_BITS.start)) as u32;
         for bit in FAR_BITS {
             let partner = window ^ (1 << bit);
-            let usable = |window: u32| window < world.contigs.windows() && !world.contigs.is_last(window);
+            let usable =
+                |window: u32| window < world.contigs.windows() && !world.contigs.is_last(window);
             if !usable(partner) || !usable(window) {
                 continue;
             }
@@ -304,11 +353,30 @@ impl<'w> WindowMaker<'w> {
         let [left, right] = windows.map(|window| {
             let (_, inside) = world.contigs.locate(window);
             let start = inside * WINDOW + rng.below(WINDOW);
-            Template { window, start, length: 0, haplotype: rng.below(world.profile.haplotypes), first_left, flag: 0 }
+            Template {
+                window,
+                start,
+                length: 0,
+                haplotype: rng.below(world.profile.haplotypes),
+                first_left,
+                flag: 0,
+            }
         });
         let strands = [rng_bit(rng), rng_bit(rng)];
-        let left_read = self.read(rng, left, strands[0], !first_left, classes[usize::from(!first_left)]);
-        let right_read = self.read(rng, right, strands[1], first_left, classes[usize::from(first_left)]);
+        let left_read = self.read(
+            rng,
+            left,
+            strands[0],
+            !first_left,
+            classes[usize::from(!first_left)],
+        );
+        let right_read = self.read(
+            rng,
+            right,
+            strands[1],
+            first_left,
+            classes[usize::from(first_left)],
+        );
         if left_read.mapped && right_read.mapped {
             let pair = Pair::draw(rng, world, &left_read, &right_read);
             self.emit(rng, left, [&left_read, &right_read], &pair, 0, None);
@@ -345,20 +413,36 @@ impl<'w> WindowMaker<'w> {
         let far = stretch(&mut self.stretches, world, windows[1]);
         let mut part = self.reads.make(rng, far, there, &self.qualities[split..]);
         let (contig, _) = world.contigs.locate(windows[0]);
-        let here = Request { contig, start: template.start, tail, ..there };
+        let here = Request {
+            contig,
+            start: template.start,
+            tail,
+            ..there
+        };
         let near = stretch(&mut self.stretches, world, windows[0]);
         let mut left = self.reads.make(rng, near, here, &self.qualities);
         left.bases[split..].copy_from_slice(&part.bases);
-        let right = self.read(rng, template, true, !left_second, classes[usize::from(!left_second)]);
-        let clipped = left.cigar.last().is_some_and(|last| (*last >> 4) as usize == part.bases.len());
+        let right = self.read(
+            rng,
+            template,
+            true,
+            !left_second,
+            classes[usize::from(!left_second)],
+        );
+        let clipped = left
+            .cigar
+            .last()
+            .is_some_and(|last| (*last >> 4) as usize == part.bases.len());
         if !(left.mapped && right.mapped && part.mapped && clipped) {
             return;
         }
         let pair = Pair::draw(rng, world, &left, &right);
         // The part's CIGAR as SA tells it (soft clip) and as its record has it (hard clip).
         let mut soft = part.clone();
-        soft.cigar.insert(0, (split as u32) << 4 | crate::align::SOFT_CLIP);
-        part.cigar.insert(0, (split as u32) << 4 | crate::align::HARD_CLIP);
+        soft.cigar
+            .insert(0, (split as u32) << 4 | crate::align::SOFT_CLIP);
+        part.cigar
+            .insert(0, (split as u32) << 4 | crate::align::HARD_CLIP);
         let main = Place::of(&left, pair.qualities[0]);
         let other = Place::of(&soft, pair.qualities[0]);
         self.emit(rng, template, [&left, &right], &pair, PROPER, Some(&other));
@@ -370,7 +454,12 @@ impl<'w> WindowMaker<'w> {
             next_position: right.position as i32,
             template: 0,
         };
-        let standing = Standing { read: &part, mate: &right, index: 0, split: Some(&main) };
+        let standing = Standing {
+            read: &part,
+            mate: &right,
+            index: 0,
+            split: Some(&main),
+        };
         write_tags(rng, world, &standing, &pair, &mut self.tags);
         push(&mut self.batch, &fields, &part, &self.tags);
     }
@@ -383,16 +472,26 @@ impl<'w> WindowMaker<'w> {
             let (there, position, _) = entry.key;
             if there == contig && (from..from + 2 * WINDOW).contains(&position) {
                 let start = self.batch.bytes.len();
-                self.batch.bytes.extend_from_slice(&made.bytes[entry.start..entry.end]);
+                self.batch
+                    .bytes
+                    .extend_from_slice(&made.bytes[entry.start..entry.end]);
                 let end = self.batch.bytes.len();
-                self.batch.entries.push(Entry { key: entry.key, start, end });
+                self.batch.entries.push(Entry {
+                    key: entry.key,
+                    start,
+                    end,
+                });
             }
         }
     }
 }
 
 /// The genome from a window on, made when first asked for.
-fn stretch<'s>(stretches: &'s mut HashMap<u32, Stretch>, world: &World, window: u32) -> &'s Stretch {
+fn stretch<'s>(
+    stretches: &'s mut HashMap<u32, Stretch>,
+    world: &World,
+    window: u32,
+) -> &'s Stretch {
     stretches.entry(window).or_insert_with(|| {
         let (contig, inside) = world.contigs.locate(window);
         Stretch::new(world.seed, contig, inside, &world.profile.diversity)
@@ -420,7 +519,11 @@ fn template_length(left: &Read, right: &Read) -> i32 {
         return 0;
     }
     let length = (left.end.max(right.end) - left.position.min(right.position)) as i32;
-    if left.position <= right.position { length } else { -length }
+    if left.position <= right.position {
+        length
+    } else {
+        -length
+    }
 }
 
 /// Appends a record to a batch.
@@ -428,5 +531,9 @@ fn push(batch: &mut Batch, fields: &Fields, read: &Read, tags: &[u8]) {
     let start = batch.bytes.len();
     write_record(&mut batch.bytes, fields, read, tags);
     let end = batch.bytes.len();
-    batch.entries.push(Entry { key: (read.contig, read.position, read.reverse), start, end });
+    batch.entries.push(Entry {
+        key: (read.contig, read.position, read.reverse),
+        start,
+        end,
+    });
 }
