@@ -1,6 +1,9 @@
 //! The promises of every codec: exact both ways, and damaged bytes give an error or a stream of the right length.
 
-use super::{Alignments, Encoded, Hint, decode, decode_bases, encode, encode_bases, name, number};
+mod bases;
+mod golden;
+
+use super::{Encoded, Hint, decode, encode, encode_bases, name, number};
 use crate::Error;
 use proptest::prelude::*;
 
@@ -130,10 +133,20 @@ fn the_encoder_uses_every_codec_that_it_has() {
     for shape in shapes() {
         used.extend(HINTS.map(|hint| encode(hint, &shape).codec));
     }
-    used.push(encode_bases(&reads(50).view(), &reads(50).bases).codec);
+    used.push(encode_bases(&bases::reads(50).view(), &bases::reads(50).bases).codec);
     used.sort_unstable();
     used.dedup();
     assert_eq!(used, (0..number::UNKNOWN).collect::<Vec<u8>>());
+}
+
+#[test]
+fn noisy_qualities_that_stand_twice_cost_little_more_than_once() {
+    let once: Vec<u8> = noise(9)
+        .map(|value| 2 + (value % 40) as u8)
+        .take(30_000)
+        .collect();
+    let twice = assert_exact(Hint::Qualities, &once.repeat(2));
+    assert!(twice.stored.len() < encode(Hint::Qualities, &once).stored.len() + 100);
 }
 
 #[test]
@@ -266,166 +279,6 @@ fn streams_nested_too_deep_are_refused() {
     assert!(matches!(refused, Err(Error::Damaged(text)) if text.contains("deep")));
 }
 
-/// Records and their bases, owned.
-#[derive(Clone, Debug, Default)]
-struct Reads {
-    reference: Vec<i32>,
-    position: Vec<i32>,
-    lengths: Vec<u32>,
-    cigar_counts: Vec<u32>,
-    cigar: Vec<u32>,
-    bases: Vec<u8>,
-}
-
-impl Reads {
-    fn view(&self) -> Alignments<'_> {
-        Alignments {
-            reference: &self.reference,
-            position: &self.position,
-            lengths: &self.lengths,
-            cigar_counts: &self.cigar_counts,
-            cigar: &self.cigar,
-        }
-    }
-
-    fn push(&mut self, reference: i32, position: i32, cigar: &[u32], bases: &[u8]) {
-        self.reference.push(reference);
-        self.position.push(position);
-        self.lengths.push(bases.len() as u32);
-        self.cigar_counts.push(cigar.len() as u32);
-        self.cigar.extend(cigar);
-        self.bases.extend(bases);
-    }
-}
-
-/// Overlapping reads of one genome with errors, clips, gaps and Ns.
-fn reads(count: usize) -> Reads {
-    let genome: Vec<u8> = noise(11)
-        .map(|value| [1, 2, 4, 8][(value % 4) as usize])
-        .take(5000)
-        .collect();
-    let mut random = noise(12);
-    let mut next = |below: usize| random.next().unwrap() as usize % below;
-    let mut reads = Reads::default();
-    for index in 0..count {
-        let start = index * 4000 / count;
-        let mut bases = genome[start..start + 60].to_vec();
-        bases.extend(&genome[start + 300..start + 340]);
-        for _ in 0..next(3) {
-            bases[next(100)] = [1, 2, 4, 8, 15, 0, 5][next(7)];
-        }
-        let cigar = [
-            4 | 3 << 4,
-            57 << 4,
-            3 | 240 << 4,
-            7 | 30 << 4,
-            1 | 2 << 4,
-            2 | 2 << 4,
-            8 | 8 << 4,
-        ];
-        let reference = if next(20) == 0 { -1 } else { 0 };
-        reads.push(reference, start as i32 + 3, &cigar, &bases);
-    }
-    reads
-}
-
-fn assert_bases_exact(reads: &Reads) -> Encoded {
-    let encoded = encode_bases(&reads.view(), &reads.bases);
-    let restored = decode_bases(
-        encoded.codec,
-        &reads.view(),
-        &encoded.stored,
-        reads.bases.len(),
-    );
-    assert!(restored.is_ok_and(|bases| bases == reads.bases));
-    encoded
-}
-
-#[test]
-fn overlapping_reads_cost_much_less_than_two_bits_a_base() {
-    let reads = reads(2000);
-    let encoded = assert_bases_exact(&reads);
-    assert!(
-        encoded.stored.len() * 20 < reads.bases.len(),
-        "{} bytes",
-        encoded.stored.len()
-    );
-}
-
-#[test]
-fn damaged_bases_are_refused_or_keep_their_length() {
-    let reads = reads(60);
-    let encoded = assert_bases_exact(&reads);
-    let length = reads.bases.len();
-    assert_damage_is_survived(&encoded, length, |codec, stored| {
-        decode_bases(codec, &reads.view(), stored, length)
-    });
-}
-
-#[test]
-fn bases_with_other_alignments_are_refused_or_keep_their_length() {
-    let reads = reads(60);
-    let encoded = assert_bases_exact(&reads);
-    let mut other = reads.clone();
-    other
-        .position
-        .iter_mut()
-        .for_each(|position| *position += 1000);
-    other.cigar[3] += 16;
-    match decode_bases(
-        encoded.codec,
-        &other.view(),
-        &encoded.stored,
-        reads.bases.len(),
-    ) {
-        Ok(bases) => assert_eq!(bases.len(), reads.bases.len()),
-        Err(error) => assert!(matches!(error, Error::Damaged(_))),
-    }
-    other.lengths[0] = u32::MAX;
-    let refused = decode_bases(
-        encoded.codec,
-        &other.view(),
-        &encoded.stored,
-        reads.bases.len(),
-    );
-    assert!(matches!(refused, Err(Error::Damaged(_))));
-}
-
-#[test]
-fn reads_far_apart_come_back() {
-    let mut reads = Reads::default();
-    for index in 0..6000 {
-        reads.push(
-            index % 3,
-            index.wrapping_mul(350_003) & i32::MAX,
-            &[2 << 4],
-            &[1, 8],
-        );
-    }
-    assert_bases_exact(&reads);
-}
-
-#[test]
-fn fields_of_different_lengths_are_encoded_without_prediction() {
-    let mut reads = reads(10);
-    reads.position.pop();
-    assert_ne!(assert_bases_exact(&reads).codec, number::BASES);
-}
-
-prop_compose! {
-    fn any_record()(
-        reference in prop_oneof![4 => 0..3i32, 1 => any::<i32>()],
-        position in prop_oneof![4 => 0..2000i32, 1 => any::<i32>()],
-        bases in prop::collection::vec(prop_oneof![9 => prop::sample::select(vec![1u8, 2, 4, 8]), 1 => 0..16u8], 0..120),
-        cigar in prop::collection::vec(prop_oneof![9 => (0..10u32, 0..40u32), 1 => (0..16u32, any::<u32>())], 0..6),
-        fits in any::<bool>(),
-    ) -> (i32, i32, Vec<u32>, Vec<u8>) {
-        let operations = cigar.iter().map(|&(operation, count)| operation | count << 4).collect();
-        let whole = vec![4, (bases.len() as u32) << 4];
-        (reference, position, if fits { whole } else { operations }, bases)
-    }
-}
-
 proptest! {
     #[test]
     fn any_bytes_come_back_under_every_hint(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
@@ -469,16 +322,5 @@ proptest! {
                 prop_assert_eq!(decoded.len(), length);
             }
         }
-    }
-
-    #[test]
-    fn any_records_come_back(records in prop::collection::vec(any_record(), 0..60), missing in 0..4usize) {
-        let mut reads = Reads::default();
-        for (reference, position, cigar, bases) in &records {
-            reads.push(*reference, *position, cigar, bases);
-        }
-        // Operations that the counts promise may be missing.
-        reads.cigar.truncate(reads.cigar.len().saturating_sub(missing));
-        assert_bases_exact(&reads);
     }
 }
