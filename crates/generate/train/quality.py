@@ -70,8 +70,7 @@ def fit(counts: np.ndarray, rows: list[np.ndarray], sizes: list[int]) -> list[np
     number, symbols = counts.shape
     total, everything = counts.sum(1), counts.sum()
     gather = [
-        csr_matrix((np.ones(number), (row, np.arange(number))), shape=(size, number))
-        for row, size in zip(rows, sizes)
+        csr_matrix((np.ones(number), (row, np.arange(number))), shape=(size, number)) for row, size in zip(rows, sizes)
     ]
     weights = [np.zeros((size, symbols)) for size in sizes]
     first = gather[0] @ counts

@@ -1,0 +1,65 @@
+"""The benchmarks: `./run bench [ratios|restore|threads] [FILES...]`.
+
+    ratios    (the default) size and speed against CRAM and BAM; CSV and a Markdown table
+    restore   exact restore against bare re-deflation
+    threads   one thread against two, files against pipes, peak memory
+
+Without FILES, generated ones are measured; `--corpus DIR` adds the BAM files of a folder.
+"""
+
+import argparse
+import os
+from pathlib import Path
+
+import ratios
+from restore import restore
+from sources import generated, of_corpus
+from threads import threads
+
+HERE = Path(__file__).resolve().parent
+
+
+def main() -> None:
+    """Runs what the command line asks for."""
+    parser = argparse.ArgumentParser(
+        prog="./run bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", nargs="?", default="ratios", help="ratios, restore, threads, or the first of FILES")
+    parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="BAM files to measure")
+    parser.add_argument("--out", type=Path, help="CSV or table to write [bench/results/WHAT.csv or .md]")
+    parser.add_argument("--corpus", type=Path, help="also measure the BAM files of this folder")
+    parser.add_argument("--size", default="20M", help="size of generated files [20M]")
+    parser.add_argument("--threads", type=int, default=1, help="threads of every tool, for ratios [1]")
+    arguments = parser.parse_args()
+    # As `./run bench sample.bam` is meant.
+    if arguments.what not in {"ratios", "restore", "threads"}:
+        arguments.files.insert(0, Path(arguments.what))
+        arguments.what = "ratios"
+    files = list(arguments.files)
+    if arguments.corpus is not None:
+        files += of_corpus(arguments.corpus)
+    if not arguments.files:
+        made = [generated(profile, arguments.size, HERE / "work") for profile in ("novaseq", "hiseq")]
+        files = made + files
+    missing = [str(path) for path in files if not path.is_file()]
+    if missing:
+        parser.error(f"no such file: {', '.join(missing)}")
+    results = HERE / "results"
+    results.mkdir(exist_ok=True)
+    out = arguments.out or results / f"{arguments.what}.{'csv' if arguments.what == 'ratios' else 'md'}"
+    if arguments.what == "ratios":
+        table = ratios.summary(ratios.measure(files, out, arguments.threads))
+        out.with_suffix(".md").write_text(table)
+    else:
+        work = HERE / "work"
+        work.mkdir(exist_ok=True)
+        if arguments.what == "restore":
+            table = restore(files, work)
+        else:
+            table = threads(files, work, sorted({1, min(2, os.cpu_count() or 1)}))
+        out.write_text(table)
+    print(table, end="")
+
+
+if __name__ == "__main__":
+    main()
