@@ -4,8 +4,6 @@
 //! may choose differently from one version to the next, decoders may not. Stored bytes are never trusted: a
 //! decoder gives exactly the length that was asked for, or an error.
 
-#![allow(dead_code)]
-
 mod bases;
 mod binary;
 mod choose;
