@@ -21,18 +21,15 @@ def threads(files: Sequence[Path], folder: Path, counts: Sequence[int]) -> str:
             base: dict[str, float] = {}
             for count in counts:
                 options = ["--quiet", "--force", "--threads", str(count)]
-                named = ["--name", path.name]
+                pack = [*readvault(), "compress", *options]
+                unpack = [*readvault(), "decompress", *options]
+                from_pipe = ["sh", "-c", 'source=$1; shift; cat "$source" | "$@"', "sh", path]
+                to_pipe = ["sh", "-c", '"$@" | cat >/dev/null', "sh"]
                 costs: dict[str, Cost] = {
-                    "compress": command([*readvault(), "compress", *options, "-o", archive, path]),
-                    "compress from a pipe": command(
-                        ["sh", "-c", 'source=$1; shift; cat "$source" | "$@"', "sh", path]
-                        + [*readvault(), "compress", *options, *named, "-o", archive, "-"]
-                    ),
-                    "decompress": command([*readvault(), "decompress", *options, "-o", back, archive]),
-                    "decompress to a pipe": command(
-                        ["sh", "-c", '"$@" | cat >/dev/null', "sh"]
-                        + [*readvault(), "decompress", *options, "-o", "-", archive]
-                    ),
+                    "compress": command([*pack, "-o", archive, path]),
+                    "compress from a pipe": command([*from_pipe, *pack, "--name", path.name, "-o", archive, "-"]),
+                    "decompress": command([*unpack, "-o", back, archive]),
+                    "decompress to a pipe": command([*to_pipe, *unpack, "-o", "-", archive]),
                 }
                 for what, cost in costs.items():
                     if cost.refused:

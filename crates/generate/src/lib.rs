@@ -10,11 +10,14 @@
 
 pub mod align;
 pub mod bgzf;
+mod columns;
 pub mod contigs;
+mod far;
 pub mod genome;
 pub mod header;
 pub mod names;
 pub mod parallel;
+mod places;
 pub mod profile;
 pub mod quality;
 pub mod record;

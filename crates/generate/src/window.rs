@@ -10,16 +10,13 @@ use crate::profile::Profile;
 use crate::quality::{CLASSES, Model, Sampler};
 use crate::record::{
     DUPLICATE, FIRST, Fields, MATE_REVERSE, MATE_UNMAPPED, PAIRED, PROPER, REVERSE, SECOND,
-    SECONDARY, UNMAPPED, write_record,
+    UNMAPPED, write_record,
 };
 use crate::rng::{Rng, dealt};
 use crate::tags::{Pair, write_tags};
 use crate::tags::{Place, Standing};
 use std::collections::HashMap;
 
-/// Far windows are paired by flipping one of these bits of their number: at least 512 windows
-/// (8 million bases) apart, and at most 65,536.
-const FAR_BITS: std::ops::Range<u32> = 9..17;
 /// Coverage is even within this many bases.
 const LEVEL_SPAN: u32 = 1000;
 
@@ -60,27 +57,27 @@ pub struct Batch {
 
 /// Makes windows; one per thread.
 pub struct WindowMaker<'w> {
-    world: &'w World,
+    pub(crate) world: &'w World,
     sampler: Sampler<'w>,
-    reads: ReadMaker<'w>,
+    pub(crate) reads: ReadMaker<'w>,
     /// Genome by window, of the window being made and its far partners.
-    stretches: HashMap<u32, Stretch>,
-    qualities: Vec<u8>,
-    name: Vec<u8>,
-    tags: Vec<u8>,
-    batch: Batch,
+    pub(crate) stretches: HashMap<u32, Stretch>,
+    pub(crate) qualities: Vec<u8>,
+    pub(crate) name: Vec<u8>,
+    pub(crate) tags: Vec<u8>,
+    pub(crate) batch: Batch,
 }
 
 /// Where a template lies and what it is made from.
 #[derive(Clone, Copy, Debug)]
-struct Template {
-    window: u32,
-    start: u32,
-    length: u32,
-    haplotype: u32,
+pub(crate) struct Template {
+    pub(crate) window: u32,
+    pub(crate) start: u32,
+    pub(crate) length: u32,
+    pub(crate) haplotype: u32,
     /// The first read is the left one.
-    first_left: bool,
-    flag: u16,
+    pub(crate) first_left: bool,
+    pub(crate) flag: u16,
 }
 
 impl<'w> WindowMaker<'w> {
@@ -194,7 +191,7 @@ impl<'w> WindowMaker<'w> {
     }
 
     /// The left or right read of a template.
-    fn read(
+    pub(crate) fn read(
         &mut self,
         rng: &mut Rng,
         template: Template,
@@ -228,7 +225,7 @@ impl<'w> WindowMaker<'w> {
     }
 
     /// Draws the qualities of a read, shorter when its end was trimmed.
-    fn draw_qualities(&mut self, rng: &mut Rng, second: bool, class: usize) {
+    pub(crate) fn draw_qualities(&mut self, rng: &mut Rng, second: bool, class: usize) {
         let profile = self.world.profile;
         let length = profile.length - rng.pick(profile.trimmed) as u32;
         let class = class.min(CLASSES - 1);
@@ -237,7 +234,7 @@ impl<'w> WindowMaker<'w> {
     }
 
     /// Writes two aligned reads. `more` is added to both flags.
-    fn emit(
+    pub(crate) fn emit(
         &mut self,
         rng: &mut Rng,
         template: Template,
@@ -314,180 +311,10 @@ impl<'w> WindowMaker<'w> {
             push(&mut self.batch, &fields, read, &self.tags);
         }
     }
-
-    /// Templates between this window and those far away, of which this window keeps its part.
-    fn far_templates(&mut self, window: u32, per_million: u32) {
-        let world = self.world;
-        let starts = u64::from(per_million) * u64::from(WINDOW) / 1_000_000;
-        let wanted = starts * u64::from(world.profile.far) / 1_000_000;
-        let most = (2 * wanted / u64::from(FAR_BITS.end - FAR_BITS.start)) as u32;
-        for bit in FAR_BITS {
-            let partner = window ^ (1 << bit);
-            let usable =
-                |window: u32| window < world.contigs.windows() && !world.contigs.is_last(window);
-            if !usable(partner) || !usable(window) {
-                continue;
-            }
-            let (low, high) = (window.min(partner), window.max(partner));
-            let key = [world.seed, u64::from(low), u64::from(high), 12];
-            let mut rng = Rng::keyed(&key);
-            for _ in 0..rng.below(most + 1) {
-                let whole = std::mem::take(&mut self.batch);
-                if rng.chance(world.profile.split) {
-                    self.split_template(&mut rng, [low, high]);
-                } else {
-                    self.far_template(&mut rng, [low, high]);
-                }
-                let made = std::mem::replace(&mut self.batch, whole);
-                self.keep(made, window);
-            }
-        }
-    }
-
-    /// Two reads in two windows.
-    fn far_template(&mut self, rng: &mut Rng, windows: [u32; 2]) {
-        let world = self.world;
-        let classes = world.model.classes(rng);
-        write_name(world.profile, rng, &mut self.name);
-        let first_left = rng_bit(rng);
-        let [left, right] = windows.map(|window| {
-            let (_, inside) = world.contigs.locate(window);
-            let start = inside * WINDOW + rng.below(WINDOW);
-            Template {
-                window,
-                start,
-                length: 0,
-                haplotype: rng.below(world.profile.haplotypes),
-                first_left,
-                flag: 0,
-            }
-        });
-        let strands = [rng_bit(rng), rng_bit(rng)];
-        let left_read = self.read(
-            rng,
-            left,
-            strands[0],
-            !first_left,
-            classes[usize::from(!first_left)],
-        );
-        let right_read = self.read(
-            rng,
-            right,
-            strands[1],
-            first_left,
-            classes[usize::from(first_left)],
-        );
-        if left_read.mapped && right_read.mapped {
-            let pair = Pair::draw(rng, world, &left_read, &right_read);
-            self.emit(rng, left, [&left_read, &right_read], &pair, 0, None);
-        }
-    }
-
-    /// A pair in the first window whose left read ends in the second one.
-    fn split_template(&mut self, rng: &mut Rng, windows: [u32; 2]) {
-        let world = self.world;
-        let profile = world.profile;
-        let classes = world.model.classes(rng);
-        write_name(profile, rng, &mut self.name);
-        let tail = 35 + rng.below(profile.length - 80);
-        let (_, inside) = world.contigs.locate(windows[0]);
-        let template = Template {
-            window: windows[0],
-            start: inside * WINDOW + rng.below(WINDOW),
-            length: rng.along(profile.template).max(profile.length),
-            haplotype: rng.below(profile.haplotypes),
-            first_left: rng_bit(rng),
-            flag: 0,
-        };
-        let left_second = !template.first_left;
-        self.draw_qualities(rng, left_second, classes[usize::from(left_second)]);
-        let split = self.qualities.len() - tail as usize;
-        let (contig, inside) = world.contigs.locate(windows[1]);
-        let there = Request {
-            contig,
-            start: inside * WINDOW + rng.below(WINDOW),
-            reverse: false,
-            haplotype: template.haplotype,
-            tail: 0,
-        };
-        let far = stretch(&mut self.stretches, world, windows[1]);
-        let mut part = self.reads.make(rng, far, there, &self.qualities[split..]);
-        let (contig, _) = world.contigs.locate(windows[0]);
-        let here = Request {
-            contig,
-            start: template.start,
-            tail,
-            ..there
-        };
-        let near = stretch(&mut self.stretches, world, windows[0]);
-        let mut left = self.reads.make(rng, near, here, &self.qualities);
-        left.bases[split..].copy_from_slice(&part.bases);
-        let right = self.read(
-            rng,
-            template,
-            true,
-            !left_second,
-            classes[usize::from(!left_second)],
-        );
-        let clipped = left
-            .cigar
-            .last()
-            .is_some_and(|last| (*last >> 4) as usize == part.bases.len());
-        if !(left.mapped && right.mapped && part.mapped && clipped) {
-            return;
-        }
-        let pair = Pair::draw(rng, world, &left, &right);
-        // The part's CIGAR as SA tells it (soft clip) and as its record has it (hard clip).
-        let mut soft = part.clone();
-        soft.cigar
-            .insert(0, (split as u32) << 4 | crate::align::SOFT_CLIP);
-        part.cigar
-            .insert(0, (split as u32) << 4 | crate::align::HARD_CLIP);
-        let main = Place::of(&left, pair.qualities[0]);
-        let other = Place::of(&soft, pair.qualities[0]);
-        self.emit(rng, template, [&left, &right], &pair, PROPER, Some(&other));
-        let fields = Fields {
-            name: &self.name,
-            flag: PAIRED | SECONDARY | flags(&part, &right, template.first_left),
-            quality: pair.qualities[0],
-            next_contig: right.contig as i32,
-            next_position: right.position as i32,
-            template: 0,
-        };
-        let standing = Standing {
-            read: &part,
-            mate: &right,
-            index: 0,
-            split: Some(&main),
-        };
-        write_tags(rng, world, &standing, &pair, &mut self.tags);
-        push(&mut self.batch, &fields, &part, &self.tags);
-    }
-
-    /// Takes over the records of `made` that start in the window or the one after it.
-    fn keep(&mut self, made: Batch, window: u32) {
-        let (contig, inside) = self.world.contigs.locate(window);
-        let from = inside * WINDOW;
-        for entry in made.entries {
-            let (there, position, _) = entry.key;
-            if there == contig && (from..from + 2 * WINDOW).contains(&position) {
-                let start = self.batch.bytes.len();
-                self.batch
-                    .bytes
-                    .extend_from_slice(&made.bytes[entry.start..entry.end]);
-                let end = self.batch.bytes.len();
-                self.batch.entries.push(Entry {
-                    key: entry.key,
-                    start,
-                    end,
-                });
-            }
-        }
-    }
 }
 
 /// The genome from a window on, made when first asked for.
-fn stretch<'s>(
+pub(crate) fn stretch<'s>(
     stretches: &'s mut HashMap<u32, Stretch>,
     world: &World,
     window: u32,
@@ -499,12 +326,12 @@ fn stretch<'s>(
 }
 
 /// A random bit.
-fn rng_bit(rng: &mut Rng) -> bool {
+pub(crate) fn rng_bit(rng: &mut Rng) -> bool {
     rng.chance(500_000)
 }
 
 /// Flags of strand, order and mapping of a read and its mate.
-fn flags(read: &Read, mate: &Read, first: bool) -> u16 {
+pub(crate) fn flags(read: &Read, mate: &Read, first: bool) -> u16 {
     let when = |condition: bool, flag: u16| if condition { flag } else { 0 };
     when(read.reverse, REVERSE)
         | when(mate.reverse, MATE_REVERSE)
@@ -527,7 +354,7 @@ fn template_length(left: &Read, right: &Read) -> i32 {
 }
 
 /// Appends a record to a batch.
-fn push(batch: &mut Batch, fields: &Fields, read: &Read, tags: &[u8]) {
+pub(crate) fn push(batch: &mut Batch, fields: &Fields, read: &Read, tags: &[u8]) {
     let start = batch.bytes.len();
     write_record(&mut batch.bytes, fields, read, tags);
     let end = batch.bytes.len();

@@ -70,7 +70,8 @@ def fit(counts: np.ndarray, rows: list[np.ndarray], sizes: list[int]) -> list[np
     number, symbols = counts.shape
     total, everything = counts.sum(1), counts.sum()
     gather = [
-        csr_matrix((np.ones(number), (row, np.arange(number))), shape=(size, number)) for row, size in zip(rows, sizes)
+        csr_matrix((np.ones(number), (row, np.arange(number))), shape=(size, number))
+        for row, size in zip(rows, sizes, strict=True)
     ]
     weights = [np.zeros((size, symbols)) for size in sizes]
     first = gather[0] @ counts
@@ -80,7 +81,7 @@ def fit(counts: np.ndarray, rows: list[np.ndarray], sizes: list[int]) -> list[np
     weights[0] = np.log((first + 2 * likely) / (first.sum(1, keepdims=True) + 2))
     mean, square = [np.zeros_like(w) for w in weights], [np.zeros_like(w) for w in weights]
     for turn in range(1, ROUNDS + 1):
-        logits = sum(weight[row] for weight, row in zip(weights, rows))
+        logits = sum(weight[row] for weight, row in zip(weights, rows, strict=True))
         chance = np.exp(logits - logits.max(1, keepdims=True))
         chance /= chance.sum(1, keepdims=True)
         bits = -(counts * np.log2(np.maximum(chance, 1e-12))).sum() / everything
@@ -98,6 +99,7 @@ def fit(counts: np.ndarray, rows: list[np.ndarray], sizes: list[int]) -> list[np
 
 
 def main() -> None:
+    """Print the tables for the run on the command line."""
     qualities, second, names = reads_of(sys.argv[1])
     levels = np.unique(np.concatenate(qualities))
     symbols = len(levels)
@@ -117,7 +119,7 @@ def main() -> None:
     read_class = classes_of(qualities, second)
 
     parts = []
-    for values, read, group in zip(qualities, second, read_class):
+    for values, read, group in zip(qualities, second, read_class, strict=True):
         at = np.arange(len(values))
         place = np.minimum(np.where(at < 12, at, 12 + (at - 12) // 8), PLACES - 1) + PLACES * read
         past = counted(values, symbols) if symbols <= 8 else binned(values, history_bin)
@@ -137,7 +139,7 @@ def main() -> None:
 
     pairs = np.zeros((CLASSES, CLASSES), int)
     waiting: dict[str, tuple[int, int]] = {}
-    for name, read, mine in zip(names, second, read_class):
+    for name, read, mine in zip(names, second, read_class, strict=True):
         if name in waiting and waiting[name][0] != read:
             other = waiting[name][1]
             pairs[(other, mine) if read else (mine, other)] += 1
