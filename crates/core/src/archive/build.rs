@@ -1,6 +1,6 @@
 //! A planned chunk into its payload, proved: what is written is decoded again and compared before anybody sees it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::decode::{self, Chunk};
 use crate::codec::Hint;
@@ -13,6 +13,10 @@ use crate::source::streams::{self, CodedUnit, Stream};
 use crate::source::walk::Item;
 use crate::source::{bam, key};
 use crate::{Error, Result};
+
+/// Different block headers that a chunk may list: their table is searched, and its numbers have two bytes. Real files
+/// have one; blocks after the last that fits are kept as they are.
+const MAX_HEADS: usize = 1000;
 
 /// A chunk ready to be written.
 pub struct Built {
@@ -120,9 +124,15 @@ pub fn build(planned: Planned, finder: &mut Finder<'_>) -> Result<Vec<Built>> {
                     )
                 })
                 .collect();
-            let kept: Vec<bool> = recipes
+            let mut heads = HashSet::new();
+            let kept: Vec<bool> = content
+                .blocks
                 .iter()
-                .map(|recipe| *recipe == Recipe::Kept)
+                .zip(&recipes)
+                .map(|(block, recipe)| {
+                    heads.extend(block.head());
+                    *recipe == Recipe::Kept || heads.len() > MAX_HEADS
+                })
                 .collect();
             let mut recipes = recipes.into_iter();
             let mut built = Vec::new();

@@ -271,6 +271,11 @@ impl Content {
         }
         let mut parts = Vec::new();
         let (mut from, mut block_from) = (0, 0);
+        if kept[0] && self.blocks[0].start > 0 {
+            // What comes before the first block lies in the last block of the chunk before: kept blocks do not hold it.
+            from = self.recreated_end(0, 0);
+            parts.push((self.part(0..from, 0..0), false));
+        }
         while block_from < self.blocks.len() {
             let keeps = |block: usize| kept[block] || self.blocks[block].start < from as i64;
             let keep = keeps(block_from);
