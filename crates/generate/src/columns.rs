@@ -9,8 +9,8 @@ pub(crate) const UNKNOWN: u8 = 4;
 /// bwa-mem's scores: match 1, mismatch -4, gap -6 - length; clipping must gain this much.
 const CLIP_PENALTY: i32 = 5;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 /// What stands in a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// A base of the read against one of the reference.
     Both,

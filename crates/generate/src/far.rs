@@ -20,8 +20,8 @@ impl WindowMaker<'_> {
     pub(crate) fn far_templates(&mut self, window: u32, per_million: u32) {
         let world = self.world;
         let starts = u64::from(per_million) * u64::from(WINDOW) / 1_000_000;
-        let wanted = starts * u64::from(world.profile.far) / 1_000_000;
-        let most = (2 * wanted / u64::from(FAR_BITS.end - FAR_BITS.start)) as u32;
+        // Millionths of a template: from 0 to twice the mean for each pair of windows.
+        let most = 2 * starts * u64::from(world.profile.far) / FAR_BITS.len() as u64;
         for bit in FAR_BITS {
             let partner = window ^ (1 << bit);
             let usable =
@@ -32,7 +32,8 @@ impl WindowMaker<'_> {
             let (low, high) = (window.min(partner), window.max(partner));
             let key = [world.seed, u64::from(low), u64::from(high), 12];
             let mut rng = Rng::keyed(&key);
-            for _ in 0..rng.below(most + 1) {
+            let count = (rng.below(most as u32) + rng.below(1_000_000)) / 1_000_000;
+            for _ in 0..count {
                 let whole = std::mem::take(&mut self.batch);
                 if rng.chance(world.profile.split) {
                     self.split_template(&mut rng, [low, high]);

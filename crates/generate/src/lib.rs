@@ -39,6 +39,8 @@ const ROUND: u32 = 8;
 /// The window from which chromosome 1 is covered when all of the genome is needed: its start.
 const FIRST_WINDOW: u32 = 1;
 
+/// Deepest coverage that the arithmetic of starts per base has room for.
+const DEEPEST: u32 = 5000;
 /// Records that are written before their size is known.
 const PROBE: u64 = 2000;
 
@@ -79,7 +81,10 @@ pub fn generate(options: &Options, out: impl Write) -> io::Result<u64> {
         Aligner::BwaMem => Contigs::grch38(options.seed),
         Aligner::BwaAln => Contigs::hg19(),
     };
-    let depth = options.depth.unwrap_or(profile.depth).clamp(1, 10_000);
+    let depth = options.depth.unwrap_or(profile.depth);
+    if !(1..=DEEPEST).contains(&depth) {
+        return Err(io::Error::other(format!("depth is 1 to {DEEPEST}")));
+    }
     let world = World {
         profile,
         model,
