@@ -418,7 +418,7 @@ impl<'a> TagColumns<'a> {
             let (_, values) = self
                 .columns
                 .entry(key)
-                .or_insert_with(|| (hint(tag.kind), Vec::new()));
+                .or_insert_with(|| (hint(&tag.tag, tag.kind), Vec::new()));
             widen(tag.kind, tag.value, values);
             if tags::is_array(tag.kind) {
                 let count = tag.value.len() / tags::width(tag.kind);
@@ -433,8 +433,10 @@ impl<'a> TagColumns<'a> {
 }
 
 /// What kind of series a tag's values are.
-fn hint(kind: u8) -> Hint {
+fn hint(tag: &[u8; 2], kind: u8) -> Hint {
     match (tags::width(kind), tags::is_array(kind)) {
+        // Original qualities; other tags of qualities repeat or hardly vary and do better as text.
+        (0, _) if tag == b"OQ" => Hint::Qualities,
         (0, _) => Hint::Text,
         (1, true) => Hint::Qualities,
         (1, false) => Hint::Symbols,
