@@ -33,7 +33,9 @@ class Cost:
         if self.status == 0:
             return None
         lines = [line for line in self.complaint.splitlines() if line.strip()]
-        return (lines[-1] if lines else f"status {self.status}")[:300]
+        # htslib's own words come before those of the wrapper around it.
+        errors = [line for line in lines if line.startswith("[E::")] or lines[-1:]
+        return (errors[0] if errors else f"status {self.status}")[:300]
 
 
 def command(words: Sequence[str | Path], stdin: Path | None = None, stdout: Path | None = None) -> Cost:
