@@ -137,7 +137,7 @@ fn lay_out(content: &[u8], borders: &[usize], layout: &Layout, random: &mut Rand
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 64,
+        cases: 48,
         failure_persistence: None,
         max_shrink_iters: 200,
         ..ProptestConfig::default()
@@ -328,7 +328,7 @@ fn with_odd_blocks(
 #[test]
 fn blocks_that_no_encoder_makes_are_kept_wherever_they_lie() {
     let mut random = Random::new(21);
-    let records: Vec<Record> = (0..600)
+    let records: Vec<Record> = (0..400)
         .flat_map(|i| {
             let mut pair = bam::pair(i, &mut random);
             if i % 50 == 7 {
@@ -352,7 +352,7 @@ fn blocks_that_no_encoder_makes_are_kept_wherever_they_lie() {
             0 | 1 => number % 5 == 2,
             2 => number == 0,
             3 => true,
-            4 => number % 2 == 0,
+            4 => number.is_multiple_of(2),
             5 => number % 7 > 2,
             6 => (10..20).contains(&number),
             _ => number % 3 == 1,
@@ -363,7 +363,7 @@ fn blocks_that_no_encoder_makes_are_kept_wherever_they_lie() {
         );
         kept += report.exactness.kept_source_bytes;
     }
-    assert!(kept > 1 << 20, "only {kept} bytes were kept");
+    assert!(kept > 1 << 19, "only {kept} bytes were kept");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::write::NewAttachment;
 use crate::container::trailer::Naming;
 
 /// Longest index that is taken in: it is held in memory, and real ones are far below.
-const MAX_INDEX: u64 = 64 << 20;
+pub const MAX_INDEX: u64 = 64 << 20;
 
 /// Most an inflated CSI index may take.
 const MAX_CSI: usize = 256 << 20;

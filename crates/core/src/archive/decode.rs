@@ -81,6 +81,11 @@ fn decode_blocks(head: &Head, streams: &mut Decoded<'_>, borders: &[usize]) -> R
         ));
     };
     let sizes = layout::decode_sizes(streams, head.blocks as usize)?;
+    if sizes.iter().map(|&size| size as u64).sum::<u64>() != head.source_length {
+        return Err(Error::Damaged(
+            "chunk: its blocks are not as long as its head says".into(),
+        ));
+    }
     let cut = Cut {
         limit: head.cut.limit,
         at_borders: head.cut.at_records,

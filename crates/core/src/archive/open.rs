@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use super::Input;
+use super::attach;
 use super::decode::{self, Chunk};
 use super::report::{
     ArchiveReport, AttachmentReport, Counts, EncoderReport, Exactness, Fingerprint, SourceReport,
@@ -125,7 +126,7 @@ impl Opened {
     }
 
     fn frame(&self, offset: u64, length: u64, kind: Kind, what: &str) -> Result<Vec<u8>> {
-        let mut bytes = read_at(&self.file, offset, frame::HEAD_LENGTH + length)?;
+        let mut bytes = self.read_within(offset, frame::HEAD_LENGTH + length)?;
         frame::payload(&bytes, kind, what)?;
         bytes.drain(..frame::HEAD_LENGTH as usize);
         Ok(bytes)
@@ -133,7 +134,18 @@ impl Opened {
 
     /// Bytes at `offset`.
     pub fn bytes(&self, offset: u64, length: u64) -> Result<Vec<u8>> {
-        read_at(&self.file, offset, length).map_err(|error| error.at(&self.name))
+        self.read_within(offset, length)
+            .map_err(|error| error.at(&self.name))
+    }
+
+    /// Bytes at `offset`, for which no memory is taken unless the archive is that long.
+    fn read_within(&self, offset: u64, length: u64) -> Result<Vec<u8>> {
+        match offset.checked_add(length) {
+            Some(end) if end <= self.length => read_at(&self.file, offset, length),
+            _ => Err(Error::Damaged(format!(
+                "{length} bytes at {offset} lie outside the archive"
+            ))),
+        }
     }
 
     /// Reads a directory page.
@@ -209,8 +221,11 @@ impl Opened {
     pub fn attachment(&self, attachment: &Attachment) -> Result<Vec<u8>> {
         let read = || {
             let (mut out, mut offset) = (Vec::new(), attachment.offset);
+            if attachment.length > attach::MAX_INDEX {
+                return Err(Error::Damaged("is longer than any may be".into()));
+            }
             for _ in 0..attachment.pieces {
-                let head = read_at(&self.file, offset, frame::HEAD_LENGTH)?;
+                let head = self.read_within(offset, frame::HEAD_LENGTH)?;
                 let length = u64::from(u32::from_le_bytes([head[1], head[2], head[3], head[4]]));
                 if length > MAX_PIECE {
                     return Err(Error::Damaged("a piece is longer than any may be".into()));
@@ -220,6 +235,9 @@ impl Opened {
                 let piece = zstd::bulk::decompress(packed, ATTACHMENT_PIECE)
                     .map_err(|_| Error::Damaged("a piece does not decompress".into()))?;
                 out.extend_from_slice(&piece);
+                if out.len() as u64 > attachment.length {
+                    break;
+                }
                 offset += frame::HEAD_LENGTH + length;
             }
             if out.len() as u64 != attachment.length || sha256(&out) != attachment.hash {
@@ -358,7 +376,7 @@ pub fn exactness(trailer: &Trailer) -> Exactness {
 /// What reports say of attachments; `name` is the source's.
 pub fn attachments(trailer: &Trailer, name: &str) -> Vec<AttachmentReport> {
     let report = |attachment: &Attachment| AttachmentReport {
-        name: super::attach::path_of(Path::new(name), &attachment.kind, attachment.naming)
+        name: attach::path_of(Path::new(name), &attachment.kind, attachment.naming)
             .display()
             .to_string(),
         kind: attachment.kind.clone(),

@@ -20,6 +20,10 @@ use crate::container::directory::Entry;
 use crate::source::recipe::Maker;
 use crate::{Error, Result};
 
+/// Chunks that a chunk's last block may reach into. One holds what is needed unless it has no content itself; a
+/// limit keeps a hostile archive from making readers hold, or wait for, more than they may.
+pub const REACH: u64 = 2;
+
 /// Takes the source's bytes in order, digests them, and hands them on.
 pub struct Sink<W> {
     out: W,
@@ -227,7 +231,8 @@ impl<W: Write + Send> Shared<'_, W> {
             if state.taken.contains_key(&index) || index < state.write {
                 continue;
             }
-            if let Some(after) = following(&state.decoded, index, chunk.spill(), count) {
+            let end = count.min(index + 1 + REACH);
+            if let Some(after) = following(&state.decoded, index, chunk.spill(), end) {
                 let chunk = chunk.clone();
                 state.taken.insert(index, None);
                 return Task::Recreate(index, chunk, after);
@@ -299,15 +304,15 @@ impl<W: Write + Send> Shared<'_, W> {
     }
 }
 
-/// The chunks that hold the `spill` content bytes after chunk `index`; none while one is not decoded yet.
+/// The chunks before `end` that hold the `spill` content bytes after chunk `index`; none while one is not decoded yet.
 fn following(
     decoded: &BTreeMap<u64, Arc<Chunk>>,
     index: u64,
     spill: usize,
-    count: u64,
+    end: u64,
 ) -> Option<Vec<Arc<Chunk>>> {
     let (mut after, mut have, mut next) = (Vec::new(), 0, index + 1);
-    while have < spill && next < count {
+    while have < spill && next < end {
         let chunk = decoded.get(&next)?;
         have += chunk.content.len();
         after.push(chunk.clone());

@@ -9,7 +9,7 @@ use super::Input;
 use super::compress::lock;
 use super::decode::Chunk;
 use super::open::Opened;
-use super::rebuild::join;
+use super::rebuild::{REACH, join};
 use crate::container::directory::Entry;
 use crate::source::recipe::Maker;
 use crate::{Error, Result};
@@ -116,7 +116,7 @@ impl Archive {
         let skip = offset - entries[at].source_offset;
         let mut after = Vec::new();
         let (mut have, mut place) = (0, (page, at));
-        while have < chunk.spill() {
+        while have < chunk.spill() && (after.len() as u64) < REACH {
             place = if place.1 + 1 < self.entries(place.0, state)?.len() {
                 (place.0, place.1 + 1)
             } else {
@@ -165,8 +165,11 @@ impl Archive {
         let before: u64 = self.opened.trailer.pages[..page]
             .iter()
             .map(|page| page.chunks)
-            .sum();
-        let chunk = Arc::new(self.opened.chunk(before + at as u64, &entries[at])?);
+            .fold(0, u64::saturating_add);
+        let chunk = Arc::new(
+            self.opened
+                .chunk(before.saturating_add(at as u64), &entries[at])?,
+        );
         if state.chunks.len() == CACHED {
             state.chunks.remove(0);
         }

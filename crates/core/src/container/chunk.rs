@@ -20,6 +20,9 @@ const STREAM_GROWTH: u64 = 4;
 /// Decoded bytes that a chunk's streams may have whatever it holds.
 const STREAM_SLACK: u64 = 1 << 16;
 
+/// Fewest bytes of a BGZF block: a header of 18, a byte of DEFLATE, checksum and length.
+const LEAST_BLOCK: u64 = 27;
+
 /// Where the bytes of a chunk come from. The values are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -154,6 +157,9 @@ pub fn read(payload: &[u8]) -> Result<Head> {
     let records = cursor.bounded(content_length, "number of records")? as u64;
     let blocks = cursor.bounded(MAX_CHUNK_SOURCE, "number of blocks")? as u64;
     let source_length = cursor.bounded(MAX_CHUNK_SOURCE, "source length")? as u64;
+    if blocks > source_length / LEAST_BLOCK {
+        return Err(cursor.damaged("has more blocks than its source bytes can hold"));
+    }
     let first_block = cursor.signed()?;
     if first_block.unsigned_abs() > MAX_CHUNK_CONTENT {
         return Err(cursor.damaged("the first block lies outside the chunk"));

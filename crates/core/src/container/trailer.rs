@@ -17,6 +17,11 @@ pub const FOOTER_LENGTH: usize = 24;
 /// Longest trailer: a million references with long names stay below.
 pub const MAX_TRAILER: u64 = 256 << 20;
 
+/// Most reference sequences, and most bytes of their table: bound the memory that a few stored bytes may ask for.
+const MAX_REFERENCES: u64 = 4 << 20;
+/// See [`MAX_REFERENCES`]; room for the names and up to six bytes of lengths for each.
+const MAX_REFERENCE_TABLE: u64 = 72 << 20;
+
 /// Sections. Even numbers may be passed over by readers who do not know them, odd ones not.
 mod section {
     pub const FINGERPRINT: u64 = 1;
@@ -278,10 +283,12 @@ fn write_references(references: &[Reference]) -> Vec<u8> {
 
 fn read_references(bytes: &[u8]) -> Result<Vec<Reference>> {
     let mut cursor = Cursor::new(bytes, "reference table");
-    let count = cursor.bounded(1 << 31, "number of references")?;
+    let count = cursor.bounded(MAX_REFERENCES, "number of references")?;
     // zstd packs at most about 1:30000; a table that claims more has not earned its memory.
     let length = cursor.bounded(
-        (bytes.len() as u64).saturating_mul(32_768).min(MAX_TRAILER),
+        (bytes.len() as u64)
+            .saturating_mul(32_768)
+            .min(MAX_REFERENCE_TABLE),
         "length",
     )?;
     let packed = cursor.take(cursor.remaining())?;

@@ -223,10 +223,11 @@ pub fn decode(
                 ))
             })?),
         };
+        let head = heads.take(index, size)?;
         blocks.push(Block {
             length,
             size,
-            head: heads.take(index),
+            head,
             recipe,
         });
     }
@@ -283,8 +284,13 @@ impl Heads {
         Ok(heads)
     }
 
-    fn take(&mut self, index: usize) -> Option<Vec<u8>> {
-        let number = usize::from(*self.numbers.get(index)?);
-        self.table.get(number.checked_sub(1)?).cloned()
+    /// The header of a block of `size` bytes; none for the usual one.
+    fn take(&mut self, index: usize, size: usize) -> Result<Option<Vec<u8>>> {
+        let number = self.numbers.get(index).copied().map_or(0, usize::from);
+        let head = number.checked_sub(1).and_then(|at| self.table.get(at));
+        if head.is_some_and(|head| head.len() > size) {
+            return Err(damaged("a header is longer than its block"));
+        }
+        Ok(head.cloned())
     }
 }

@@ -17,6 +17,12 @@ const SEARCH_WINDOW: usize = 64 << 10;
 /// Longest reference name that a header may hold before it is taken for damage.
 const MAX_REFERENCE_NAME: u32 = 1 << 16;
 
+/// Most reference sequences that are noted, and most bytes of their names: beyond real files, and below what would
+/// strain memory. Of a header with more, none are.
+pub const MAX_REFERENCES: usize = 4 << 20;
+/// See [`MAX_REFERENCES`].
+pub const MAX_REFERENCE_NAMES: usize = 48 << 20;
+
 /// A stretch of content, by offsets in the piece that was walked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Item {
@@ -69,6 +75,10 @@ enum State {
 pub struct Walk {
     state: State,
     references: Vec<Reference>,
+    /// References that have been walked, noted or not.
+    count: usize,
+    /// Bytes of their names.
+    name_bytes: usize,
     header_complete: bool,
 }
 
@@ -79,11 +89,13 @@ impl Walk {
         Self {
             state,
             references: Vec::new(),
+            count: 0,
+            name_bytes: 0,
             header_complete: false,
         }
     }
 
-    /// The header's reference table, as far as it has been walked.
+    /// The header's reference table, as far as it has been walked; empty if it is larger than any may be.
     pub fn into_references(self) -> Vec<Reference> {
         self.references
     }
@@ -177,7 +189,13 @@ impl Walk {
                     .strip_suffix(&[0])
                     .unwrap_or(&rest[4..name_end])
                     .to_vec();
-                self.references.push(Reference { name, length });
+                self.count += 1;
+                self.name_bytes += name.len();
+                if self.count > MAX_REFERENCES || self.name_bytes > MAX_REFERENCE_NAMES {
+                    self.references = Vec::new();
+                } else {
+                    self.references.push(Reference { name, length });
+                }
                 self.state = State::References(left - 1);
                 opaque(items, name_end + 4)
             }
@@ -227,7 +245,7 @@ impl Walk {
     }
 
     fn known_references(&self) -> Option<usize> {
-        self.header_complete.then_some(self.references.len())
+        self.header_complete.then_some(self.count)
     }
 
     /// Looks for a place where a plausible record is followed by another or by the end of the piece.
