@@ -25,7 +25,7 @@ use crate::source::plan::{self, Carry};
 use crate::source::recipe::{Finder, Known};
 use crate::source::span::{Kind, Span, SpanReader};
 use crate::source::walk::Walk;
-use crate::store::local::{Pending, Source};
+use crate::store::local::{self, Pending, Source};
 use crate::{Error, Result};
 
 /// Content bytes of a span, and so of most chunks.
@@ -340,7 +340,7 @@ pub fn compress(
             Ok(report(&header, &written, None, attachments, warnings))
         }
         Output::Path(path) => {
-            if matches!(input, Input::Path(from) if from == path) {
+            if matches!(input, Input::Path(from) if local::same_place(from, path)) {
                 return Err(Error::Invalid(format!(
                     "{} cannot be both source and archive",
                     path.display()
@@ -350,7 +350,8 @@ pub fn compress(
             let buffered = io::BufWriter::with_capacity(1 << 20, &mut pending);
             let (run, reader, header) = run(reader, buffered, options, progress, &stop)
                 .map_err(|error| naming_output(error, path))?;
-            let (written, attachments, warnings) = finish(run, &reader, input, options)?;
+            let (written, attachments, warnings) =
+                finish(run, &reader, input, options).map_err(|error| naming_output(error, path))?;
             pending.sync()?;
             check_written(&pending, &written)?;
             pending.publish()?;

@@ -11,7 +11,7 @@ use super::rebuild::{Comparing, rebuild};
 use super::report::{DecompressReport, VerifyReport};
 use super::{DecompressOptions, Input, Output, Progress, attach};
 use crate::container::trailer::Attachment;
-use crate::store::local::{Pending, Source};
+use crate::store::local::{self, Pending, Source};
 use crate::{Error, Result};
 
 /// Bytes of an archive that are hashed at once.
@@ -77,6 +77,12 @@ pub fn decompress(
             warnings: Vec::new(),
         });
     };
+    if matches!(input, Input::Path(from) if local::same_place(from, &path)) {
+        return Err(Error::Invalid(format!(
+            "{} cannot be both archive and output",
+            path.display()
+        )));
+    }
     let mut pending = Pending::create(&path, options.force)?;
     let indexes = if options.attachments {
         start_attachments(&opened, &path, options.force)?

@@ -278,6 +278,14 @@ impl Pending {
     }
 }
 
+/// Whether two paths name the same place, however they are spelled: the same entry of the same folder.
+pub fn same_place(one: &Path, other: &Path) -> bool {
+    let folder = |path| fs::canonicalize(folder_of(path)).ok();
+    one == other
+        || one.file_name() == other.file_name()
+            && folder(one).is_some_and(|known| folder(other) == Some(known))
+}
+
 /// The folder that `path` is in.
 fn folder_of(path: &Path) -> &Path {
     path.parent()
@@ -346,6 +354,17 @@ mod tests {
         fs::write(&path, b"theirs").unwrap();
         assert!(pending.publish().is_err());
         assert_eq!(fs::read(&path).unwrap(), b"theirs");
+    }
+
+    #[test]
+    fn a_place_is_the_same_however_it_is_spelled() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, name) = (folder.path(), folder.path().file_name().unwrap());
+        let other = path.join("..").join(name).join("x");
+        assert!(same_place(&path.join("x"), &other));
+        assert!(same_place(Path::new("x"), Path::new("./x")));
+        assert!(!same_place(&path.join("y"), &other));
+        assert!(!same_place(Path::new("/absent/x"), Path::new("/nowhere/x")));
     }
 
     #[test]
