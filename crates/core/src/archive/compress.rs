@@ -16,14 +16,14 @@ use readvault_encoders::Inflater;
 
 use super::build::{self, Built};
 use super::open::{self, Opened};
-use super::report::{ArchiveReport, CompressReport, Estimate};
+use super::report::{ArchiveReport, CompressReport};
 use super::write::{ArchiveWriter, Ending, NewAttachment, Written};
 use super::{CompressOptions, Input, Output, Progress, attach, threads};
 use crate::container::header::{Header, MemberKind};
 use crate::container::trailer::Reference;
 use crate::source::plan::{self, Carry};
 use crate::source::recipe::{Finder, Known};
-use crate::source::span::{Kind, Span, SpanReader};
+use crate::source::span::{Kind, SpanReader};
 use crate::source::walk::Walk;
 use crate::store::local::{self, Pending, Source};
 use crate::{Error, Result};
@@ -33,9 +33,6 @@ pub const SPAN_CONTENT: usize = 2 << 20;
 
 /// Time between looks at the progress and at whether to stop.
 pub const TICK: Duration = Duration::from_millis(100);
-
-/// Spans that an estimate takes from a source.
-const SAMPLES: u64 = 6;
 
 /// Locks a mutex; a thread that panicked has stopped the whole verb, so what it left does not matter.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -312,7 +309,8 @@ pub fn watch<T>(
     }
 }
 
-fn member_kind(kind: Kind) -> MemberKind {
+/// The header's word for what a source is.
+pub fn member_kind(kind: Kind) -> MemberKind {
     match kind {
         Kind::Bam => MemberKind::Bam,
         Kind::Bgzf => MemberKind::Bgzf,
@@ -461,85 +459,4 @@ fn report(
 /// Source length / archive length.
 pub fn ratio(source: u64, archive: u64) -> f64 {
     source as f64 / archive.max(1) as f64
-}
-
-/// See [`super::estimate`].
-pub fn estimate(input: &Input, progress: &dyn Progress) -> Result<Estimate> {
-    let stop = AtomicBool::new(false);
-    let Input::Path(path) = input else {
-        return Err(Error::Invalid(
-            "an estimate needs a file: a pipe can be read only once".into(),
-        ));
-    };
-    let source = Source::open(path, &stop)?;
-    let Some(stamp) = source.stamp() else {
-        return Err(Error::Invalid(format!(
-            "{} is a pipe; an estimate needs a file",
-            path.display()
-        )));
-    };
-    let mut reader = SpanReader::new(source, SPAN_CONTENT);
-    let kind = reader
-        .detect()
-        .map_err(|error| reader.input().error(error))?;
-    let (mut sampled, mut stored, mut carry) = (0, 0, Carry::new(Walk::new(kind == Kind::Bam)));
-    let known = Known::default();
-    let (mut inflater, mut finder) = (Inflater::new(), Finder::new(&known));
-    for sample in 0..SAMPLES {
-        if sample > 0 {
-            let mut source = Source::open(path, &stop)?;
-            source.seek(stamp.length / SAMPLES * sample)?;
-            reader = SpanReader::new(source, SPAN_CONTENT);
-            if kind == Kind::Raw {
-                reader
-                    .detect()
-                    .map_err(|error| reader.input().error(error))?;
-            }
-        }
-        let Some(span) = reader
-            .next_span()
-            .map_err(|error| reader.input().error(error))?
-        else {
-            break;
-        };
-        let (length, cost, walk) = cost(&span, carry, &mut inflater, &mut finder)?;
-        (sampled, stored) = (sampled + length, stored + cost);
-        carry = Carry::new(walk);
-        if !progress.update(sampled.min(stamp.length), Some(stamp.length)) {
-            return Err(Error::Interrupted);
-        }
-        if span.last && sample == 0 {
-            break;
-        }
-    }
-    let framing = super::info::LEAST_FRAMING;
-    let archive_length =
-        framing + (stored as f64 * stamp.length as f64 / sampled.max(1) as f64) as u64;
-    Ok(Estimate {
-        source_length: stamp.length,
-        sampled,
-        archive_length,
-        ratio: ratio(stamp.length, archive_length),
-        kind: member_kind(kind).name().to_owned(),
-    })
-}
-
-/// Source bytes of a span whose chunks were made, what they cost, and the walk for the next sample.
-fn cost(
-    span: &Span,
-    carry: Carry,
-    inflater: &mut Inflater,
-    finder: &mut Finder<'_>,
-) -> Result<(u64, u64, Walk)> {
-    let (planned, after) = plan::plan(plan::inflate(span, inflater), carry);
-    let (mut length, mut stored) = (0, 0);
-    for planned in planned {
-        for built in build::build(planned, finder)? {
-            length += built.source_length;
-            stored += built.payload.len() as u64 + crate::container::frame::HEAD_LENGTH;
-        }
-    }
-    let mut walk = after.walk;
-    walk.interrupt();
-    Ok((length, stored, walk))
 }

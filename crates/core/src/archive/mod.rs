@@ -4,6 +4,7 @@ mod attach;
 mod build;
 mod compress;
 mod decode;
+mod estimate;
 mod info;
 mod open;
 mod rebuild;
@@ -100,7 +101,7 @@ pub fn compress(
 /// # Errors
 /// As [`compress`].
 pub fn estimate(input: &Input, progress: &dyn Progress) -> Result<Estimate> {
-    compress::estimate(input, progress)
+    estimate::estimate(input, progress)
 }
 
 /// Gives the source back, with its time and its indexes. `output` none: the recorded name, in the archive's folder.
