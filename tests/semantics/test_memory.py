@@ -1,0 +1,44 @@
+"""Memory stays under the stated bound, whatever the length of the source."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+# Bytes of resident memory that a run may take, and what each thread adds.
+BASE, THREAD = 128 << 20, 96 << 20
+# Records of the generated file: some 30 MB, which is many times what is worked on at a time.
+RECORDS = 500_000
+
+
+@pytest.fixture(scope="module")
+def large(generator: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A large realistic file and its archive."""
+    path = tmp_path_factory.mktemp("large") / "large.bam"
+    command = [str(generator), "novaseq", "--records", str(RECORDS), "--seed", "3", "-o", str(path)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    assert path.stat().st_size > 25_000_000
+    return path
+
+
+def peak(command: list[str], *arguments: object) -> int:
+    """Bytes that a run held at most."""
+    process = subprocess.Popen([*command, *map(str, arguments)], stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return usage.ru_maxrss * 1024
+
+
+def test_memory_stays_under_the_bound(command: list[str], large: Path) -> None:
+    archive, restored = large.with_suffix(".rv"), large.with_suffix(".restored")
+    for threads in (2, 1):
+        bound = BASE + threads * THREAD
+        held = peak(command, "compress", "-q", "-f", "-@", threads, "-o", archive, large)
+        print(f"compress with {threads}: {held >> 20} MiB")
+        assert held <= bound
+        held = peak(command, "decompress", "-q", "-f", "-@", threads, "-o", restored, archive)
+        print(f"decompress with {threads}: {held >> 20} MiB")
+        assert held <= bound
+    assert large.stat().st_size == restored.stat().st_size
