@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::{check, folder, pack, ranges_are_the_sources, samples, unpack};
+use common::samples::Sample;
+use common::{check, folder, ranges_are_the_sources, samples, unpack};
 use readvault_core::archive::{Input, info};
 
 /// The folder of the archives of each format version.
@@ -38,13 +39,17 @@ fn sources(folder: &Path) -> Vec<(String, u64, String)> {
 }
 
 /// The sources of the archives, made the same on every run.
-fn made() -> Vec<(&'static str, Vec<u8>, Option<Vec<u8>>)> {
-    let mut all: Vec<_> = samples::all()
-        .into_iter()
-        .map(|sample| (sample.name, sample.source, sample.index))
-        .collect();
-    all.push(("pairs.bam", samples::plain(400), None));
-    all.push(("strangers.bam", samples::strange(60), None));
+fn made() -> Vec<Sample> {
+    let mut all = samples::all();
+    let larger = [
+        ("pairs.bam", samples::plain(400)),
+        ("strangers.bam", samples::strange(60)),
+    ];
+    all.extend(larger.map(|(name, source)| Sample {
+        name,
+        source,
+        index: None,
+    }));
     all
 }
 
@@ -121,17 +126,14 @@ fn write_missing_golden_archives() {
     let table = golden.join("sources.tsv");
     let mut rows =
         fs::read_to_string(&table).unwrap_or_else(|_| "source\tlength\tsha256\n".to_owned());
-    for (name, source, index) in made() {
+    for sample in made() {
+        let name = sample.name;
         if known.iter().any(|row| row.0 == name) {
             continue;
         }
         let scratch = folder();
-        let path = scratch.path().join(name);
-        fs::write(&path, source).unwrap();
-        if let Some(index) = index {
-            fs::write(common::with_suffix(&path, "bai"), index).unwrap();
-        }
-        let (archive, report) = pack(&path, 1).unwrap();
+        let archive = sample.pack(scratch.path());
+        let report = check(&archive, 1).unwrap();
         fs::copy(archive, golden.join(format!("{name}.rv"))).unwrap();
         let fingerprint = report.source.fingerprint;
         rows += &format!("{name}\t{}\t{}\n", fingerprint.length, fingerprint.sha256);

@@ -252,7 +252,7 @@ fn a_hostile_header_is_refused() {
 
 #[test]
 fn a_hostile_trailer_is_refused() {
-    attack(1500, |parts, random| {
+    attack(600, |parts, random| {
         let mut hostile = parts.clone();
         change_some(&mut hostile.trailer, random);
         hostile.seal(parts)
@@ -273,7 +273,7 @@ fn a_hostile_directory_root_is_refused() {
 
 #[test]
 fn a_hostile_chunk_head_is_refused() {
-    attack(800, |parts, random| {
+    attack(500, |parts, random| {
         mutate_frame(parts, b'C', random, |payload, random| {
             if let Some(plan) = craft::plan_chunk(payload) {
                 change_some(&mut payload[plan.head], random);
@@ -284,7 +284,7 @@ fn a_hostile_chunk_head_is_refused() {
 
 #[test]
 fn hostile_stored_streams_are_refused() {
-    attack(1500, |parts, random| {
+    attack(800, |parts, random| {
         mutate_frame(parts, b'C', random, |payload, random| {
             let plan = craft::plan_chunk(payload).unwrap();
             let (_, place) = random.pick(&plan.units).clone();
@@ -418,7 +418,7 @@ fn hostile_number(random: &mut Random) -> i32 {
 
 #[test]
 fn hostile_streams_behind_right_checksums_are_refused() {
-    in_parallel(12_000, |round, folder| {
+    in_parallel(6_000, |round, folder| {
         let random = &mut Random::new(round as u64);
         let items = random.below(6);
         let mut units = Vec::new();

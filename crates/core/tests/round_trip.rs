@@ -328,7 +328,7 @@ fn with_odd_blocks(
 #[test]
 fn blocks_that_no_encoder_makes_are_kept_wherever_they_lie() {
     let mut random = Random::new(21);
-    let records: Vec<Record> = (0..400)
+    let records: Vec<Record> = (0..250)
         .flat_map(|i| {
             let mut pair = bam::pair(i, &mut random);
             if i % 50 == 7 {
@@ -363,7 +363,7 @@ fn blocks_that_no_encoder_makes_are_kept_wherever_they_lie() {
         );
         kept += report.exactness.kept_source_bytes;
     }
-    assert!(kept > 1 << 19, "only {kept} bytes were kept");
+    assert!(kept > 200_000, "only {kept} bytes were kept");
 }
 
 #[test]
