@@ -28,6 +28,8 @@ pub struct Built {
     pub source_length: u64,
     /// Content offset of its first block, relative to its content.
     pub first_block: i64,
+    /// Content bytes of the chunks after it that its last block takes.
+    pub spill: u64,
     /// Records.
     pub records: u64,
     /// Where the records lie.
@@ -289,7 +291,9 @@ fn code(content: &Content, items: &[Item], blocks: &[Block]) -> Result<(Built, R
         records,
         ..bam::Parsed::default()
     };
-    Ok((Built::new(payload, &head, span(&parsed), totals), decoded))
+    let mut built = Built::new(payload, &head, span(&parsed), totals);
+    built.spill = decoded.as_ref().map_or(0, |chunk| chunk.spill() as u64);
+    Ok((built, decoded))
 }
 
 impl Built {
@@ -299,6 +303,7 @@ impl Built {
             content_length: head.content_length,
             source_length: head.source_length,
             first_block: head.first_block,
+            spill: 0,
             records: head.records,
             span,
             totals,

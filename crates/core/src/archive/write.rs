@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use sha2::{Digest, Sha256};
 
 use super::build::{Built, Totals};
+use super::rebuild::REACH;
 use crate::container::directory::{self, Entry};
 use crate::container::frame::{self, Kind};
 use crate::container::header::Header;
@@ -75,6 +76,8 @@ pub struct ArchiveWriter<W> {
     records: u64,
     totals: Totals,
     attachments: Vec<Attachment>,
+    /// Content bytes that chunks' last blocks take from the chunks after them, and how many chunks may still give them.
+    owed: Vec<(u64, u64)>,
 }
 
 impl<W: Write> ArchiveWriter<W> {
@@ -93,6 +96,7 @@ impl<W: Write> ArchiveWriter<W> {
             records: 0,
             totals: Totals::default(),
             attachments: Vec::new(),
+            owed: Vec::new(),
         };
         writer.put(&bytes)?;
         Ok(writer)
@@ -146,10 +150,29 @@ impl<W: Write> ArchiveWriter<W> {
             first_block: built.first_block,
         });
         self.put_frame(Kind::Chunk, &built.payload)?;
+        for (bytes, chunks) in &mut self.owed {
+            *bytes = bytes.saturating_sub(built.content_length);
+            *chunks -= 1;
+        }
+        self.owed.retain(|&(bytes, _)| bytes > 0);
+        self.check_owed(|&(_, chunks)| chunks == 0)?;
+        if built.spill > 0 {
+            self.owed.push((built.spill, REACH));
+        }
         self.source_offset += built.source_length;
         self.content_offset += built.content_length;
         self.records += built.records;
         self.totals.add(&built.totals);
+        Ok(())
+    }
+
+    /// Fails if a block's content is not where readers look for it: a fault of this software.
+    fn check_owed(&self, late: impl Fn(&(u64, u64)) -> bool) -> io::Result<()> {
+        if self.owed.iter().any(late) {
+            return Err(io::Error::other(
+                "a block's content is not in the chunks after it",
+            ));
+        }
         Ok(())
     }
 
@@ -176,6 +199,7 @@ impl<W: Write> ArchiveWriter<W> {
 
     /// Ends the archive: directory, trailer, footer.
     pub fn finish(mut self, ending: Ending) -> io::Result<Written> {
+        self.check_owed(|_| true)?;
         let mut pages = Vec::new();
         for (mut page, payload) in directory::pages(&std::mem::take(&mut self.entries)) {
             page.offset = self.offset;
