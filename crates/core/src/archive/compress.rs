@@ -344,7 +344,7 @@ pub fn compress(
                     path.display()
                 )));
             }
-            let mut pending = Pending::create(path, options.force)?;
+            let mut pending = Pending::create(path, options.force, input.path())?;
             let buffered = io::BufWriter::with_capacity(1 << 20, &mut pending);
             let (run, reader, header) = run(reader, buffered, options, progress, &stop)
                 .map_err(|error| naming_output(error, path))?;

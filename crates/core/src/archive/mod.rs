@@ -35,6 +35,16 @@ pub enum Input {
     Stdin,
 }
 
+impl Input {
+    /// The file's path.
+    pub(crate) fn path(&self) -> Option<&std::path::Path> {
+        match self {
+            Self::Path(path) => Some(path),
+            Self::Stdin => None,
+        }
+    }
+}
+
 /// Where bytes go.
 #[derive(Clone, Debug)]
 pub enum Output {

@@ -83,9 +83,9 @@ pub fn decompress(
             path.display()
         )));
     }
-    let mut pending = Pending::create(&path, options.force)?;
+    let mut pending = Pending::create(&path, options.force, input.path())?;
     let indexes = if options.attachments {
-        start_attachments(&opened, &path, options.force)?
+        start_attachments(&opened, input, &path, options.force)?
     } else {
         Vec::new()
     };
@@ -132,13 +132,14 @@ pub fn decompress(
 /// Writes the attachments beside `path`, not published yet.
 fn start_attachments<'a>(
     opened: &'a Opened,
+    input: &Input,
     path: &Path,
     force: bool,
 ) -> Result<Vec<(&'a Attachment, Pending)>> {
     let mut started = Vec::new();
     for attachment in &opened.trailer.attachments {
         let path: PathBuf = attach::path_of(path, &attachment.kind, attachment.naming);
-        let mut pending = Pending::create(&path, force)?;
+        let mut pending = Pending::create(&path, force, input.path())?;
         let bytes = opened.attachment(attachment)?;
         pending
             .write_all(&bytes)

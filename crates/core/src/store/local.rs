@@ -188,8 +188,9 @@ pub struct Pending {
 }
 
 impl Pending {
-    /// Starts a file that is to stand at `path`; refuses to replace one unless `force`.
-    pub fn create(path: &Path, force: bool) -> Result<Self> {
+    /// Starts a file that is to stand at `path`; refuses to replace one unless `force`. Nobody may read it who may
+    /// not read `like`, the file that it is made from.
+    pub fn create(path: &Path, force: bool, like: Option<&Path>) -> Result<Self> {
         if let Ok(metadata) = fs::symlink_metadata(path) {
             if metadata.is_dir() {
                 return Err(Error::Invalid(format!("{} is a folder", path.display())));
@@ -215,7 +216,7 @@ impl Pending {
         let file = tempfile::Builder::new()
             .prefix(&format!(".{shown}."))
             .suffix(".tmp")
-            .permissions(fs::Permissions::from_mode(0o666))
+            .permissions(fs::Permissions::from_mode(mode_like(like)))
             .tempfile_in(folder_of(path))
             .map_err(|error| Error::store("cannot write", path, error))?;
         Ok(Self {
@@ -286,6 +287,15 @@ pub fn same_place(one: &Path, other: &Path) -> bool {
             && folder(one).is_some_and(|known| folder(other) == Some(known))
 }
 
+/// Permissions of a file made from `like`: no more than that one's for others, and never a program. The process's
+/// own mask takes away from them.
+fn mode_like(like: Option<&Path>) -> u32 {
+    let like = like
+        .and_then(|like| fs::metadata(like).ok())
+        .filter(fs::Metadata::is_file);
+    like.map_or(0o666, |metadata| metadata.mode() & 0o666 | 0o600)
+}
+
 /// The folder that `path` is in.
 fn folder_of(path: &Path) -> &Path {
     path.parent()
@@ -321,11 +331,11 @@ mod tests {
     fn a_dropped_output_leaves_nothing_and_a_published_one_is_whole() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.rv");
-        let mut pending = Pending::create(&path, false).unwrap();
+        let mut pending = Pending::create(&path, false, None).unwrap();
         pending.write_all(b"half").unwrap();
         drop(pending);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
-        let mut pending = Pending::create(&path, false).unwrap();
+        let mut pending = Pending::create(&path, false, None).unwrap();
         pending.write_all(b"whole").unwrap();
         pending.publish().unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"whole");
@@ -338,8 +348,8 @@ mod tests {
         let (target, link) = (folder.path().join("target"), folder.path().join("link"));
         fs::write(&target, b"old").unwrap();
         std::os::unix::fs::symlink(&target, &link).unwrap();
-        assert!(Pending::create(&link, false).is_err());
-        let mut pending = Pending::create(&link, true).unwrap();
+        assert!(Pending::create(&link, false, None).is_err());
+        let mut pending = Pending::create(&link, true, None).unwrap();
         pending.write_all(b"new").unwrap();
         pending.publish().unwrap();
         assert_eq!(fs::read(&target).unwrap(), b"old");
@@ -350,7 +360,7 @@ mod tests {
     fn a_file_that_appears_meanwhile_stays() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.rv");
-        let pending = Pending::create(&path, false).unwrap();
+        let pending = Pending::create(&path, false, None).unwrap();
         fs::write(&path, b"theirs").unwrap();
         assert!(pending.publish().is_err());
         assert_eq!(fs::read(&path).unwrap(), b"theirs");
@@ -365,6 +375,19 @@ mod tests {
         assert!(same_place(Path::new("x"), Path::new("./x")));
         assert!(!same_place(&path.join("y"), &other));
         assert!(!same_place(Path::new("/absent/x"), Path::new("/nowhere/x")));
+    }
+
+    #[test]
+    fn what_is_made_from_a_private_file_is_private() {
+        let folder = tempfile::tempdir().unwrap();
+        let (like, path) = (folder.path().join("like"), folder.path().join("x.rv"));
+        fs::write(&like, b"private").unwrap();
+        fs::set_permissions(&like, fs::Permissions::from_mode(0o500)).unwrap();
+        Pending::create(&path, false, Some(&like))
+            .unwrap()
+            .publish()
+            .unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
     }
 
     #[test]
