@@ -1,8 +1,10 @@
-"""Files that the tests share."""
+"""Files that the tests share, and the command line run as a user would: as another process."""
 
 import os
 import shutil
 import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,41 @@ import pytest
 from tests.bam import bam
 
 ROOT = Path(__file__).resolve().parent.parent
+Completed = subprocess.CompletedProcess[bytes]
+# Seconds after which a command counts as hung. The files here take one or two.
+PATIENCE = 120
+
+
+@pytest.fixture
+def command() -> list[str]:
+    """What stands before the arguments."""
+    return [sys.executable, "-m", "readvault"]
+
+
+@pytest.fixture
+def rv(command: list[str], tmp_path: Path) -> Callable[..., Completed]:
+    """Runs `readvault` in a folder of its own: rv("compress", path, stdin=b"..."); `before` is another command that
+    runs it."""
+
+    def run(
+        *arguments: object,
+        stdin: bytes | None = None,
+        env: dict[str, str] | None = None,
+        before: tuple[str, ...] = (),
+    ) -> Completed:
+        given = [os.fsencode(str(argument)) for argument in arguments]
+        return subprocess.run(
+            [*before, *command, *given],
+            input=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            capture_output=True,
+            cwd=tmp_path,
+            timeout=PATIENCE,
+            env={**os.environ, **(env or {})},
+            check=False,
+        )
+
+    return run
 
 
 @pytest.fixture
