@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,6 +16,14 @@ ROOT = Path(__file__).resolve().parent.parent
 Completed = subprocess.CompletedProcess[bytes]
 # Seconds after which a command counts as hung. The files here take one or two.
 PATIENCE = 120
+
+
+@pytest.fixture(scope="session", autouse=True)
+def signals_that_work() -> None:
+    """A run in the background or under nohup ignores signals, and hands that on to what it starts."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::samples::Sample;
-use common::{check, folder, ranges_are_the_sources, samples, unpack};
+use common::{Silent, check, folder, ranges_are_the_sources, samples, unpack};
 use readvault_core::archive::{Input, info};
 
 /// The folder of the archives of each format version.
@@ -84,7 +84,11 @@ fn the_golden_archives_use_every_kind_of_chunk_and_recipe() {
     let mut encoders = BTreeMap::new();
     let mut streams = BTreeMap::new();
     for (name, ..) in sources(&golden("v1")) {
-        let report = info(&Input::Path(golden("v1").join(format!("{name}.rv")))).unwrap();
+        let report = info(
+            &Input::Path(golden("v1").join(format!("{name}.rv"))),
+            &Silent,
+        )
+        .unwrap();
         for encoder in report.exactness.encoders {
             encoders.insert(encoder.name, ());
         }

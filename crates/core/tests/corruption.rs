@@ -12,7 +12,7 @@ use std::sync::{Mutex, Once, PoisonError};
 
 use common::craft::{self, Chunk, Parts, Unit};
 use common::samples::Sample;
-use common::{Random, check, folder, samples, unpack};
+use common::{Random, Silent, check, folder, samples, unpack};
 use readvault_core::Error;
 use readvault_core::archive::{Archive, Input, info, quickcheck};
 
@@ -106,7 +106,7 @@ fn is_named(error: &Error) -> bool {
 /// Gives whether it was taken for whole.
 fn judge(archive: &Path, output: &Path, source: &[u8], what: &str) -> bool {
     let input = Input::Path(archive.into());
-    let mut errors = vec![info(&input).map(drop), quickcheck(&input)];
+    let mut errors = vec![info(&input, &Silent).map(drop), quickcheck(&input, &Silent)];
     let verified = check(archive, 1);
     let whole = verified.is_ok();
     errors.push(verified.map(drop));

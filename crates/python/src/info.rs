@@ -10,6 +10,5 @@ use readvault_core::archive;
 #[pyo3(signature = (archive))]
 pub fn info(py: Python<'_>, archive: Option<PathBuf>) -> PyResult<String> {
     let from = crate::input(archive);
-    let outcome = py.detach(|| archive::info(&from));
-    crate::progress::json(py, outcome)
+    crate::progress::run(py, None, |progress| archive::info(&from, progress))
 }

@@ -5,13 +5,10 @@ use std::path::PathBuf;
 use pyo3::prelude::*;
 use readvault_core::archive;
 
-use crate::errors;
-
 /// Checks the header, trailer, directory and lengths of `archive` (none: standard input).
 #[pyfunction]
 #[pyo3(signature = (archive))]
 pub fn quickcheck(py: Python<'_>, archive: Option<PathBuf>) -> PyResult<()> {
     let from = crate::input(archive);
-    py.detach(|| archive::quickcheck(&from))
-        .map_err(|error| errors::raise(py, &error))
+    crate::progress::run(py, None, |progress| archive::quickcheck(&from, progress)).map(drop)
 }

@@ -180,7 +180,9 @@ fn run<'a, W: Write + Send>(
     progress: &dyn Progress,
     stop: &'a AtomicBool,
 ) -> Result<(Run<W>, SpanReader<Source<'a>>, Header)> {
-    let kind = detect(&mut reader, progress, stop)?;
+    let kind = watched(progress, stop, || {
+        reader.detect().map_err(|error| reader.input().error(error))
+    })?;
     let header = Header {
         uuid: *uuid::Uuid::new_v4().as_bytes(),
         kind: member_kind(kind),
@@ -251,14 +253,14 @@ fn run<'a, W: Write + Send>(
     Ok((run, reader, header))
 }
 
-/// Looks at what the source is, from a worker: a pipe may let us wait.
-fn detect(
-    reader: &mut SpanReader<Source<'_>>,
+/// Does `work` that a pipe may keep waiting in a worker, so that the progress can stop it.
+pub fn watched<T: Send>(
     progress: &dyn Progress,
     stop: &AtomicBool,
-) -> Result<Kind> {
-    let kind = thread::scope(|scope| {
-        let workers = [scope.spawn(|| reader.detect())];
+    work: impl FnOnce() -> Result<T> + Send,
+) -> Result<T> {
+    let [done] = thread::scope(|scope| {
+        let workers = [scope.spawn(work)];
         let stop_now = |_| stop.store(true, Ordering::Relaxed);
         watch(&workers, progress, stop, || (0, None), stop_now);
         workers.map(thread::ScopedJoinHandle::join)
@@ -266,10 +268,7 @@ fn detect(
     if stop.load(Ordering::Relaxed) {
         return Err(Error::Interrupted);
     }
-    match kind {
-        [Ok(kind)] => kind.map_err(|error| reader.input().error(error)),
-        [Err(_)] => Err(panicked()),
-    }
+    done.unwrap_or_else(|_| Err(panicked()))
 }
 
 /// Does a worker's work; a panic in it, a fault of this software, fails the verb like any error.
@@ -414,8 +413,7 @@ fn finish<W: Write>(
 /// Opens the archive as it stands on disk and checks that its bytes are those that were proved.
 fn check_written(pending: &Pending, written: &Written) -> Result<()> {
     let stop = AtomicBool::new(false);
-    let input = Input::Path(pending.temporary().to_owned());
-    let opened = Opened::open(&input, &stop)?;
+    let opened = Opened::open_path(pending.temporary(), &stop)?;
     let same = super::verify::file_sha256(&opened, &|_| true)? == written.sha256
         && opened.digest == written.digest;
     if same && opened.trailer == written.trailer && opened.quickcheck().is_ok() {

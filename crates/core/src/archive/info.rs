@@ -2,10 +2,10 @@
 
 use std::sync::atomic::AtomicBool;
 
-use super::Input;
 use super::compress::ratio;
 use super::open::{self, Opened};
 use super::report::{Info, StreamReport};
+use super::{Input, Progress};
 use crate::source::key;
 use crate::{Result, codec};
 
@@ -13,8 +13,8 @@ use crate::{Result, codec};
 pub const LEAST_FRAMING: u64 = 700;
 
 /// See [`super::info`].
-pub fn info(input: &Input) -> Result<Info> {
-    let opened = Opened::open(input, &AtomicBool::new(false))?;
+pub fn info(input: &Input, progress: &dyn Progress) -> Result<Info> {
+    let opened = Opened::open(input, progress, &AtomicBool::new(false))?;
     let trailer = &opened.trailer;
     let mut streams: Vec<StreamReport> = trailer
         .streams

@@ -147,16 +147,16 @@ pub fn verify(
 ///
 /// # Errors
 /// As [`decompress`].
-pub fn quickcheck(input: &Input) -> Result<()> {
-    verify::quickcheck(input)
+pub fn quickcheck(input: &Input, progress: &dyn Progress) -> Result<()> {
+    verify::quickcheck(input, progress)
 }
 
 /// Reads what the archive says of itself.
 ///
 /// # Errors
 /// As [`decompress`].
-pub fn info(input: &Input) -> Result<Info> {
-    info::info(input)
+pub fn info(input: &Input, progress: &dyn Progress) -> Result<Info> {
+    info::info(input, progress)
 }
 
 /// Threads for work that was asked to use `asked`; 0 means as many as this process may use (its CPU affinity and

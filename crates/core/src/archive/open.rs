@@ -6,13 +6,14 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use super::Input;
 use super::attach;
+use super::compress::watched;
 use super::decode::{self, Chunk};
 use super::report::{
     ArchiveReport, AttachmentReport, Counts, EncoderReport, Exactness, Fingerprint, SourceReport,
 };
 use super::write::ATTACHMENT_PIECE;
+use super::{Input, Progress};
 use crate::container::directory::{self, Entry, Page};
 use crate::container::frame::{self, Kind};
 use crate::container::header::{self, Header};
@@ -47,7 +48,7 @@ pub struct Opened {
 
 impl Opened {
     /// Opens a file, or what standard input gives (kept in an unnamed temporary file).
-    pub fn open(input: &Input, stop: &AtomicBool) -> Result<Self> {
+    pub fn open(input: &Input, progress: &dyn Progress, stop: &AtomicBool) -> Result<Self> {
         match input {
             Input::Path(path) => Self::open_path(path, stop),
             Input::Stdin => {
@@ -56,14 +57,17 @@ impl Opened {
                     context: "cannot keep standard input".into(),
                     source,
                 })?;
-                io::copy(&mut source, &mut file).map_err(|error| source.error(error))?;
+                watched(progress, stop, || {
+                    io::copy(&mut source, &mut file).map_err(|error| source.error(error))
+                })?;
                 Self::read(file, "standard input".into(), None)
                     .map_err(|error| error.at("standard input"))
             }
         }
     }
 
-    fn open_path(path: &Path, stop: &AtomicBool) -> Result<Self> {
+    /// Opens a file.
+    pub fn open_path(path: &Path, stop: &AtomicBool) -> Result<Self> {
         let source = Source::open(path, stop)?;
         if source.stamp().is_none() {
             return Err(Error::Invalid(format!(

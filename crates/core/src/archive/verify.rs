@@ -39,7 +39,7 @@ pub fn decompress(
     progress: &dyn Progress,
 ) -> Result<DecompressReport> {
     let stop = AtomicBool::new(false);
-    let opened = Opened::open(input, &stop)?;
+    let opened = Opened::open(input, progress, &stop)?;
     let path = match output {
         Some(Output::Stdout) => None,
         Some(Output::Path(path)) => Some(path.clone()),
@@ -167,7 +167,7 @@ pub fn verify(
     progress: &dyn Progress,
 ) -> Result<VerifyReport> {
     let stop = AtomicBool::new(false);
-    let opened = Opened::open(input, &stop)?;
+    let opened = Opened::open(input, progress, &stop)?;
     opened.quickcheck()?;
     let name = match against {
         None => {
@@ -226,6 +226,6 @@ fn compare(
 }
 
 /// See [`super::quickcheck`].
-pub fn quickcheck(input: &Input) -> Result<()> {
-    Opened::open(input, &AtomicBool::new(false))?.quickcheck()
+pub fn quickcheck(input: &Input, progress: &dyn Progress) -> Result<()> {
+    Opened::open(input, progress, &AtomicBool::new(false))?.quickcheck()
 }

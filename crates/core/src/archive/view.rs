@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
-use super::Input;
 use super::compress::lock;
 use super::decode::Chunk;
 use super::open::Opened;
@@ -46,7 +45,7 @@ impl Archive {
     /// [`Error::Store`] when it cannot be read, [`Error::Damaged`], [`Error::Truncated`] or [`Error::Unsupported`]
     /// when it is not a whole archive of a known version.
     pub fn open(path: &Path) -> Result<Self> {
-        let opened = Opened::open(&Input::Path(path.to_owned()), &AtomicBool::new(false))?;
+        let opened = Opened::open_path(path, &AtomicBool::new(false))?;
         let name = opened.source_name();
         Ok(Self {
             opened,

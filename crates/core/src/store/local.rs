@@ -140,7 +140,7 @@ impl<'a> Source<'a> {
 
     /// The failure `error` with the source's name.
     pub fn error(&self, error: io::Error) -> Error {
-        if error.kind() == io::ErrorKind::Interrupted {
+        if self.stop.load(Ordering::Relaxed) {
             return Error::Interrupted;
         }
         match &self.path {
@@ -162,21 +162,15 @@ impl Read for Source<'_> {
             )];
             let ready = rustix::event::poll(&mut fds, Some(&POLL));
             if self.stop.load(Ordering::Relaxed) {
-                return Err(io::ErrorKind::Interrupted.into());
+                // Not "interrupted": the standard library's readers would try again.
+                return Err(io::ErrorKind::TimedOut.into());
             }
             match ready {
                 Ok(0) | Err(rustix::io::Errno::INTR) => {}
                 _ => break,
             }
         }
-        loop {
-            match self.file.read(buffer) {
-                Err(error)
-                    if error.kind() == io::ErrorKind::Interrupted
-                        && !self.stop.load(Ordering::Relaxed) => {}
-                done => return done,
-            }
-        }
+        self.file.read(buffer)
     }
 }
 
