@@ -6,17 +6,16 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
 
 use readvault_encoders::Inflater;
 
 use super::build::{self, Built};
 use super::open::{self, Opened};
 use super::report::{ArchiveReport, CompressReport};
+use super::workers::{TICK, guard, lock, unlock, watch, watched};
 use super::write::{ArchiveWriter, Ending, NewAttachment, Written};
 use super::{CompressOptions, Input, Output, Progress, attach, threads};
 use crate::container::header::{Header, MemberKind};
@@ -30,14 +29,6 @@ use crate::{Error, Result};
 
 /// Content bytes of a span, and so of most chunks.
 pub const SPAN_CONTENT: usize = 2 << 20;
-
-/// Time between looks at the progress and at whether to stop.
-pub const TICK: Duration = Duration::from_millis(100);
-
-/// Locks a mutex; a thread that panicked has stopped the whole verb, so what it left does not matter.
-pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// What the workers of one run share.
 struct Shared<'a, W> {
@@ -228,11 +219,11 @@ fn run<'a, W: Write + Send>(
         failure,
         ..
     } = shared;
-    if let Some(error) = failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
+    if let Some(error) = unlock(failure) {
         return Err(error);
     }
-    let reader = reader.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let carries = carries.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let reader = unlock(reader);
+    let carries = unlock(carries);
     let references = carries
         .into_values()
         .next_back()
@@ -243,69 +234,11 @@ fn run<'a, W: Write + Send>(
         length: reference.length,
     });
     let run = Run {
-        writer: order
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner)
-            .writer,
+        writer: unlock(order).writer,
         digests: reader.digests(),
         references: references.collect(),
     };
     Ok((run, reader, header))
-}
-
-/// Does `work` that a pipe may keep waiting in a worker, so that the progress can stop it.
-pub fn watched<T: Send>(
-    progress: &dyn Progress,
-    stop: &AtomicBool,
-    work: impl FnOnce() -> Result<T> + Send,
-) -> Result<T> {
-    let [done] = thread::scope(|scope| {
-        let workers = [scope.spawn(work)];
-        let stop_now = |_| stop.store(true, Ordering::Relaxed);
-        watch(&workers, progress, stop, || (0, None), stop_now);
-        workers.map(thread::ScopedJoinHandle::join)
-    });
-    if stop.load(Ordering::Relaxed) {
-        return Err(Error::Interrupted);
-    }
-    done.unwrap_or_else(|_| Err(panicked()))
-}
-
-/// Does a worker's work; a panic in it, a fault of this software, fails the verb like any error.
-pub fn guard(work: impl FnOnce(), fail: impl FnOnce(Error)) {
-    if std::panic::catch_unwind(AssertUnwindSafe(work)).is_err() {
-        fail(panicked());
-    }
-}
-
-fn panicked() -> Error {
-    Error::Invalid("a worker failed unexpectedly; nothing was written. Please report this".into())
-}
-
-/// Watches workers from the calling thread: tells the progress, and stops them when it says so or one panicked.
-pub fn watch<T>(
-    workers: &[thread::ScopedJoinHandle<'_, T>],
-    progress: &dyn Progress,
-    stop: &AtomicBool,
-    done: impl Fn() -> (u64, Option<u64>),
-    fail: impl Fn(Error),
-) {
-    // Short files should not wait for a long tick.
-    let mut pause = Duration::from_millis(1);
-    while !workers.iter().all(thread::ScopedJoinHandle::is_finished) {
-        thread::sleep(pause);
-        pause = (pause * 2).min(TICK);
-        if pause == TICK && !stop.load(Ordering::Relaxed) {
-            let (done, total) = done();
-            if !progress.update(done, total) {
-                fail(Error::Interrupted);
-            }
-        }
-    }
-    let (done, total) = done();
-    if !stop.load(Ordering::Relaxed) && !progress.update(done, total) {
-        fail(Error::Interrupted);
-    }
 }
 
 /// The header's word for what a source is.

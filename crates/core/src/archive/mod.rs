@@ -11,6 +11,7 @@ mod rebuild;
 mod report;
 mod verify;
 mod view;
+mod workers;
 mod write;
 
 use std::path::PathBuf;

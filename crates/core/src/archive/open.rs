@@ -7,11 +7,11 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use super::attach;
-use super::compress::watched;
 use super::decode::{self, Chunk};
 use super::report::{
     ArchiveReport, AttachmentReport, Counts, EncoderReport, Exactness, Fingerprint, SourceReport,
 };
+use super::workers::watched;
 use super::write::ATTACHMENT_PIECE;
 use super::{Input, Progress};
 use crate::container::directory::{self, Entry, Page};

@@ -12,9 +12,9 @@ use std::thread;
 use md5::Md5;
 use sha2::{Digest, Sha256};
 
-use super::compress::{TICK, guard, lock, watch};
 use super::decode::Chunk;
 use super::open::Opened;
+use super::workers::{TICK, guard, lock, unlock, watch};
 use super::{Progress, threads};
 use crate::container::directory::Entry;
 use crate::source::recipe::Maker;
@@ -168,17 +168,10 @@ pub fn rebuild<W: Write + Send>(
         let done = || (shared.done.load(Ordering::Relaxed), Some(total));
         watch(&workers, progress, stop, done, |error| shared.fail(error));
     });
-    if let Some(error) = shared
-        .failure
-        .into_inner()
-        .unwrap_or_else(PoisonError::into_inner)
-    {
+    if let Some(error) = unlock(shared.failure) {
         return Err(error);
     }
-    let State { sink, .. } = shared
-        .state
-        .into_inner()
-        .unwrap_or_else(PoisonError::into_inner);
+    let State { sink, .. } = unlock(shared.state);
     let Sink {
         out,
         length,

@@ -5,10 +5,10 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
-use super::compress::lock;
 use super::decode::Chunk;
 use super::open::Opened;
 use super::rebuild::{REACH, join};
+use super::workers::lock;
 use crate::container::directory::Entry;
 use crate::source::recipe::Maker;
 use crate::{Error, Result};

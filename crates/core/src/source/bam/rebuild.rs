@@ -10,11 +10,7 @@ use crate::{Error, Result};
 /// Rebuilds a chunk's content, which must come to `length` bytes.
 pub fn rebuild(streams: &mut Decoded<'_>, length: usize) -> Result<Rebuilt> {
     let forms = streams.take(key::FORMS)?;
-    let regular = forms
-        .iter()
-        .filter(|&form| form & form::NOT_REGULAR == 0)
-        .count();
-    if regular.saturating_mul(record::FIXED) > length || forms.len() > length {
+    if regular(&forms).count().saturating_mul(record::FIXED) > length || forms.len() > length {
         return Err(damaged("more records than the chunk can hold"));
     }
     let core = Core::read(streams, &forms)?;
@@ -50,6 +46,14 @@ pub struct Rebuilt {
     pub content: Vec<u8>,
     /// Where each item ends.
     pub borders: Vec<usize>,
+}
+
+/// The forms of the regular records.
+fn regular(forms: &[u8]) -> impl Iterator<Item = u8> + '_ {
+    forms
+        .iter()
+        .copied()
+        .filter(|form| form & form::NOT_REGULAR == 0)
 }
 
 fn damaged(text: &str) -> Error {
@@ -134,8 +138,7 @@ impl Core {
             aligned: Aligned::default(),
         };
         let (mut reference, mut position, mut operation_at) = (0i32, 0i32, 0);
-        let regular = forms.iter().filter(|&&form| form & form::NOT_REGULAR == 0);
-        for (index, form) in regular.enumerate() {
+        for (index, form) in regular(forms).enumerate() {
             let step = references.next()?;
             position = if step == 0 { position } else { 0 }.wrapping_add(positions.next()?);
             reference = reference.wrapping_add(step);
@@ -208,21 +211,17 @@ fn with_mates(
         numbers(key::MATE_POSITIONS)?,
         numbers(key::TEMPLATE_LENGTHS)?,
     );
-    let regular: Vec<bool> = forms
-        .iter()
-        .filter(|&&form| form & form::NOT_REGULAR == 0)
-        .map(|form| form & form::MATE != 0)
-        .collect();
+    let linked: Vec<bool> = regular(forms).map(|form| form & form::MATE != 0).collect();
     let mut mates: Vec<Option<u32>> = vec![None; fixed.len()];
     for (index, &link) in links.iter().enumerate() {
         let before = index - link as usize;
-        if link > 0 && regular[index] && regular[before] && mates[before].is_none() {
+        if link > 0 && linked[index] && linked[before] && mates[before].is_none() {
             mates[before] = Some(index as u32);
             mates[index] = Some(before as u32);
         }
     }
     for index in 0..fixed.len() {
-        if !regular[index] {
+        if !linked[index] {
             let record = &mut fixed[index];
             let step = references.next()?;
             record.mate_reference = record.reference.wrapping_add(step);

@@ -1,0 +1,79 @@
+//! What every run of worker threads needs: locks that outlive a panic, a watch that can stop the workers, and a guard
+//! that turns a panic into an error.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use super::Progress;
+use crate::{Error, Result};
+
+/// Time between looks at the progress and at whether to stop.
+pub const TICK: Duration = Duration::from_millis(100);
+
+/// Locks a mutex; a thread that panicked has stopped the whole verb, so what it left does not matter.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What a mutex holds, once its workers are gone.
+pub fn unlock<T>(mutex: Mutex<T>) -> T {
+    mutex.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Does `work` that a pipe may keep waiting in a worker, so that the progress can stop it.
+pub fn watched<T: Send>(
+    progress: &dyn Progress,
+    stop: &AtomicBool,
+    work: impl FnOnce() -> Result<T> + Send,
+) -> Result<T> {
+    let [done] = thread::scope(|scope| {
+        let workers = [scope.spawn(work)];
+        let stop_now = |_| stop.store(true, Ordering::Relaxed);
+        watch(&workers, progress, stop, || (0, None), stop_now);
+        workers.map(thread::ScopedJoinHandle::join)
+    });
+    if stop.load(Ordering::Relaxed) {
+        return Err(Error::Interrupted);
+    }
+    done.unwrap_or_else(|_| Err(panicked()))
+}
+
+/// Does a worker's work; a panic in it, a fault of this software, fails the verb like any error.
+pub fn guard(work: impl FnOnce(), fail: impl FnOnce(Error)) {
+    if std::panic::catch_unwind(AssertUnwindSafe(work)).is_err() {
+        fail(panicked());
+    }
+}
+
+fn panicked() -> Error {
+    Error::Invalid("a worker failed unexpectedly; nothing was written. Please report this".into())
+}
+
+/// Watches workers from the calling thread: tells the progress, and stops them when it says so or one panicked.
+pub fn watch<T>(
+    workers: &[thread::ScopedJoinHandle<'_, T>],
+    progress: &dyn Progress,
+    stop: &AtomicBool,
+    done: impl Fn() -> (u64, Option<u64>),
+    fail: impl Fn(Error),
+) {
+    // Short files should not wait for a long tick.
+    let mut pause = Duration::from_millis(1);
+    while !workers.iter().all(thread::ScopedJoinHandle::is_finished) {
+        thread::sleep(pause);
+        pause = (pause * 2).min(TICK);
+        if pause == TICK && !stop.load(Ordering::Relaxed) {
+            let (done, total) = done();
+            if !progress.update(done, total) {
+                fail(Error::Interrupted);
+            }
+        }
+    }
+    let (done, total) = done();
+    if !stop.load(Ordering::Relaxed) && !progress.update(done, total) {
+        fail(Error::Interrupted);
+    }
+}
