@@ -9,9 +9,13 @@ mod binary;
 mod choose;
 mod columns;
 mod integers;
+#[allow(dead_code, unused_imports)]
+mod mixing;
 mod packed;
 mod planes;
 mod rans;
+#[allow(dead_code, unused_imports)]
+mod records;
 mod repeats;
 #[cfg(test)]
 mod tests;

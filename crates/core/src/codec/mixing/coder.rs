@@ -1,0 +1,225 @@
+//! The binary arithmetic coder: 32-bit range, 16-bit probabilities, carries passed on.
+
+use std::collections::BTreeMap;
+
+use crate::Result;
+use crate::codec::wire::damaged;
+
+/// The range is refilled by one byte when it falls below this.
+const BOTTOM: u32 = 1 << 24;
+
+/// One direction of coding. See the module's head for how models use it.
+pub(crate) trait Coder {
+    /// Whether bits are read: then the values that are passed in mean nothing.
+    const DECODES: bool;
+
+    /// Codes a bit whose probability of being set is `p` / 65,536, with `p` from 1 to 65,535.
+    fn code(&mut self, bit: bool, p: u32) -> bool;
+
+    /// Books what was coded since the last call on the stream with key `key`; does nothing when decoding.
+    fn charge(&mut self, key: u32);
+}
+
+/// Writes bits.
+pub(crate) struct Encoder {
+    low: u64,
+    range: u32,
+    out: Vec<u8>,
+    /// Position up to which costs are booked.
+    charged: u64,
+    /// Costs in 1/16 bit of the streams with small keys, and of the others.
+    costs: [u64; SMALL_KEYS],
+    more_costs: BTreeMap<u32, u64>,
+}
+
+/// Keys of the streams that are charged once or more per record are below this.
+const SMALL_KEYS: usize = 64;
+
+impl Encoder {
+    pub(crate) fn new() -> Self {
+        Self {
+            low: 0,
+            range: u32::MAX,
+            out: Vec::new(),
+            charged: 0,
+            costs: [0; SMALL_KEYS],
+            more_costs: BTreeMap::new(),
+        }
+    }
+
+    /// Bits coded so far, in 1/16 bit.
+    fn position(&self) -> u64 {
+        // log2 of the range, linear between powers of two: good enough for accounts.
+        let whole = self.range.ilog2();
+        let part = (u64::from(self.range) * 16 >> whole) - 16;
+        (self.out.len() as u64 * 8 + 32) * 16 - (u64::from(whole) * 16 + part)
+    }
+
+    /// What was charged: keys, ascending, and 1/16 bits.
+    pub(crate) fn costs(&self) -> Vec<(u32, u64)> {
+        let small = (0..).zip(self.costs).filter(|&(_, cost)| cost > 0);
+        let more = self.more_costs.iter().map(|(&key, &cost)| (key, cost));
+        small.chain(more).collect()
+    }
+
+    /// Moves the top byte of `low` out, passing a carry into the bytes already written.
+    fn shift(&mut self) {
+        if self.low >> 32 != 0 {
+            for byte in self.out.iter_mut().rev() {
+                *byte = byte.wrapping_add(1);
+                if *byte != 0 {
+                    break;
+                }
+            }
+        }
+        self.out.push((self.low >> 24) as u8);
+        self.low = (self.low & 0x00ff_ffff) << 8;
+    }
+
+    /// The stored bytes.
+    pub(crate) fn finish(mut self) -> Vec<u8> {
+        // Any value from low to low + range - 1 will do: the one with most zeros at its end costs least.
+        let keep = self.range.ilog2().saturating_sub(1);
+        self.low = (self.low + (1 << keep) - 1) >> keep << keep;
+        for _ in 0..4 {
+            self.shift();
+        }
+        // The decoder reads zeros after the end.
+        while self.out.last() == Some(&0) {
+            self.out.pop();
+        }
+        self.out
+    }
+}
+
+impl Coder for Encoder {
+    const DECODES: bool = false;
+
+    #[inline]
+    fn code(&mut self, bit: bool, p: u32) -> bool {
+        let split = (u64::from(self.range) * u64::from(p) >> 16) as u32;
+        if bit {
+            self.range = split;
+        } else {
+            self.low += u64::from(split);
+            self.range -= split;
+        }
+        while self.range < BOTTOM {
+            self.range <<= 8;
+            self.shift();
+        }
+        bit
+    }
+
+    fn charge(&mut self, key: u32) {
+        let position = self.position();
+        let cost = position - self.charged;
+        self.charged = position;
+        match self.costs.get_mut(key as usize) {
+            Some(total) => *total += cost,
+            None => *self.more_costs.entry(key).or_default() += cost,
+        }
+    }
+}
+
+/// Reads what [`Encoder`] wrote.
+pub(crate) struct Decoder<'a> {
+    code: u32,
+    range: u32,
+    rest: std::slice::Iter<'a, u8>,
+}
+
+impl<'a> Decoder<'a> {
+    pub(crate) fn new(stored: &'a [u8]) -> Self {
+        let mut this = Self {
+            code: 0,
+            range: u32::MAX,
+            rest: stored.iter(),
+        };
+        for _ in 0..4 {
+            this.refill();
+        }
+        this
+    }
+
+    fn refill(&mut self) {
+        self.code = self.code << 8 | u32::from(self.rest.next().copied().unwrap_or(0));
+    }
+
+    /// Refuses stored bytes that were never read.
+    pub(crate) fn finish(self) -> Result<()> {
+        if self.rest.len() == 0 {
+            Ok(())
+        } else {
+            Err(damaged("bytes are left over behind a model's bits"))
+        }
+    }
+}
+
+impl Coder for Decoder<'_> {
+    const DECODES: bool = true;
+
+    #[inline]
+    fn code(&mut self, _: bool, p: u32) -> bool {
+        let split = (u64::from(self.range) * u64::from(p) >> 16) as u32;
+        let bit = self.code < split;
+        if bit {
+            self.range = split;
+        } else {
+            self.code -= split;
+            self.range -= split;
+        }
+        while self.range < BOTTOM {
+            self.range <<= 8;
+            self.refill();
+        }
+        bit
+    }
+
+    fn charge(&mut self, _: u32) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits_come_back_at_any_probability() {
+        let mut state = 1u32;
+        let mut random = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            state >> 8
+        };
+        let bits: Vec<(bool, u32)> = (0..20_000)
+            .map(|_| {
+                let p = match random() % 4 {
+                    0 => 1,
+                    1 => 65_535,
+                    _ => 1 + random() % 65_535,
+                };
+                (random() % 65_536 < p, p)
+            })
+            .collect();
+        for count in [0, 1, 2, 3, 50, bits.len()] {
+            let mut encoder = Encoder::new();
+            for &(bit, p) in &bits[..count] {
+                encoder.code(bit, p);
+            }
+            let position = encoder.position();
+            let stored = encoder.finish();
+            assert!((stored.len() as u64 * 128).abs_diff(position) <= 8 * 128);
+            let mut decoder = Decoder::new(&stored);
+            for &(bit, p) in &bits[..count] {
+                assert_eq!(decoder.code(false, p), bit);
+            }
+            decoder.finish().unwrap();
+        }
+    }
+
+    #[test]
+    fn bytes_left_over_are_refused() {
+        let mut decoder = Decoder::new(&[1, 2, 3, 4, 5, 6]);
+        decoder.code(false, 32_768);
+        assert!(decoder.finish().is_err());
+    }
+}

@@ -1,0 +1,148 @@
+//! The logistic domain: stretch(p) = ln(p / (1 - p)), squash its inverse, and the mixer's sums.
+//!
+//! Values of the domain are in 1/256. Tables are made with integers alone, so they are the same everywhere.
+
+use std::sync::LazyLock;
+
+/// Bounds of the domain: beyond them probabilities of 16 bits do not change.
+pub(crate) const LIMIT: i32 = 3071;
+
+/// Probabilities below this have a stretch of their own each; above, 16 share one.
+const FINE: u32 = 4096;
+
+/// e^(k/512) for k from 0 to 2 * LIMIT + 1, times 2^40.
+fn powers() -> Vec<u128> {
+    // e^(1/512) times 2^100, by its series.
+    let mut step = 0u128;
+    let mut term = 1u128 << 100;
+    for n in 1..30 {
+        step += term;
+        term /= 512 * n;
+    }
+    let mut powers = Vec::new();
+    let mut power = 1u128 << 60;
+    for _ in 0..2 * LIMIT + 2 {
+        powers.push(power >> 20);
+        // At most 2^78 times 2^49.
+        power = (power * (step >> 52)) >> 48;
+    }
+    powers
+}
+
+struct Tables {
+    /// Squash by domain value + LIMIT.
+    squash: Vec<u16>,
+    /// Stretch of the probabilities below one half, negated.
+    stretch: Vec<i16>,
+}
+
+static TABLES: LazyLock<Tables> = LazyLock::new(|| {
+    let powers = powers();
+    let one = 1u128 << 40;
+    // 65536 / (1 + e^(-x/256)), rounded, from 1 to 65535.
+    let squash = (-LIMIT..=LIMIT)
+        .map(|x| {
+            let power = powers[2 * x.unsigned_abs() as usize];
+            let (top, bottom) = if x < 0 {
+                (one, one + power)
+            } else {
+                (power, one + power)
+            };
+            let p = ((top << 17) / bottom).div_ceil(2);
+            p.clamp(1, 65_535) as u16
+        })
+        .collect();
+    let stretch = (0..FINE + 32_768 / 16)
+        .map(|index| {
+            // The middle of the probabilities that share an entry, in 1/2.
+            let twice = match index {
+                0 => 1,
+                _ if index < FINE => 2 * u128::from(index),
+                _ => 2 * u128::from(index - FINE) * 16 + 16,
+            };
+            let odds = ((131_072 - twice) << 40) / twice;
+            // Rounded: the odds lie between e^((x - 1/2) / 256) and e^((x + 1/2) / 256).
+            let over = powers.iter().skip(1).step_by(2);
+            let x = over.take_while(|&&power| power <= odds).count();
+            x as i16
+        })
+        .collect();
+    Tables { squash, stretch }
+});
+
+/// The probability (1 to 65,535, of 65,536) for a value of the domain, which is clamped.
+#[inline]
+pub(crate) fn squash(x: i32) -> u32 {
+    TABLES.squash[(x.clamp(-LIMIT, LIMIT) + LIMIT) as usize].into()
+}
+
+/// The domain's value for a probability of 16 bits.
+#[inline]
+pub(crate) fn stretch(p: u32) -> i32 {
+    let p = p & 0xffff;
+    let (small, negative) = if p < 32_768 {
+        (p, true)
+    } else {
+        (65_535 - p, false)
+    };
+    let index = if small < FINE {
+        small
+    } else {
+        FINE + small / 16
+    };
+    let x = i32::from(TABLES.stretch[index as usize]);
+    if negative { -x } else { x }
+}
+
+/// Sum of inputs times weights, in 1/256 of the domain: a weight of 1 is 2^28, of which the upper 16 bits count.
+#[inline]
+pub(crate) fn dot<const I: usize>(inputs: &[i16; I], weights: &[i32; I]) -> i32 {
+    let mut sum = 0i32;
+    for at in 0..I {
+        sum = sum.wrapping_add(i32::from(inputs[at]) * (weights[at] >> 16));
+    }
+    sum >> 12
+}
+
+/// Moves weights by the error, which is (bit - p) in 1/32,768 times the rate in 1/65,536 (0.003 is a usual rate).
+#[inline]
+pub(crate) fn train<const I: usize>(
+    inputs: &[i16; I],
+    weights: &mut [i32; I],
+    error: i32,
+    rate: i32,
+) {
+    // Inputs are in 2^-8, errors in 2^-15, weights in 2^-28: 2^5 between them, of which 2^2 are kept for precision.
+    let step = (i64::from(error) * i64::from(rate) >> 9).clamp(-32_767, 32_767) as i32;
+    for at in 0..I {
+        weights[at] = weights[at].wrapping_add(i32::from(inputs[at]) * step >> 2);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn squash_is_the_logistic_function_to_the_last_bit() {
+        for x in -LIMIT..=LIMIT {
+            let p = 65_536.0 / (1.0 + (-f64::from(x) / 256.0).exp());
+            assert_eq!(squash(x), p.round().clamp(1.0, 65_535.0) as u32, "{x}");
+        }
+        assert_eq!(squash(i32::MAX), squash(LIMIT));
+    }
+
+    #[test]
+    fn stretch_is_its_inverse() {
+        for p in 1..FINE {
+            let odds = f64::from(p) / f64::from(65_536 - p);
+            assert_eq!(stretch(p), (odds.ln() * 256.0).round() as i32, "{p}");
+        }
+        for p in 0..65_536 {
+            assert_eq!(stretch(p), -stretch(65_535 - p), "{p}");
+            if p > 0 {
+                assert!(stretch(p) >= stretch(p - 1), "{p}");
+            }
+        }
+    }
+}

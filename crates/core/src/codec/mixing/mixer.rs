@@ -1,0 +1,247 @@
+//! The mixer that most models use: a table per context, two selected weight sets, and values in several shapes.
+
+use super::logistic::{dot, squash, train};
+use super::slots::Table;
+use super::{Coder, hash};
+
+/// Weights for one selection, and how often they have learnt.
+#[derive(Clone)]
+pub(crate) struct Weights<const I: usize> {
+    pub(crate) values: [i32; I],
+    pub(crate) learnt: u16,
+}
+
+/// Weight sets that a selection of 256 chooses from, and those chosen by how well known the contexts are.
+const SELECTED: usize = 256;
+const BY_CONFIDENCE: usize = 1024;
+
+/// Mixes `N` contexts. `I` is at least 2 N + 1, rounded up to a multiple of 8.
+///
+/// A context gives two inputs: what its slot says, and the same scaled by how much it has seen. Two weight sets, one
+/// selected by the caller and one by the confidence of the first five contexts, are averaged in the logistic domain.
+#[derive(Clone)]
+pub(crate) struct Mixer<const N: usize, const I: usize> {
+    tables: Vec<Table>,
+    places: [usize; N],
+    selected: Vec<Weights<I>>,
+    by_confidence: Vec<Weights<I>>,
+    limit: u32,
+}
+
+impl<const N: usize, const I: usize> Mixer<N, I> {
+    /// A mixer with 2^`bits` blocks of 64 bytes per context, whose slots learn from up to `limit` (<= 1,023) bits.
+    pub(crate) fn new(bits: u32, limit: u32) -> Self {
+        const { assert!(I > 2 * N && I.is_multiple_of(8)) };
+        let mut values = [0; I];
+        for at in 0..N {
+            // Together 2.5, because some contexts know nothing yet; the scaled input gets five parts of eight.
+            let whole = (1 << 28) / N as i32 / 16;
+            values[2 * at] = whole * 15;
+            values[2 * at + 1] = whole * 25;
+        }
+        let new = Weights { values, learnt: 0 };
+        Self {
+            tables: vec![Table::new(bits); N],
+            places: [0; N],
+            selected: vec![new.clone(); SELECTED],
+            by_confidence: vec![new; BY_CONFIDENCE],
+            limit,
+        }
+    }
+
+    /// Turns to the slots of `contexts` for the next up to 15 decisions; `salt` tells blocks of a value apart.
+    #[inline]
+    pub(crate) fn turn(&mut self, contexts: &[u32; N], salt: u32) {
+        for at in 0..N {
+            self.places[at] = self.tables[at].find(hash(contexts[at], salt, at as u32, 1));
+        }
+    }
+
+    /// Codes one decision: `node` (1 to 15) is its number among those since [`Self::turn`], `selection` (wraps at 256)
+    /// chooses weights.
+    #[inline]
+    pub(crate) fn bit<C: Coder>(
+        &mut self,
+        coder: &mut C,
+        bit: bool,
+        node: usize,
+        selection: usize,
+    ) -> bool {
+        let mut inputs = [0i16; I];
+        let mut confidence = 0;
+        for at in 0..N {
+            let slot = self.tables[at].block(self.places[at])[node & 15];
+            let n = slot.count();
+            if n > 0 {
+                let x = slot.stretched();
+                inputs[2 * at] = x as i16;
+                // A context that has hardly ever been wrong speaks louder.
+                let rare = slot.p().min(65_535 - slot.p()) * (2 * n + 3) / 2 < 52_429;
+                let scale = n.min(20) as i32 * if rare { 13 } else { 5 };
+                inputs[2 * at + 1] = (x * scale / 200) as i16;
+            }
+            if at < 5 {
+                confidence = confidence * 4
+                    + match n {
+                        0 => 0,
+                        1..3 => 1,
+                        3..16 => 2,
+                        _ => 3,
+                    };
+            }
+        }
+        inputs[2 * N] = 77;
+        let one = &mut self.selected[selection % SELECTED];
+        let other = &mut self.by_confidence[confidence % BY_CONFIDENCE];
+        let (x, y) = (dot(&inputs, &one.values), dot(&inputs, &other.values));
+        let p = squash((x + y) >> 1);
+        let bit = coder.code(bit, p);
+        let target = if bit { 65_536 } else { 0 };
+        for (weights, x) in [(one, x), (other, y)] {
+            // From 0.023 down to 0.003.
+            let rate = 197 + 52_429 / (40 + i32::from(weights.learnt));
+            train(
+                &inputs,
+                &mut weights.values,
+                (target - squash(x) as i32) >> 1,
+                rate,
+            );
+            weights.learnt = weights.learnt.saturating_add(1);
+        }
+        for at in 0..N {
+            self.tables[at].block(self.places[at])[node & 15].update(bit, self.limit);
+        }
+        bit
+    }
+
+    /// Codes one decision of its own.
+    pub(crate) fn flag<C: Coder>(
+        &mut self,
+        coder: &mut C,
+        flag: bool,
+        contexts: &[u32; N],
+        salt: u32,
+    ) -> bool {
+        self.turn(contexts, salt);
+        self.bit(coder, flag, 1, 64 + salt as usize % 16)
+    }
+
+    /// Codes a symbol of `width` bits (at most 16), highest bit first, four to a turn.
+    pub(crate) fn symbol<C: Coder>(
+        &mut self,
+        coder: &mut C,
+        symbol: u32,
+        width: u32,
+        contexts: &[u32; N],
+        salt: u32,
+        selection: usize,
+    ) -> u32 {
+        let (mut done, mut node) = (0, 1usize);
+        for level in 0..width {
+            if level % 4 == 0 {
+                self.turn(contexts, hash(salt, done, level, 2));
+                node = 1;
+            }
+            let bit = symbol >> (width - 1 - level) & 1 == 1;
+            let bit = self.bit(coder, bit, node, selection + level as usize);
+            node = node * 2 + usize::from(bit);
+            done = done * 2 + u32::from(bit);
+        }
+        done
+    }
+
+    /// Codes a number: how many bits it has, then the bits below the highest.
+    pub(crate) fn number<C: Coder>(
+        &mut self,
+        coder: &mut C,
+        number: u64,
+        contexts: &[u32; N],
+        salt: u32,
+    ) -> u64 {
+        let bits = 64 - number.leading_zeros();
+        let mut bits = self.symbol(coder, bits.min(15), 4, contexts, hash(salt, 3, 0, 0), 96);
+        if bits == 15 {
+            let rest = (64 - number.leading_zeros()).saturating_sub(15);
+            bits += self.symbol(coder, rest, 6, contexts, hash(salt, 4, 0, 0), 104);
+        }
+        if bits < 2 {
+            return bits.into();
+        }
+        let mut done = 1u64;
+        for (level, shift) in (0..bits.min(64) - 1).rev().enumerate() {
+            if level % 3 == 0 {
+                // After nine bits only the place counts: the lower bits of large numbers are noise.
+                let known = if level < 9 { done as u32 } else { 0 };
+                self.turn(contexts, hash(salt, known, bits, 4 + level as u32));
+            }
+            let node = if level % 3 == 0 {
+                1
+            } else {
+                1 << (level % 3) | (done as usize & ((1 << (level % 3)) - 1))
+            };
+            let selection = 128 + level.min(7) + 8 * (bits as usize / 2).min(15);
+            let bit = self.bit(coder, number >> shift & 1 == 1, node, selection);
+            done = done << 1 | u64::from(bit);
+        }
+        done
+    }
+
+    /// Codes a number that may be negative: its magnitude, then its sign.
+    pub(crate) fn signed<C: Coder>(
+        &mut self,
+        coder: &mut C,
+        number: i64,
+        contexts: &[u32; N],
+        salt: u32,
+    ) -> i64 {
+        let magnitude = self.number(coder, number.unsigned_abs(), contexts, salt);
+        if magnitude == 0 {
+            return 0;
+        }
+        let bits = 64 - magnitude.leading_zeros();
+        self.turn(contexts, hash(salt, bits, 5, 0));
+        if self.bit(coder, number < 0, 1, 127) {
+            (magnitude as i64).wrapping_neg()
+        } else {
+            magnitude as i64
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Decoder, Encoder};
+    use super::*;
+
+    #[test]
+    fn numbers_of_every_size_come_back() {
+        let mut numbers: Vec<i64> = (0..64).flat_map(|bit| [1 << bit, (1 << bit) - 1]).collect();
+        numbers.extend((0..64).map(|bit| -(1i64 << bit.min(62)) - 1));
+        numbers.extend([0, i64::MIN, i64::MAX]);
+        let mut encoder = Encoder::new();
+        let mut mixer = Mixer::<2, 8>::new(10, 255);
+        for &number in &numbers {
+            mixer.signed(&mut encoder, number, &[1, 2], 3);
+        }
+        let stored = encoder.finish();
+        let mut decoder = Decoder::new(&stored);
+        let mut mixer = Mixer::<2, 8>::new(10, 255);
+        for &number in &numbers {
+            assert_eq!(mixer.signed(&mut decoder, 0, &[1, 2], 3), number);
+        }
+        decoder.finish().unwrap();
+    }
+
+    #[test]
+    fn a_value_that_follows_from_a_context_costs_next_to_nothing() {
+        let mut encoder = Encoder::new();
+        let mut mixer = Mixer::<3, 8>::new(12, 255);
+        let mut state = 7u32;
+        for at in 0..20_000u32 {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let context = state >> 28;
+            mixer.symbol(&mut encoder, context * 13 & 255, 8, &[context, at, 0], 1, 0);
+        }
+        assert!(encoder.finish().len() < 500);
+    }
+}

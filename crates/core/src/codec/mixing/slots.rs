@@ -1,0 +1,135 @@
+//! Slots: what a context knows of one binary decision, and tables of them found by hash.
+
+use super::logistic::stretch;
+
+/// Probability in the upper 22 bits, bits seen so far in the lower 10.
+#[derive(Clone, Copy)]
+pub(crate) struct Slot(u32);
+
+/// 65,536 / (n + 1.6), rounded down: how far a slot that has seen n bits moves.
+static RATES: [u32; 1024] = {
+    let mut rates = [0; 1024];
+    let mut n = 0;
+    while n < 1024 {
+        rates[n as usize] = 655_360 / (10 * n + 16);
+        n += 1;
+    }
+    rates
+};
+
+impl Slot {
+    /// Knows nothing.
+    pub(crate) const NEW: Self = Self(1 << 31);
+
+    /// Probability of a set bit, in 1/65,536.
+    #[inline]
+    pub(crate) fn p(self) -> u32 {
+        self.0 >> 16
+    }
+
+    /// Bits seen, up to its limit.
+    #[inline]
+    pub(crate) fn count(self) -> u32 {
+        self.0 & 1023
+    }
+
+    /// Learns a bit. A slot that has seen `limit` (at most 1,023) bits goes on at the rate of that many.
+    #[inline]
+    pub(crate) fn update(&mut self, bit: bool, limit: u32) {
+        let n = self.count();
+        let p = i64::from(self.0 >> 10);
+        let target = if bit { (1 << 22) - 1 } else { 0 };
+        let p = p + ((target - p) * i64::from(RATES[n as usize]) >> 16);
+        self.0 = (p as u32) << 10 | if n < limit { n + 1 } else { n };
+    }
+
+    /// The probability in the logistic domain.
+    #[inline]
+    pub(crate) fn stretched(self) -> i32 {
+        stretch(self.p())
+    }
+}
+
+/// The slots of a context for up to 15 decisions that follow each other: number 1 to 15. 64 bytes, a cache line.
+pub(crate) type Block = [Slot; 16];
+
+const EMPTY: Block = [Slot::NEW; 16];
+
+/// Blocks by hash. Slot 0 of a block holds what it belongs to.
+#[derive(Clone)]
+pub(crate) struct Table {
+    blocks: Vec<Block>,
+    shift: u32,
+}
+
+impl Table {
+    /// A table of 2^`bits` blocks (`bits` from 1 to 24), each of 64 bytes.
+    pub(crate) fn new(bits: u32) -> Self {
+        Self {
+            blocks: vec![EMPTY; 1 << bits],
+            shift: 32 - bits,
+        }
+    }
+
+    /// The place of the block for `hash`. If there is none, the less used of two candidates makes room.
+    #[inline]
+    pub(crate) fn find(&mut self, hash: u32) -> usize {
+        let owner = hash & 0xffff | 1 << 16;
+        let first = (hash >> self.shift) as usize;
+        if self.blocks[first][0].0 == owner {
+            return first;
+        }
+        let second = first ^ 1;
+        if self.blocks[second][0].0 == owner {
+            return second;
+        }
+        let place = if self.blocks[second][1].count() < self.blocks[first][1].count() {
+            second
+        } else {
+            first
+        };
+        self.blocks[place] = EMPTY;
+        self.blocks[place][0] = Slot(owner);
+        place
+    }
+
+    /// A block.
+    #[inline]
+    pub(crate) fn block(&mut self, place: usize) -> &mut Block {
+        &mut self.blocks[place]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_learns_and_stays_between_zero_and_one() {
+        for bit in [false, true] {
+            let mut slot = Slot::NEW;
+            for _ in 0..5000 {
+                slot.update(bit, 1023);
+            }
+            assert_eq!(slot.count(), 1023);
+            assert!(if bit {
+                slot.p() > 65_300
+            } else {
+                slot.p() < 200
+            });
+        }
+    }
+
+    #[test]
+    fn a_full_table_gives_up_the_blocks_that_were_used_least() {
+        let mut table = Table::new(1);
+        let kept = table.find(7);
+        for _ in 0..3 {
+            table.block(kept)[1].update(true, 255);
+        }
+        for hash in 8..40 {
+            assert_ne!(table.find(hash), kept);
+        }
+        assert_eq!(table.find(7), kept);
+    }
+}
