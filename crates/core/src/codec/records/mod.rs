@@ -73,6 +73,8 @@ pub(crate) struct Records {
     /// How many records before it the last one with the same name stands; 0 if there is none in the chunk. `alignment`
     /// decodes some (the mates it finds by position), `links` the others.
     pub(crate) links: Vec<u32>,
+    /// Whether `alignment` coded the record's link. Set by it in both directions.
+    pub(crate) found_mates: Vec<bool>,
     /// Number of the record's line of tags in `line_tags`.
     pub(crate) lines: Vec<u32>,
     /// Tags (two characters and a type number as in `spec/format.md`) of each line, in the order of first use.
@@ -86,6 +88,9 @@ pub(crate) struct Records {
     pub(crate) name_ends: Vec<usize>,
     /// Bases of all records, joined: BAM's 4-bit codes, one a byte.
     pub(crate) bases: Vec<u8>,
+    /// How each base lies, joined as the bases are: 0 agrees with the bases seen before at its position, 1 differs from
+    /// them, 2 inserted, 3 clipped, 4 nothing to compare with. Set by `bases` in both directions (see `states`).
+    pub(crate) base_states: Vec<u8>,
     /// Qualities of all records, joined as the bases are; all 0xff where a record has none.
     pub(crate) qualities: Vec<u8>,
     /// Where each record's bases (and qualities) end; decoded by `alignment`.
@@ -111,6 +116,11 @@ pub(crate) struct Column {
 }
 
 impl Column {
+    /// The key of its values' stream, as in `spec/format.md`.
+    pub(crate) fn key(&self) -> u32 {
+        64 + (u32::from(u16::from_be_bytes(self.tag)) * 32 + u32::from(self.kind)) * 2
+    }
+
     /// The value numbered `at`.
     pub(crate) fn value(&self, at: usize) -> &[u8] {
         &self.values[part(&self.ends, at)]
