@@ -113,6 +113,8 @@ pub(crate) struct Column {
     pub(crate) values: Vec<u8>,
     /// Where each value ends in `values`.
     pub(crate) ends: Vec<usize>,
+    /// Whether its values are coded already. Set by who codes them, in both directions: `tags` leaves them alone.
+    pub(crate) complete: bool,
 }
 
 impl Column {
