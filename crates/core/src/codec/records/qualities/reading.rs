@@ -1,0 +1,66 @@
+//! A record as the machine read it: bases and their states in the order of sequencing.
+
+use super::super::{Records, part};
+
+/// Flag of a record that lies on the other strand.
+const REVERSED: u16 = 0x10;
+
+/// The state of a base that nothing is known of.
+const UNKNOWN: u8 = 4;
+
+/// A record in the order of sequencing.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Reading {
+    /// Where the record's bases stand in the joined ones.
+    pub(crate) range: std::ops::Range<usize>,
+    /// Whether the order of sequencing is the reverse of the stored one.
+    pub(crate) reversed: bool,
+    /// Bases (4-bit codes), complemented if reversed.
+    pub(crate) bases: Vec<u8>,
+    /// States of the bases.
+    pub(crate) states: Vec<u8>,
+}
+
+impl Reading {
+    /// Turns to record `record`.
+    pub(crate) fn turn(&mut self, records: &Records, record: usize) {
+        self.range = part(&records.base_ends, record);
+        self.reversed = records.flags[record] & REVERSED != 0;
+        let bases = &records.bases[self.range.clone()];
+        self.bases.clear();
+        self.states.clear();
+        match records.base_states.get(self.range.clone()) {
+            Some(states) if self.reversed => self.states.extend(states.iter().rev()),
+            Some(states) => self.states.extend(states),
+            None => self.states.resize(bases.len(), UNKNOWN),
+        }
+        if self.reversed {
+            self.bases
+                .extend(bases.iter().rev().map(|&base| complement(base)));
+        } else {
+            self.bases.extend(bases);
+        }
+    }
+
+    /// Where the quality read at `at` stands in the joined ones.
+    #[inline]
+    pub(crate) fn place(&self, at: usize) -> usize {
+        if self.reversed {
+            self.range.end - 1 - at
+        } else {
+            self.range.start + at
+        }
+    }
+
+    /// The base at `at`; 0 outside.
+    #[inline]
+    pub(crate) fn base(&self, at: usize) -> u32 {
+        self.bases.get(at).map_or(0, |&base| base.into())
+    }
+}
+
+/// The complement of a base's 4-bit code.
+#[inline]
+fn complement(base: u8) -> u8 {
+    (base & 1) << 3 | (base & 2) << 1 | (base & 4) >> 1 | (base & 8) >> 3
+}

@@ -1,0 +1,194 @@
+use super::super::super::mixing::{Decoder, Encoder};
+use super::super::laboratory::load;
+use super::super::states::states;
+use super::*;
+
+const CONTEXT: Context<'_> = Context {
+    references: &[],
+    bases: None,
+};
+
+const FILES: [&str; 3] = [
+    "novaseq_wgs_wes/nf-cmgg.8645da.Sample10.bam",
+    "singlecell_10x/broadinstitute.03e26d.BA46_downsampled_SMN.bam",
+    "pacbio_clr/google.08cfcc.ecoli.subreads.bam",
+];
+
+/// The records without what is decoded after the bases.
+fn stripped(records: &Records) -> Records {
+    Records {
+        qualities: Vec::new(),
+        columns: Vec::new(),
+        ..records.clone()
+    }
+}
+
+/// Stores the records with a copy of `model`; gives it back as it is then.
+fn store(model: &Model, records: &Records) -> (Model, Vec<u8>) {
+    let mut model = model.clone();
+    let mut encoder = Encoder::new();
+    let mut coded = records.clone();
+    model.code(&mut encoder, &CONTEXT, &mut coded).unwrap();
+    assert!(coded == *records);
+    (model, encoder.finish())
+}
+
+/// Restores records that [`store`] stored.
+fn restore(model: &Model, stored: &[u8], records: &Records) -> (Model, crate::Result<Vec<u8>>) {
+    let mut model = model.clone();
+    let mut decoder = Decoder::new(stored);
+    let mut decoded = stripped(records);
+    let done = model.code(&mut decoder, &CONTEXT, &mut decoded);
+    let done = done.and_then(|()| decoder.finish());
+    (model, done.map(|()| decoded.qualities))
+}
+
+fn levels() -> [Level; 3] {
+    [Level::Fast, Level::Default, Level::Max]
+}
+
+#[test]
+fn real_files_come_back_from_a_key_chunk_and_its_clones() {
+    for (file, level) in FILES.iter().zip(levels()) {
+        let Some((mut chunks, _)) = load(file, 4000, 500) else {
+            continue;
+        };
+        chunks.truncate(4);
+        for records in &mut chunks {
+            records.base_states = states(records);
+        }
+        let (key, stored) = store(&Model::fit(level, &CONTEXT, &chunks[0]), &chunks[0]);
+        let (read, qualities) = restore(&Model::blank(), &stored, &chunks[0]);
+        assert!(qualities.unwrap() == chunks[0].qualities, "{file}");
+        for records in &chunks[1..] {
+            let (_, stored) = store(&key, records);
+            let (_, qualities) = restore(&read, &stored, records);
+            assert!(qualities.unwrap() == records.qualities, "{file}");
+        }
+    }
+}
+
+/// Records of every kind that a machine would not make.
+fn strange(seed: u32, count: usize) -> Records {
+    let mut state = seed;
+    let mut random = move |below: u32| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (u64::from(state >> 4) * u64::from(below) >> 28) as u32
+    };
+    let mut records = Records {
+        count,
+        limit: usize::MAX,
+        ..Records::default()
+    };
+    for record in 0..count {
+        let length = [0, 1, 2, 7, 40, 300][random(6) as usize];
+        records.flags.push(random(65_536) as u16);
+        records.mapq.push(random(256) as u8);
+        records.lengths.push(length);
+        records.references.push(random(3) as i32 - 1);
+        records.positions.push(random(1000) as i32 - 1);
+        records
+            .links
+            .push([0, 1, 2, u32::MAX][random(4) as usize].min(record as u32));
+        let kind = random(5);
+        for at in 0..length {
+            records.bases.push(random(16) as u8);
+            records.base_states.push(random(5) as u8);
+            records.qualities.push(match kind {
+                0 => 0xff,
+                1 => 30 + (at / 50) as u8,
+                2 => random(4) as u8 * 10,
+                3 => random(256) as u8,
+                _ => 0xff - u8::from(at == 3),
+            });
+        }
+        records.base_ends.push(records.bases.len());
+        for _ in 0..random(4) {
+            records
+                .cigar
+                .push(random(u32::MAX) % 1000 << 4 | random(16));
+        }
+        records.cigar_ends.push(records.cigar.len());
+    }
+    records
+}
+
+#[test]
+fn strange_records_come_back() {
+    for (seed, level) in (1..).zip(levels()) {
+        let (first, mut second) = (strange(seed, 120), strange(seed + 10, 60));
+        second.base_states.truncate(5);
+        for key in [&first, &strange(1, 0), &strange(2, 1)] {
+            let (key_model, stored) = store(&Model::fit(level, &CONTEXT, key), key);
+            let (read, qualities) = restore(&Model::blank(), &stored, key);
+            assert!(qualities.unwrap() == key.qualities);
+            let (_, stored) = store(&key_model, &second);
+            let (_, qualities) = restore(&read, &stored, &second);
+            assert!(qualities.unwrap() == second.qualities);
+        }
+    }
+}
+
+#[test]
+fn damaged_streams_end_without_a_panic() {
+    let records = strange(5, 40);
+    let (_, stored) = store(&Model::fit(Level::Fast, &CONTEXT, &records), &records);
+    for at in (0..stored.len()).step_by(stored.len() / 40) {
+        let mut flipped = stored.clone();
+        flipped[at] ^= 1 << (at % 8);
+        for bytes in [&stored[..at], &flipped] {
+            if let (_, Ok(qualities)) = restore(&Model::blank(), bytes, &records) {
+                assert_eq!(qualities.len(), records.bases.len());
+            }
+        }
+    }
+}
+
+/// Prints the sizes of whole files as one chunk, and as a key chunk with clones.
+#[test]
+#[ignore = "measures"]
+fn sizes() {
+    let files = std::env::var("FILES").unwrap_or_default();
+    let level = match std::env::var("LEVEL").as_deref() {
+        Ok("fast") => Level::Fast,
+        Ok("max") => Level::Max,
+        _ => Level::Default,
+    };
+    let chunked = std::env::var("CHUNKED").is_ok();
+    for file in files.split(' ') {
+        let (first, rest) = if chunked {
+            (20_000, 2_500)
+        } else {
+            (usize::MAX, 1)
+        };
+        let Some((mut chunks, _)) = load(file, first, rest) else {
+            continue;
+        };
+        let mut key = None;
+        let mut size = 0;
+        let (mut bases, mut start) = (0, std::time::Instant::now());
+        let (mut time, mut fit) = (0, 0);
+        for records in &mut chunks {
+            records.base_states = states(records);
+            start = std::time::Instant::now();
+            let model = key.get_or_insert_with(|| Model::fit(level, &CONTEXT, records));
+            fit += start.elapsed().as_nanos();
+            start = std::time::Instant::now();
+            let mut model = model.clone();
+            let mut encoder = Encoder::new();
+            model.code(&mut encoder, &CONTEXT, records).unwrap();
+            time += start.elapsed().as_nanos();
+            if size == 0 {
+                key = Some(model);
+            }
+            size += encoder.finish().len();
+            bases += records.bases.len();
+        }
+        let _ = start;
+        eprintln!(
+            "{file} {size} B {bases} q {:.1} ns/q fit {} ms",
+            time as f64 / bases as f64,
+            fit / 1_000_000
+        );
+    }
+}
