@@ -1,7 +1,82 @@
-//! To be written.
+//! Values of the tags, column by column: first those that others follow from.
 
 mod alternatives;
 mod arrays;
+mod facts;
 mod numbers;
+mod plain;
+mod predictions;
 mod qualities;
 mod strings;
+mod values;
+
+use super::{Column, Context, Level, Records};
+use crate::Result;
+use crate::codec::mixing::Coder;
+use facts::Facts;
+use values::Known;
+
+/// Tags that come first, because others follow from them.
+const FIRST: [[u8; 2]; 14] = [
+    *b"MD", *b"NM", *b"MC", *b"MQ", *b"AS", *b"XS", *b"ms", *b"mc", *b"UQ", *b"NH", *b"SM", *b"AM",
+    *b"X0", *b"X1",
+];
+
+/// The model of all tags.
+#[derive(Clone)]
+pub(crate) struct Model {
+    numbers: numbers::Model,
+    plain: plain::Model,
+}
+
+impl Model {
+    /// The model for records like these.
+    pub(crate) fn fit(_: Level, _: &Context<'_>, _: &Records) -> Self {
+        Self::blank()
+    }
+
+    /// A model that has seen nothing.
+    pub(crate) fn blank() -> Self {
+        Self {
+            numbers: numbers::Model::new(),
+            plain: plain::Model::new(),
+        }
+    }
+
+    /// Codes the values of all columns that are not complete yet.
+    pub(crate) fn code<C: Coder>(
+        &mut self,
+        coder: &mut C,
+        _: &Context<'_>,
+        records: &mut Records,
+    ) -> Result<()> {
+        let facts = Facts::new(records);
+        let mut known = Known::default();
+        for column in order(&records.columns) {
+            match records.columns[column].kind {
+                1..=6 => self
+                    .numbers
+                    .code_column(coder, records, column, &facts, &mut known)?,
+                _ => self.plain.code_column(coder, records, column)?,
+            }
+            coder.charge(records.columns[column].key());
+        }
+        Ok(())
+    }
+}
+
+/// The numbers of the columns to code, in the order of coding.
+fn order(columns: &[Column]) -> Vec<usize> {
+    let rank = |column: &Column| {
+        let first = FIRST.iter().position(|tag| *tag == column.tag);
+        first.unwrap_or(FIRST.len())
+    };
+    let mut order: Vec<usize> = (0..columns.len())
+        .filter(|&column| !columns[column].complete)
+        .collect();
+    order.sort_by_key(|&column| rank(&columns[column]));
+    order
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,173 @@
+//! What is known of each record before its tags are decoded, as far as tags follow from it.
+
+use super::super::{Records, on_read, on_reference, part};
+
+/// No mate.
+const NONE: u32 = u32::MAX;
+
+/// How many records of a template are looked at to find a mate.
+const MOST_OF_TEMPLATE: usize = 32;
+
+/// Qualities from here on count in the mate score (`ms`).
+const GOOD_QUALITY: u8 = 15;
+
+/// What the alignment and the qualities of a record say.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Fact {
+    /// Bases aligned to the reference.
+    pub(crate) aligned: i64,
+    /// Of these, how many differ from it, as far as that is known.
+    pub(crate) mismatches: i64,
+    /// Sum of the qualities of those.
+    pub(crate) mismatch_quality: i64,
+    /// Aligned bases that nothing but this record says the reference of.
+    pub(crate) unknown: i64,
+    /// Inserted and deleted bases.
+    pub(crate) inserted: i64,
+    pub(crate) deleted: i64,
+    /// Insertions and deletions.
+    pub(crate) gaps: i64,
+    /// Clipped bases (soft or hard) before and after the alignment.
+    pub(crate) clipped: [i64; 2],
+    /// Reference bases from the first to the last aligned one.
+    pub(crate) span: i64,
+    /// Sum of the qualities from 15 on.
+    pub(crate) good_quality: i64,
+}
+
+impl Fact {
+    /// The score with 1 for an equal base, -4 for a mismatch, and -6 - n for a gap of n.
+    pub(crate) fn score(&self) -> i64 {
+        self.aligned - 5 * self.mismatches - 6 * self.gaps - self.inserted - self.deleted
+    }
+
+    /// Bases that a record differs from the reference in.
+    pub(crate) fn edits(&self) -> i64 {
+        self.mismatches + self.inserted + self.deleted
+    }
+
+    fn of(records: &Records, record: usize) -> Self {
+        let mut fact = Self::default();
+        let mut leading = true;
+        for &operation in records.cigar_of(record) {
+            let length = i64::from(operation >> 4);
+            match operation & 15 {
+                0 | 7 | 8 => {
+                    fact.aligned += length;
+                    fact.mismatches += if operation & 15 == 8 { length } else { 0 };
+                }
+                1 => fact.inserted += length,
+                2 => fact.deleted += length,
+                4 | 5 => fact.clipped[usize::from(!leading)] += length,
+                _ => {}
+            }
+            fact.gaps += i64::from(matches!(operation & 15, 1 | 2));
+            fact.span += i64::from(on_reference(operation));
+            leading &=
+                on_reference(operation) == 0 && on_read(operation) == 0 || operation & 15 == 4;
+        }
+        let qualities = records.qualities_of(record);
+        if qualities.first() != Some(&0xff) {
+            let good = qualities.iter().filter(|&&quality| quality >= GOOD_QUALITY);
+            fact.good_quality = good.map(|&quality| i64::from(quality)).sum();
+        }
+        fact
+    }
+}
+
+/// The facts of all records of a chunk.
+#[derive(Debug, Default)]
+pub(crate) struct Facts {
+    of: Vec<Fact>,
+    mates: Vec<u32>,
+}
+
+impl Facts {
+    /// Looks at the records; mismatches are not known yet, but where the CIGAR says X.
+    pub(crate) fn new(records: &Records) -> Self {
+        Self {
+            of: (0..records.count)
+                .map(|record| Fact::of(records, record))
+                .collect(),
+            mates: mates(records),
+        }
+    }
+
+    /// The facts of a record.
+    pub(crate) fn of(&self, record: usize) -> &Fact {
+        &self.of[record]
+    }
+
+    /// The facts of a record, to be completed.
+    pub(crate) fn of_mut(&mut self, record: usize) -> &mut Fact {
+        &mut self.of[record]
+    }
+
+    /// The record of the template's other segment, earlier or later in the chunk.
+    pub(crate) fn mate(&self, record: usize) -> Option<usize> {
+        match self.mates[record] {
+            NONE => None,
+            mate => Some(mate as usize),
+        }
+    }
+}
+
+/// The mate of each record: of those with the same name and the other segment (flags 0x40 and 0x80), one that lies where
+/// the record says its mate does, of those one that is primary if it is, else the first primary one.
+fn mates(records: &Records) -> Vec<u32> {
+    // Records of a template form a ring: `next` leads to the one after, from the last one to the first.
+    let mut template = vec![0u32; records.count];
+    let mut members: Vec<u32> = Vec::new();
+    let mut ends = Vec::new();
+    let mut sizes: Vec<usize> = Vec::new();
+    for record in 0..records.count {
+        template[record] = match records.linked(record) {
+            Some(before) => template[before],
+            None => {
+                sizes.push(0);
+                sizes.len() as u32 - 1
+            }
+        };
+        sizes[template[record] as usize] += 1;
+    }
+    let mut end = 0;
+    for &size in &sizes {
+        ends.push(end);
+        end += size;
+    }
+    members.resize(records.count, 0);
+    for record in 0..records.count {
+        let end = &mut ends[template[record] as usize];
+        members[*end] = record as u32;
+        *end += 1;
+    }
+    let mate = |record: usize| {
+        let segment = records.flags[record] & 0xc0;
+        if segment == 0 || segment == 0xc0 {
+            return NONE;
+        }
+        let range = part(&ends, template[record] as usize);
+        let (mut best, mut best_rank) = (NONE, 0);
+        for &other in members[range].iter().take(MOST_OF_TEMPLATE) {
+            let at = other as usize;
+            if records.flags[at] & 0xc0 != segment ^ 0xc0 {
+                continue;
+            }
+            let there = records.positions[at] == records.mate_positions[record]
+                && records.references[at] == records.mate_references[record];
+            let primary = records.flags[at] & 0x900 == 0;
+            let alike = (records.flags[at] ^ records.flags[record]) & 0x100 == 0;
+            let rank = match (there, primary) {
+                (true, true) => 4 + u32::from(alike),
+                (true, false) => 2 + u32::from(alike) * 2,
+                (false, true) => 1,
+                (false, false) => 0,
+            };
+            if rank > best_rank {
+                (best, best_rank) = (other, rank);
+            }
+        }
+        best
+    };
+    (0..records.count).map(mate).collect()
+}
