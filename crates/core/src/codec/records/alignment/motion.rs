@@ -1,0 +1,66 @@
+//! Where the file is: the record before, how dense records lie here, and what the last ones were like.
+
+use super::waiting::key;
+
+/// A number in steps that grow with it: two a doubling.
+pub(super) fn scale(number: u64) -> u32 {
+    if number < 2 {
+        return number as u32;
+    }
+    let bits = number.ilog2();
+    2 * bits + (number >> (bits - 1) & 1) as u32
+}
+
+/// Steps beyond this count as this much in the density, in bases.
+const LONG_STEP: u64 = 5000;
+
+/// What the records just before were like.
+#[derive(Clone, Default)]
+pub(super) struct Motion {
+    /// Mean step between records that were not found as mates, in 1/256 base.
+    mean: u64,
+    /// The last two steps.
+    pub(super) steps: [i64; 2],
+    /// Whether the last records were found as mates; the last one in the lowest bit.
+    pub(super) arrivals: u32,
+    /// Flags of the last record.
+    pub(super) flags: u32,
+    /// Mapping qualities of the last two.
+    pub(super) mapq: [u32; 2],
+    /// Where the last record lies.
+    pub(super) reference: i32,
+    pub(super) position: i32,
+    /// Its place's key.
+    pub(super) key: u64,
+}
+
+impl Motion {
+    /// For the start of a chunk: what was learnt stays, the place does not.
+    pub(super) fn restart(&mut self) {
+        self.arrivals = 0;
+        self.reference = 0;
+        self.position = 0;
+        self.key = key(0, 0);
+    }
+
+    /// How far apart records lie here, in steps.
+    pub(super) fn density(&self) -> u32 {
+        scale(self.mean >> 4)
+    }
+
+    /// Goes on to a record that was not found as a mate.
+    pub(super) fn step(&mut self, step: i64, aligned: bool) {
+        if aligned {
+            let step = step.unsigned_abs().min(LONG_STEP) * 256;
+            self.mean = self.mean - self.mean / 20 + step / 20;
+        }
+        self.steps = [step, self.steps[0]];
+    }
+
+    /// Goes on to a record's place.
+    pub(super) fn go(&mut self, reference: i32, position: i32) {
+        self.reference = reference;
+        self.position = position;
+        self.key = key(reference, position);
+    }
+}
