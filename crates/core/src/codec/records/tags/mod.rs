@@ -3,11 +3,14 @@
 mod alternatives;
 mod arrays;
 mod facts;
+mod mismatches;
 mod numbers;
+mod pileup;
 mod plain;
 mod predictions;
 mod qualities;
 mod strings;
+mod text;
 mod values;
 
 use super::{Column, Context, Level, Records};
@@ -26,6 +29,8 @@ const FIRST: [[u8; 2]; 14] = [
 #[derive(Clone)]
 pub(crate) struct Model {
     numbers: numbers::Model,
+    mismatches: mismatches::Model,
+    texts: text::Model,
     plain: plain::Model,
 }
 
@@ -39,6 +44,8 @@ impl Model {
     pub(crate) fn blank() -> Self {
         Self {
             numbers: numbers::Model::new(),
+            mismatches: mismatches::Model::new(),
+            texts: text::Model::new(),
             plain: plain::Model::new(),
         }
     }
@@ -47,12 +54,24 @@ impl Model {
     pub(crate) fn code<C: Coder>(
         &mut self,
         coder: &mut C,
-        _: &Context<'_>,
+        context: &Context<'_>,
         records: &mut Records,
     ) -> Result<()> {
-        let facts = Facts::new(records);
+        let mut order = order(&records.columns);
+        if order.is_empty() {
+            return Ok(());
+        }
+        let mut facts = Facts::new(records);
+        let is_md =
+            |&at: &usize| records.columns[at].tag == *b"MD" && records.columns[at].kind == 8;
+        let md = order.iter().position(is_md).map(|at| order.remove(at));
+        self.mismatches
+            .code(coder, context, records, md, &mut facts, &mut self.texts)?;
+        if let Some(md) = md {
+            coder.charge(records.columns[md].key());
+        }
         let mut known = Known::default();
-        for column in order(&records.columns) {
+        for column in order {
             match records.columns[column].kind {
                 1..=6 => self
                     .numbers
