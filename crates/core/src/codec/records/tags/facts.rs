@@ -1,6 +1,6 @@
 //! What is known of each record before its tags are decoded, as far as tags follow from it.
 
-use super::super::{Records, on_read, on_reference, part};
+use super::super::{Records, on_reference, part};
 
 /// No mate.
 const NONE: u32 = u32::MAX;
@@ -27,10 +27,8 @@ pub(crate) struct Fact {
     pub(crate) deleted: i64,
     /// Insertions and deletions.
     pub(crate) gaps: i64,
-    /// Clipped bases (soft or hard) before and after the alignment.
-    pub(crate) clipped: [i64; 2],
-    /// Reference bases from the first to the last aligned one.
-    pub(crate) span: i64,
+    /// What its CIGAR takes.
+    pub(crate) extent: Extent,
     /// Sum of the qualities from 15 on.
     pub(crate) good_quality: i64,
 }
@@ -48,24 +46,17 @@ impl Fact {
 
     fn of(records: &Records, record: usize) -> Self {
         let mut fact = Self::default();
-        let mut leading = true;
         for &operation in records.cigar_of(record) {
             let length = i64::from(operation >> 4);
             match operation & 15 {
-                0 | 7 | 8 => {
-                    fact.aligned += length;
-                    fact.mismatches += if operation & 15 == 8 { length } else { 0 };
-                }
+                0 | 7 | 8 => fact.aligned += length,
                 1 => fact.inserted += length,
                 2 => fact.deleted += length,
-                4 | 5 => fact.clipped[usize::from(!leading)] += length,
                 _ => {}
             }
             fact.gaps += i64::from(matches!(operation & 15, 1 | 2));
-            fact.span += i64::from(on_reference(operation));
-            leading &=
-                on_reference(operation) == 0 && on_read(operation) == 0 || operation & 15 == 4;
         }
+        fact.extent = Extent::of(records.cigar_of(record));
         let qualities = records.qualities_of(record);
         if qualities.first() != Some(&0xff) {
             let good = qualities.iter().filter(|&&quality| quality >= GOOD_QUALITY);
@@ -75,11 +66,38 @@ impl Fact {
     }
 }
 
+/// What a CIGAR takes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Extent {
+    /// Reference bases.
+    pub(crate) span: i64,
+    /// Bases clipped (soft or hard) before and after the alignment.
+    pub(crate) clipped: [i64; 2],
+}
+
+impl Extent {
+    fn of(cigar: &[u32]) -> Self {
+        let mut extent = Self::default();
+        let mut leading = true;
+        for &operation in cigar {
+            if matches!(operation & 15, 4 | 5) {
+                extent.clipped[usize::from(!leading)] += i64::from(operation >> 4);
+            } else {
+                leading = false;
+            }
+            extent.span += i64::from(on_reference(operation));
+        }
+        extent
+    }
+}
+
 /// The facts of all records of a chunk.
 #[derive(Debug, Default)]
 pub(crate) struct Facts {
     of: Vec<Fact>,
     mates: Vec<u32>,
+    /// What the MC of a record says of its mate.
+    told: Vec<Option<Extent>>,
 }
 
 impl Facts {
@@ -90,6 +108,7 @@ impl Facts {
                 .map(|record| Fact::of(records, record))
                 .collect(),
             mates: mates(records),
+            told: vec![None; records.count],
         }
     }
 
@@ -101,6 +120,17 @@ impl Facts {
     /// The facts of a record, to be completed.
     pub(crate) fn of_mut(&mut self, record: usize) -> &mut Fact {
         &mut self.of[record]
+    }
+
+    /// Takes the mate's CIGAR from a record's MC.
+    pub(crate) fn tell_mate(&mut self, record: usize, cigar: &[u32]) {
+        self.told[record] = Some(Extent::of(cigar));
+    }
+
+    /// What the mate's CIGAR takes, as far as it is known.
+    pub(crate) fn mate_extent(&self, record: usize) -> Extent {
+        let of_mate = || self.mate(record).map(|mate| self.of[mate].extent);
+        self.told[record].or_else(of_mate).unwrap_or_default()
     }
 
     /// The record of the template's other segment, earlier or later in the chunk.

@@ -3,6 +3,7 @@
 mod alternatives;
 mod arrays;
 mod facts;
+mod mates;
 mod mismatches;
 mod numbers;
 mod pileup;
@@ -30,6 +31,7 @@ const FIRST: [[u8; 2]; 14] = [
 pub(crate) struct Model {
     numbers: numbers::Model,
     mismatches: mismatches::Model,
+    mates: mates::Model,
     texts: text::Model,
     plain: plain::Model,
 }
@@ -45,6 +47,7 @@ impl Model {
         Self {
             numbers: numbers::Model::new(),
             mismatches: mismatches::Model::new(),
+            mates: mates::Model::new(),
             texts: text::Model::new(),
             plain: plain::Model::new(),
         }
@@ -72,8 +75,13 @@ impl Model {
         }
         let mut known = Known::default();
         for column in order {
-            match records.columns[column].kind {
-                1..=6 => self
+            let Column { tag, kind, .. } = records.columns[column];
+            match (&tag, kind) {
+                (b"MC", 8) => {
+                    self.mates
+                        .code_column(coder, records, column, &mut facts, &mut self.texts)?
+                }
+                (_, 1..=6) => self
                     .numbers
                     .code_column(coder, records, column, &facts, &mut known)?,
                 _ => self.plain.code_column(coder, records, column)?,

@@ -227,7 +227,7 @@ impl Place {
         let mismatches = hash(
             fact.mismatches as u32,
             fact.gaps as u32,
-            u32::from(fact.clipped != [0; 2]),
+            u32::from(fact.extent.clipped != [0; 2]),
             0,
         );
         let [last, before_last] = self.differences.map(|difference| difference as u32);

@@ -1,6 +1,6 @@
 //! What the integer tags of the usual programs are expected to be, given the alignment, the mate and other tags.
 
-use super::super::{Records, on_read, on_reference};
+use super::super::Records;
 use super::facts::{Fact, Facts};
 use super::values::{Integers, Known};
 use crate::codec::mixing::hash;
@@ -69,6 +69,16 @@ impl View<'_> {
                 let own = hash((fact.good_quality >> 5) as u32, 1, 0, 0);
                 ([sum, known.of(*b"AS", record), None, None], [own, mapq])
             }
+            b"mc" => {
+                let mate = self.facts.mate_extent(record);
+                let position = i64::from(self.records.mate_positions[record]);
+                let end = if self.records.flags[record] & 0x20 == 0 {
+                    position + 1 - mate.clipped[0]
+                } else {
+                    position + mate.span + mate.clipped[1]
+                };
+                (one(end), [mapq, 0])
+            }
             b"NM" => (one(fact.edits()), [thin, mapq]),
             b"nM" => {
                 let both = mate_fact.map(|mate| mate.mismatches + fact.mismatches);
@@ -81,7 +91,7 @@ impl View<'_> {
                     Some(fact.aligned),
                     mate_fact.map(|mate| mate.aligned + fact.aligned - 2),
                 ];
-                let clips = (fact.clipped[0] + fact.clipped[1]).min(20) as u32;
+                let clips = (fact.extent.clipped[0] + fact.extent.clipped[1]).min(20) as u32;
                 (scores, [hash(fact.mismatches as u32, clips, 0, 0), mapq])
             }
             b"XS" => {
@@ -129,17 +139,4 @@ impl View<'_> {
         expected.candidates[..OF_TAG].copy_from_slice(&candidates);
         expected
     }
-}
-
-/// Bases that a CIGAR takes on the reference and, before and after, clips.
-pub(crate) fn spans(cigar: &[u32]) -> (i64, [i64; 2]) {
-    let (mut span, mut clipped, mut leading) = (0, [0; 2], true);
-    for &operation in cigar {
-        span += i64::from(on_reference(operation));
-        if matches!(operation & 15, 4 | 5) {
-            clipped[usize::from(!leading)] += i64::from(operation >> 4);
-        }
-        leading &= on_reference(operation) == 0 && (on_read(operation) == 0 || operation & 15 == 4);
-    }
-    (span, clipped)
 }
