@@ -1,0 +1,298 @@
+//! Aligned bases whose position has hardly ever been disputed: almost all equal what was seen there before.
+//!
+//! Up to 256 of them share one decision "is there another that differs?". If there is, the first is found by halving.
+//! Both rest on a risk for each base, a product of factors that are learnt: how well known the position is, how late
+//! in the read, which base behind which, and how near the last that differed.
+
+use crate::Result;
+use crate::codec::mixing::{Coder, Mixer};
+
+/// Bases that share a decision.
+pub(super) const BLOCK: usize = 256;
+/// Classes of what is known of a position: by how often the top base was seen and how often others; see [`class`].
+pub(super) const CLASSES: usize = 64;
+/// The class of positions that are too much disputed for this.
+pub(super) const DISPUTED: u8 = 255;
+/// Classes by distance from the last base that differed: 1, 2, 3-4, 5-8, 9-16.
+const NEAR: [u8; 16] = [0, 1, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 4, 4, 4, 4];
+/// A factor of one.
+const ONE: u32 = 1 << 12;
+/// Risks are in 1/2^22; a base's is bounded to between these.
+const LEAST: u32 = 1 << 5;
+const MOST: u32 = 1 << 20;
+
+/// A factor of the risk by class, and what is counted to correct it.
+#[derive(Clone)]
+struct Factor {
+    values: Vec<u32>,
+    /// Bases that differed, and the sum of risks, since the last correction.
+    differed: Vec<u32>,
+    expected: Vec<u64>,
+}
+
+impl Factor {
+    fn new(values: Vec<u32>) -> Self {
+        Self {
+            differed: vec![0; values.len()],
+            expected: vec![0; values.len()],
+            values,
+        }
+    }
+
+    /// Moves each value by what differed against what was expected, both with 12 more.
+    fn correct(&mut self) {
+        for at in 0..self.values.len() {
+            let more = 12 << 22;
+            let differed = (u64::from(self.differed[at]) << 22) + more;
+            let expected = self.expected[at] + more;
+            // Differed may be much more than expected; both are below 2^54.
+            let ratio = (differed.min(expected * 8) * 256 / expected) as u32;
+            self.values[at] =
+                (u64::from(self.values[at]) * u64::from(ratio) >> 8).clamp(16, 1 << 24) as u32;
+            self.differed[at] = 0;
+            self.expected[at] = 0;
+        }
+    }
+}
+
+/// What is known about the record as a whole: numbers that tell risky records from others.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Manner {
+    pub(super) strand: u32,
+    pub(super) mapq: u32,
+    pub(super) clipped: u32,
+    pub(super) mate: u32,
+    pub(super) disputes: u32,
+}
+
+/// A base that is coded here.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Known {
+    /// Its index within the record.
+    pub(super) index: u32,
+    pub(super) place: usize,
+    pub(super) class: u8,
+    pub(super) cycle: u8,
+    pub(super) motif: u16,
+    pub(super) risk: u32,
+}
+
+/// See the module's head.
+#[derive(Clone)]
+pub(super) struct Quiet {
+    known: Factor,
+    cycle: Factor,
+    motif: Factor,
+    near: Factor,
+    /// Which factor is counted now, and bases counted.
+    turn: usize,
+    counted: u32,
+    rounds: u32,
+    flags: Mixer<6, 16>,
+    /// The bases of the block that is being filled.
+    pub(super) block: Vec<Known>,
+    sums: Vec<u32>,
+    last: u32,
+}
+
+impl Quiet {
+    pub(super) fn new() -> Self {
+        Self {
+            known: Factor::new(vec![20_000; CLASSES]),
+            cycle: Factor::new(vec![ONE; 64]),
+            motif: Factor::new(vec![ONE; 2048]),
+            near: Factor::new(vec![ONE; 5]),
+            turn: 0,
+            counted: 0,
+            rounds: 0,
+            flags: Mixer::new(9, 1023),
+            block: Vec::with_capacity(BLOCK),
+            sums: Vec::with_capacity(BLOCK + 1),
+            last: 0,
+        }
+    }
+
+    /// Codes which bases of the block differ: `differs` says it of a base when encoding; `found` is told each.
+    /// Returns how many did.
+    pub(super) fn code<C: Coder>(
+        &mut self,
+        coder: &mut C,
+        manner: Manner,
+        before: u32,
+        differs: impl Fn(&Known) -> bool,
+        mut found: impl FnMut(&mut C, &Known) -> Result<()>,
+    ) -> Result<u32> {
+        let length = self.block.len();
+        let mut differed = before;
+        for base in &mut self.block {
+            let risk = u64::from(self.known.values[usize::from(base.class)])
+                * u64::from(self.cycle.values[usize::from(base.cycle)])
+                >> 12;
+            let risk = risk * u64::from(self.motif.values[usize::from(base.motif)]) >> 12;
+            base.risk = risk.clamp(LEAST.into(), MOST.into()) as u32;
+        }
+        let mut start = 0;
+        loop {
+            self.sum(start);
+            let first = if C::DECODES {
+                length
+            } else {
+                let rest = self.block[start..].iter();
+                start + rest.take_while(|base| !differs(base)).count()
+            };
+            if start == length || !self.another(coder, first < length, manner, differed, start) {
+                break;
+            }
+            let at = self.search(coder, first, start, differed);
+            found(coder, &self.block[at])?;
+            differed += 1;
+            self.count(start, at, true);
+            for (base, class) in self.block[at + 1..].iter_mut().zip(NEAR) {
+                let risk =
+                    u64::from(base.risk) * u64::from(self.near.values[usize::from(class)]) >> 12;
+                base.risk = risk.clamp(LEAST.into(), MOST.into()) as u32;
+            }
+            start = at + 1;
+        }
+        self.count(start, length, false);
+        self.end();
+        Ok(differed)
+    }
+
+    /// Sums risks from `start` on; `sums[k]` is that of the bases before `k`.
+    fn sum(&mut self, start: usize) {
+        if start == 0 {
+            self.sums.clear();
+            self.sums.push(0);
+        }
+        self.sums.truncate(start + 1);
+        let mut sum = self.sums[start];
+        for base in &self.block[start..] {
+            sum += base.risk;
+            self.sums.push(sum);
+        }
+    }
+
+    /// Whether there is another base that differs.
+    fn another<C: Coder>(
+        &mut self,
+        coder: &mut C,
+        another: bool,
+        manner: Manner,
+        differed: u32,
+        start: usize,
+    ) -> bool {
+        let risk = (self.sums[self.block.len()] - self.sums[start]).max(1 << 6);
+        let octave = risk.ilog2();
+        let fine = octave * 4 + (risk >> (octave - 2) & 3);
+        let half = fine / 2;
+        let seen = differed.min(7);
+        let contexts = [
+            fine | seen.min(1) << 8,
+            half | seen << 8 | manner.clipped << 12,
+            octave | manner.mapq << 8 | seen.min(3) << 12,
+            octave | manner.strand << 8 | seen.min(3) << 12 | self.last.min(2) << 16,
+            half | manner.disputes << 8 | seen.min(3) << 12,
+            half | manner.mate << 8 | seen.min(3) << 12,
+        ];
+        self.flags.turn(&contexts, 1);
+        self.flags
+            .bit(coder, another, 1, (seen * 32 + fine / 4) as usize)
+    }
+
+    /// Finds the first base that differs at `start` or behind.
+    fn search<C: Coder>(&mut self, coder: &mut C, first: usize, start: usize, _: u32) -> usize {
+        let (mut low, mut high) = (start, self.block.len());
+        while high - low > 1 {
+            let (bottom, top) = (self.sums[low], self.sums[high]);
+            let half = bottom + (top - bottom) / 2;
+            let inner = &self.sums[low + 1..high];
+            let middle = low + 1 + inner.partition_point(|&sum| sum < half);
+            let middle = middle.min(high - 1);
+            let (left, right) = (self.sums[middle] - bottom, top - self.sums[middle]);
+            // (1 - e^-left) / (1 - e^-(left + right)), nearly.
+            let p = (u64::from(left) << 16) / u64::from(left + right);
+            let p = p + (p * u64::from(right.min(1 << 22)) >> 23);
+            let p = (p as u32).clamp(256, 65_280);
+            if coder.code(first < middle, p) {
+                high = middle;
+            } else {
+                low = middle;
+            }
+        }
+        low
+    }
+
+    /// Counts the bases from `start` to `end`, which agree, and the one at `end` if it differed.
+    fn count(&mut self, start: usize, end: usize, differed: bool) {
+        let last = if differed { end + 1 } else { end };
+        for (at, base) in self.block[start..last].iter().enumerate() {
+            let (factor, class) = match self.turn {
+                0 => (&mut self.known, usize::from(base.class)),
+                1 => (&mut self.cycle, usize::from(base.cycle)),
+                2 => (&mut self.motif, usize::from(base.motif)),
+                // The bases before the first that differed are near none.
+                _ if start == 0 => break,
+                _ => match NEAR.get(at) {
+                    Some(&class) => (&mut self.near, usize::from(class)),
+                    None => break,
+                },
+            };
+            factor.expected[class] += u64::from(base.risk);
+            if start + at == end {
+                factor.differed[class] += 1;
+            }
+        }
+    }
+
+    /// Ends a block: corrects a factor when enough was counted.
+    fn end(&mut self) {
+        self.counted += self.block.len() as u32;
+        self.block.clear();
+        if self.counted < 1 << (11 + self.rounds.min(3)) {
+            return;
+        }
+        match self.turn {
+            0 => self.known.correct(),
+            1 => self.cycle.correct(),
+            2 => self.motif.correct(),
+            _ => self.near.correct(),
+        }
+        self.counted = 0;
+        self.turn = (self.turn + 1) % 4;
+        self.rounds += u32::from(self.turn == 0 && self.rounds < 3);
+    }
+
+    /// Says how many bases of a record differed, for the records that follow.
+    pub(super) fn finish(&mut self, differed: u32) {
+        self.last = differed;
+    }
+}
+
+/// The class of a position whose top base was seen `agree` times and others `other` times.
+pub(super) fn class(agree: u8, other: u8, primed: bool) -> u8 {
+    let (agree, other) = (u32::from(agree), u32::from(other));
+    if other > 0 && agree < 16 * other {
+        return DISPUTED;
+    }
+    let known = match agree {
+        0..4 => agree,
+        4..6 => 4,
+        6..9 => 5,
+        9..13 => 6,
+        13..20 => 7,
+        20..32 => 8,
+        32..64 => 9,
+        64..128 => 10,
+        128..255 => 11,
+        _ => 12,
+    };
+    let class = match other {
+        0 => known,
+        1 => known + 6,
+        2 => known + 10,
+        3..6 => known + 14,
+        _ => known + 17,
+    };
+    class.min(31) as u8 + if primed { 32 } else { 0 }
+}
