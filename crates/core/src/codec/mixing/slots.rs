@@ -21,6 +21,11 @@ impl Slot {
     /// Knows nothing.
     pub(crate) const NEW: Self = Self(1 << 31);
 
+    /// Expects a set bit with probability `p` / 65,536 (1 to 65,535), as surely as if it had seen `count` bits.
+    pub(crate) const fn expecting(p: u32, count: u32) -> Self {
+        Self(p << 16 | count)
+    }
+
     /// Probability of a set bit, in 1/65,536.
     #[inline]
     pub(crate) fn p(self) -> u32 {
