@@ -4,6 +4,91 @@ use std::collections::HashMap;
 
 use super::super::super::on_reference;
 
+/// Names of references: the archive's, and more that entries have.
+pub(super) struct Names<'a> {
+    references: &'a [Vec<u8>],
+    /// Numbers of the archive's, only when encoding.
+    numbers: HashMap<&'a [u8], u32>,
+}
+
+/// Names beside the archive's, and bytes in them, that are remembered.
+const MOST_NAMES: usize = 1024;
+const MOST_BYTES: usize = 1 << 16;
+
+/// Names beside the archive's that entries had.
+#[derive(Clone, Default)]
+pub(super) struct MoreNames {
+    names: Vec<Vec<u8>>,
+    bytes: usize,
+}
+
+impl MoreNames {
+    /// Whether there is room for `name`.
+    fn takes(&self, name: &[u8]) -> bool {
+        self.names.len() < MOST_NAMES && self.bytes + name.len() <= MOST_BYTES
+    }
+
+    /// Adds a name; false if there is no room.
+    pub(super) fn add(&mut self, name: Vec<u8>) -> bool {
+        let takes = self.takes(&name);
+        if takes {
+            self.bytes += name.len();
+            self.names.push(name);
+        }
+        takes
+    }
+
+    /// The name added last.
+    pub(super) fn last(&self) -> &[u8] {
+        self.names.last().map_or(&[], |name| name)
+    }
+}
+
+impl<'a> Names<'a> {
+    /// The archive's names; `find` says whether numbers are asked for.
+    pub(super) fn new(references: &'a [Vec<u8>], find: bool) -> Self {
+        let mut numbers = HashMap::new();
+        if find {
+            for (number, name) in (0..).zip(references) {
+                numbers.entry(&name[..]).or_insert(number);
+            }
+        }
+        Self {
+            references,
+            numbers,
+        }
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self, more: &MoreNames) -> usize {
+        self.references.len() + more.names.len()
+    }
+
+    /// The name numbered `number`.
+    pub(super) fn get<'b>(&'b self, more: &'b MoreNames, number: u32) -> &'b [u8] {
+        let number = number as usize;
+        let (own, rest) = (
+            self.references.get(number),
+            number.wrapping_sub(self.references.len()),
+        );
+        own.or_else(|| more.names.get(rest))
+            .map_or(&[], |name| name)
+    }
+
+    /// The number of `name`, which is added to `more` if there was none.
+    fn number(&self, more: &mut MoreNames, name: &[u8]) -> Option<u32> {
+        if let Some(&number) = self.numbers.get(name) {
+            return Some(number);
+        }
+        let at = more.names.iter().position(|other| other == name);
+        let at = match at {
+            Some(at) => at,
+            None => more.add(name.to_vec()).then(|| more.names.len() - 1)?,
+        };
+        u32::try_from(self.references.len() + at).ok()
+    }
+}
+
 /// Letters of CIGAR operations.
 const LETTERS: &[u8; 9] = b"MIDNSHP=X";
 
@@ -93,7 +178,7 @@ fn write_number(number: u32, text: &mut Vec<u8>) {
 }
 
 impl Entry {
-    fn parse(text: &[u8], form: Form, names: &HashMap<&[u8], u32>) -> Option<Self> {
+    fn parse(text: &[u8], form: Form, names: &Names<'_>, more: &mut MoreNames) -> Option<Self> {
         let comma = |byte: &u8| *byte == b',';
         let mut fields = text.rsplitn(if form == Form::Signed { 4 } else { 6 }, comma);
         let distance = match fields.next()? {
@@ -119,7 +204,7 @@ impl Entry {
             _ => return None,
         };
         Some(Self {
-            reference: *names.get(fields.next()?)?,
+            reference: names.number(more, fields.next()?)?,
             position: i64::from(number(position)?) - 1,
             reverse,
             cigar,
@@ -129,10 +214,8 @@ impl Entry {
     }
 
     /// Appends the entry as it is written, with the mark at its end.
-    pub(super) fn write(&self, form: Form, references: &[Vec<u8>], text: &mut Vec<u8>) {
-        if let Some(name) = references.get(self.reference as usize) {
-            text.extend_from_slice(name);
-        }
+    pub(super) fn write(&self, form: Form, name: &[u8], text: &mut Vec<u8>) {
+        text.extend_from_slice(name);
         let sign = if self.reverse { b'-' } else { b'+' };
         let position = (self.position + 1) as u32;
         text.push(b',');
@@ -162,23 +245,40 @@ impl Entry {
     }
 }
 
-/// The entries of a value, if they are all there is to it.
+/// A value as a list.
+#[derive(Default)]
+pub(super) struct List {
+    pub(super) entries: Vec<Entry>,
+    /// Names that `MoreNames` does not have yet, in the order of the entries that have them first.
+    pub(super) fresh: Vec<Vec<u8>>,
+}
+
+/// The list that a value is, if that is all there is to it. New names get the numbers they will have in `more`.
 pub(super) fn parse(
     value: &[u8],
     form: Form,
-    names: &HashMap<&[u8], u32>,
-    references: &[Vec<u8>],
-) -> Option<Vec<Entry>> {
+    names: &Names<'_>,
+    more: &mut MoreNames,
+) -> Option<List> {
     let whole = value.strip_suffix(b";")?;
-    let entries: Vec<Entry> = whole
+    let before = more.names.len();
+    let entries: Option<Vec<Entry>> = whole
         .split(|&byte| byte == b';')
-        .map(|text| Entry::parse(text, form, names))
-        .collect::<Option<_>>()?;
-    let mut written = Vec::with_capacity(value.len());
-    for entry in &entries {
-        entry.write(form, references, &mut written);
-    }
-    (written == value).then_some(entries)
+        .map(|text| Entry::parse(text, form, names, more))
+        .collect();
+    let entries = entries.filter(|entries| {
+        let mut written = Vec::with_capacity(value.len());
+        for entry in entries {
+            entry.write(form, names.get(more, entry.reference), &mut written);
+        }
+        written == value
+    });
+    let fresh = more.names.split_off(before);
+    more.bytes -= fresh.iter().map(Vec::len).sum::<usize>();
+    Some(List {
+        entries: entries?,
+        fresh,
+    })
 }
 
 /// Lengths of an alignment: bases clipped on its left and right, those on the reference, and those of the whole read.

@@ -8,14 +8,12 @@ mod cigars;
 mod entry;
 mod keys;
 
-use std::collections::HashMap;
-
 use super::super::{Column, Context, Records};
 use super::strings;
 use crate::Result;
 use crate::codec::mixing::{Coder, Mixer, hash, hash_bytes};
 use crate::codec::wire::damaged;
-use entry::{Distance, Entry, Form, Shape};
+use entry::{Distance, Entry, Form, List, MoreNames, Names, Shape};
 use keys::{Key, Keys, Own};
 
 /// 2^10 blocks of 64 bytes for each context of places, and as many for those of other fields: 0.8 MB.
@@ -44,6 +42,8 @@ struct Inner {
     places: Mixer<6, 16>,
     fields: Mixer<6, 16>,
     tags: [Tag; 3],
+    /// Names of references that only entries have.
+    more: MoreNames,
 }
 
 /// What is known of a tag.
@@ -106,6 +106,7 @@ impl Model {
                 places: Mixer::new(BITS, 255),
                 fields: Mixer::new(BITS, 255),
                 tags: [Tag::new(), Tag::new(), Tag::new()],
+                more: MoreNames::default(),
             })
         });
         let which = match &column.tag {
@@ -113,17 +114,10 @@ impl Model {
             b"SA" => 1,
             _ => 2,
         };
-        let mut names = HashMap::new();
-        if !C::DECODES {
-            for (number, name) in (0..).zip(context.references) {
-                names.entry(&name[..]).or_insert(number);
-            }
-        }
         let salt = which as u32;
         let lists = Lists {
             records,
-            references: context.references,
-            names,
+            names: Names::new(context.references, !C::DECODES),
             form: if which == 0 {
                 Form::Signed
             } else {
@@ -148,21 +142,21 @@ impl Model {
         for at in 0..column.records.len() {
             let record = column.records[at] as usize;
             let tag = &mut inner.tags[which];
-            let entries = if C::DECODES {
+            let list = if C::DECODES {
                 None
             } else {
-                lists.parse(column.value(at))
+                entry::parse(column.value(at), lists.form, &lists.names, &mut inner.more)
             };
             let contexts = [0, tag.escaped & 1, tag.escaped & 15, 3, 4, 5]
                 .map(|state| hash(61, salt, state, 0));
-            let escaped = inner.fields.flag(coder, entries.is_none(), &contexts, 30);
+            let escaped = inner.fields.flag(coder, list.is_none(), &contexts, 30);
             tag.escaped = tag.escaped << 1 | u32::from(escaped);
             if escaped {
                 speller.code(coder, column, at)?;
                 continue;
             }
             let before = others + column.values.len();
-            let written = lists.code(coder, inner, record, &entries.unwrap_or_default(), before)?;
+            let written = lists.code(coder, inner, record, &list.unwrap_or_default(), before)?;
             if C::DECODES {
                 column.values.extend_from_slice(&written);
                 column.ends.push(column.values.len());
@@ -205,8 +199,7 @@ fn next_of_templates(records: &Records) -> Vec<u32> {
 /// Lists of one column.
 struct Lists<'a> {
     records: &'a Records,
-    references: &'a [Vec<u8>],
-    names: HashMap<&'a [u8], u32>,
+    names: Names<'a>,
     form: Form,
     /// Edit distances, scores and best other scores (NM, AS, XS) of the records.
     distances: Vec<Option<i64>>,
@@ -218,10 +211,6 @@ struct Lists<'a> {
 }
 
 impl Lists<'_> {
-    fn parse(&self, value: &[u8]) -> Option<Vec<Entry>> {
-        entry::parse(value, self.form, &self.names, self.references)
-    }
-
     /// The place of a record.
     fn own(&self, record: usize) -> Own {
         let records = self.records;
@@ -232,7 +221,7 @@ impl Lists<'_> {
             mate_position: records.mate_positions[record].into(),
             shape: Shape::of(records.cigar_of(record)),
             length: records.lengths[record].into(),
-            parts: self.form == Form::Fields,
+            parts: self.salt == 1,
         }
     }
 
@@ -276,7 +265,7 @@ impl Lists<'_> {
         coder: &mut C,
         inner: &mut Inner,
         record: usize,
-        truth: &[Entry],
+        truth: &List,
         before: usize,
     ) -> Result<Vec<u8>> {
         let tag = &mut inner.tags[self.salt as usize];
@@ -299,17 +288,18 @@ impl Lists<'_> {
         ];
         let count = inner
             .fields
-            .number(coder, truth.len() as u64, &contexts, 31);
+            .number(coder, truth.entries.len() as u64, &contexts, 31);
         if count == 0 {
             return Err(damaged("a list without entries"));
         }
         tag.count = count.min(1000) as u32;
         let mut written = Vec::new();
-        let mut at = 0usize;
+        let (mut at, mut named) = (0usize, 0usize);
         let mut last_distance = None;
         while (at as u64) < count {
             let blank = Entry::default();
-            let truth = truth.get(at).unwrap_or(&blank);
+            let fresh = &truth.fresh;
+            let truth = truth.entries.get(at).unwrap_or(&blank);
             let place = (at, count.min(1 << 20) as usize);
             let entry = self.code_entry(
                 coder,
@@ -321,13 +311,52 @@ impl Lists<'_> {
                 place,
                 &mut last_distance,
             )?;
+            if entry.reference as usize == self.names.count(&inner.more) {
+                let name = fresh.get(named).map_or(&[][..], |name| name);
+                named += 1;
+                self.code_name(coder, inner, name)?;
+            }
             if C::DECODES {
-                entry.write(self.form, self.references, &mut written);
+                let name = self.names.get(&inner.more, entry.reference);
+                entry.write(self.form, name, &mut written);
                 self.records.check_limit(before + written.len())?;
             }
             at += 1;
         }
         Ok(written)
+    }
+
+    /// Codes a name that is not among those of references, and adds it to the others.
+    fn code_name<C: Coder>(&self, coder: &mut C, inner: &mut Inner, truth: &[u8]) -> Result<()> {
+        let mut name = Vec::new();
+        loop {
+            let at = name.len();
+            let like = inner.more.last().get(at).copied().unwrap_or(0).into();
+            let last = name
+                .iter()
+                .rev()
+                .take(2)
+                .fold(0, |state, &byte| state << 8 | u32::from(byte));
+            let contexts = [
+                hash(141, at as u32, like, 0),
+                hash(142, last, like, 0),
+                hash(143, last, 0, 0),
+                hash(144, last & 0xff, at as u32, 0),
+                hash(145, like, 0, 0),
+                hash(146, 0, 0, 0),
+            ];
+            let wanted = truth.get(at).copied().unwrap_or(0).into();
+            match inner.fields.symbol(coder, wanted, 8, &contexts, 40, 184) {
+                0 => break,
+                byte => name.push(byte as u8),
+            }
+            self.records.check_limit(name.len())?;
+        }
+        if inner.more.add(name) {
+            Ok(())
+        } else {
+            Err(damaged("more names than there may be"))
+        }
     }
 
     /// How far the best other score is below the record's own, if both are known: many entries go with a small one.
@@ -354,6 +383,7 @@ impl Lists<'_> {
             places,
             fields,
             tags,
+            more,
         } = inner;
         let tag = &mut tags[self.salt as usize];
         let records = self.records;
@@ -366,8 +396,7 @@ impl Lists<'_> {
                 && (records.flags[other] & 16 != 0) == truth.reverse;
             let possible = records.positions[other] >= -1
                 && records.positions[other] < i32::MAX
-                && usize::try_from(records.references[other])
-                    .is_ok_and(|reference| reference < self.references.len());
+                && (0..self.names.count(more) as i64).contains(&records.references[other].into());
             if !possible {
                 continue;
             }
@@ -410,7 +439,7 @@ impl Lists<'_> {
         let key = tag
             .keys
             .code(coder, places, key, own, (at, count), self.salt)?;
-        if key.reference as usize >= self.references.len() {
+        if key.reference as usize > self.names.count(more) {
             return Err(damaged("an entry on a reference that there is not"));
         }
         let (known_class, known_distance) = tag
@@ -602,7 +631,7 @@ impl Lists<'_> {
         at: usize,
     ) -> Result<Vec<u32>> {
         let cigar = self.records.cigar_of(record);
-        let parts = self.form == Form::Fields;
+        let parts = own.parts;
         let as_own = match (parts, turned) {
             (true, _) => cigars::complement(&own.shape, turned),
             (false, true) => cigars::reversed(cigar),
