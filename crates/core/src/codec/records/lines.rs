@@ -80,7 +80,7 @@ impl<T: Clone + Hash + Eq> Dictionary<T> {
 pub(crate) struct Model {
     lines: Dictionary<([u8; 2], u8)>,
     groups: Dictionary<u8>,
-    line: Mixer<6, 16>,
+    line: Mixer<8, 24>,
     group: Mixer<6, 16>,
     spelled: Mixer<3, 8>,
 }
@@ -130,8 +130,9 @@ impl Model {
         let mut ids = Vec::with_capacity(records.count);
         let mut in_chunk: HashMap<u32, u32> = HashMap::new();
         let mut tags = 0;
+        let mut by_strand = [[0; 2]; 4];
         for record in 0..records.count {
-            let contexts = line_contexts(records, &ids, record);
+            let contexts = line_contexts(records, &ids, record, &by_strand);
             let truth = if C::DECODES {
                 0
             } else {
@@ -157,6 +158,8 @@ impl Model {
                 self.lines.get(coded)?.0
             };
             ids.push(id);
+            let of_strand = &mut by_strand[strand(records, record)];
+            *of_strand = [id + 1, of_strand[0]];
             if C::DECODES {
                 let line = &self.lines.values[id as usize];
                 tags += line.len();
@@ -296,13 +299,24 @@ impl Model {
 }
 
 /// The contexts that predict a record's line, given the numbers `ids` of the lines before it.
-fn line_contexts(records: &Records, ids: &[u32], record: usize) -> [u32; 6] {
+///
+/// `by_strand` has the last two lines of records of each strand and segment.
+fn line_contexts(
+    records: &Records,
+    ids: &[u32],
+    record: usize,
+    by_strand: &[[u32; 2]; 4],
+) -> [u32; 8] {
     let flags = u32::from(records.flags[record]);
     let kind = flags & 0x904;
     let mapq = u32::from(records.mapq[record]);
     let before = ids.last().map_or(0, |id| id + 1);
     let linked = records.linked(record).map_or(0, |other| ids[other] + 1);
     let operations = records.cigar_of(record).len().min(4) as u32;
+    let alike = by_strand[strand(records, record)];
+    let gap = record.checked_sub(1).map_or(100, |before| {
+        records.positions[record].wrapping_sub(records.positions[before]) as u32
+    });
     let alone = u32::from(flags & 8 != 0) | u32::from(records.mate_references[record] < 0) << 1;
     [
         hash(before, kind, 1, 0),
@@ -311,7 +325,14 @@ fn line_contexts(records: &Records, ids: &[u32], record: usize) -> [u32; 6] {
         hash(before, mapq, linked, 4),
         hash(kind, operations, alone, 5),
         hash(u32::from(mapq < 20), linked, flags & 0xf0f, 6),
+        hash(alike[0], alike[1], kind, 7),
+        hash(alike[0], gap.min(100) as u32, operations, 8),
     ]
+}
+
+/// Which of four kinds of records one is, by its strand and segment.
+fn strand(records: &Records, record: usize) -> usize {
+    usize::from(records.flags[record] >> 4 & 1 | records.flags[record] >> 6 & 2)
 }
 
 /// Makes the columns of the decoded lines, without values, in the order of first use.
@@ -420,5 +441,31 @@ mod tests {
             let (costs, sizes) = round_trip(&chunks);
             println!("{path} {costs:?} {sizes:?}");
         }
+    }
+
+    /// Prints what lines and read groups cost, for files listed in a variable.
+    #[test]
+    #[ignore = "a measurement"]
+    fn measure() {
+        let first = std::env::var("FIRST").map_or(usize::MAX, |first| first.parse().unwrap());
+        let mut sum = [0; 3];
+        for path in std::env::var("FILES").unwrap().split(' ') {
+            let Some((chunks, _)) = load(path, first, 2_500) else {
+                return;
+            };
+            let (costs, sizes) = round_trip(&chunks);
+            let mut all = [0; 3];
+            for (key, cost) in costs {
+                all[match key {
+                    LINES => 0,
+                    SPELLED => 1,
+                    _ => 2,
+                }] += cost / 128;
+            }
+            (0..3).for_each(|at| sum[at] += all[at]);
+            let lines: usize = chunks.iter().map(|chunk| chunk.line_tags.len()).max().unwrap();
+            println!("{path} {all:?} {sizes:?} {lines} lines");
+        }
+        println!("{sum:?}");
     }
 }
