@@ -463,7 +463,11 @@ mod tests {
                 }] += cost / 128;
             }
             (0..3).for_each(|at| sum[at] += all[at]);
-            let lines: usize = chunks.iter().map(|chunk| chunk.line_tags.len()).max().unwrap();
+            let lines: usize = chunks
+                .iter()
+                .map(|chunk| chunk.line_tags.len())
+                .max()
+                .unwrap();
             println!("{path} {all:?} {sizes:?} {lines} lines");
         }
         println!("{sum:?}");

@@ -1,5 +1,7 @@
 //! What is known of each record before its tags are decoded, as far as tags follow from it.
 
+use std::collections::HashMap;
+
 use super::super::{Records, on_reference, part};
 
 /// No mate.
@@ -20,8 +22,13 @@ pub(crate) struct Fact {
     pub(crate) mismatches: i64,
     /// Sum of the qualities of those.
     pub(crate) mismatch_quality: i64,
-    /// Aligned bases that nothing but this record says the reference of.
-    pub(crate) unknown: i64,
+    /// Whether the mismatches are known for sure.
+    pub(crate) certain: bool,
+    /// If not, how many of NM's were missed before, and twice the logarithm of how many are expected to be.
+    pub(crate) missed: i64,
+    pub(crate) risk: u32,
+    /// Introns.
+    pub(crate) introns: u32,
     /// Inserted and deleted bases.
     pub(crate) inserted: i64,
     pub(crate) deleted: i64,
@@ -39,6 +46,11 @@ impl Fact {
         self.aligned - 5 * self.mismatches - 6 * self.gaps - self.inserted - self.deleted
     }
 
+    /// The score with 1 for an equal base, -1 for a mismatch, and -2 - 2 n for a gap of n, as for spliced alignments.
+    pub(crate) fn spliced_score(&self) -> i64 {
+        self.aligned - 2 * (self.mismatches + self.gaps + self.inserted + self.deleted)
+    }
+
     /// Bases that a record differs from the reference in.
     pub(crate) fn edits(&self) -> i64 {
         self.mismatches + self.inserted + self.deleted
@@ -52,6 +64,7 @@ impl Fact {
                 0 | 7 | 8 => fact.aligned += length,
                 1 => fact.inserted += length,
                 2 => fact.deleted += length,
+                3 => fact.introns += 1,
                 _ => {}
             }
             fact.gaps += i64::from(matches!(operation & 15, 1 | 2));
@@ -59,8 +72,11 @@ impl Fact {
         fact.extent = Extent::of(records.cigar_of(record));
         let qualities = records.qualities_of(record);
         if qualities.first() != Some(&0xff) {
-            let good = qualities.iter().filter(|&&quality| quality >= GOOD_QUALITY);
-            fact.good_quality = good.map(|&quality| i64::from(quality)).sum();
+            let good = |&quality: &u8| match quality {
+                GOOD_QUALITY.. => u32::from(quality),
+                _ => 0,
+            };
+            fact.good_quality = qualities.iter().map(good).map(i64::from).sum();
         }
         fact
     }
@@ -98,6 +114,7 @@ pub(crate) struct Facts {
     mates: Vec<u32>,
     /// What the MC of a record says of its mate.
     told: Vec<Option<Extent>>,
+    twins: Vec<u32>,
 }
 
 impl Facts {
@@ -109,6 +126,7 @@ impl Facts {
                 .collect(),
             mates: mates(records),
             told: vec![None; records.count],
+            twins: twins(records),
         }
     }
 
@@ -120,6 +138,24 @@ impl Facts {
     /// The facts of a record, to be completed.
     pub(crate) fn of_mut(&mut self, record: usize) -> &mut Fact {
         &mut self.of[record]
+    }
+
+    /// The last record before with the same place and bases.
+    pub(crate) fn twin(&self, record: usize) -> Option<usize> {
+        match self.twins[record] {
+            NONE => None,
+            twin => Some(twin as usize),
+        }
+    }
+
+    /// Takes a record's NM, which tells how many mismatches there are if no MD has.
+    pub(crate) fn tell_edits(&mut self, record: usize, edits: i64) {
+        let fact = &mut self.of[record];
+        let mismatches = edits - fact.inserted - fact.deleted;
+        if !fact.certain && mismatches >= 0 {
+            fact.missed = mismatches - fact.mismatches;
+            fact.mismatches = mismatches;
+        }
     }
 
     /// Takes the mate's CIGAR from a record's MC.
@@ -200,4 +236,31 @@ fn mates(records: &Records) -> Vec<u32> {
         best
     };
     (0..records.count).map(mate).collect()
+}
+
+/// The twin of each record: the last one before it with the same reference, position, and bases, by a hash of them.
+fn twins(records: &Records) -> Vec<u32> {
+    let mut last = HashMap::new();
+    let twin = |record: usize| {
+        let place = u64::from(records.references[record] as u32) << 32
+            | u64::from(records.positions[record] as u32);
+        let bases = records.bases_of(record);
+        let mut state = fold(place, bases.len() as u64);
+        for eight in bases.chunks(8) {
+            let mut word = [0; 8];
+            word[..eight.len()].copy_from_slice(eight);
+            state = fold(state, u64::from_le_bytes(word));
+        }
+        if bases.is_empty() {
+            return NONE;
+        }
+        last.insert(state, record as u32).unwrap_or(NONE)
+    };
+    (0..records.count).map(twin).collect()
+}
+
+/// Takes a word into a hash.
+fn fold(state: u64, word: u64) -> u64 {
+    let mixed = (state ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    mixed ^ mixed >> 32
 }

@@ -4,40 +4,15 @@
 //! each MD; a record whose MD is otherwise has the positions of the surprises coded.
 
 use super::super::{Context, Records};
-use super::facts::Facts;
-use super::pileup::{Cell, DELETED, NOWHERE, Pileup, Site};
+use super::facts::{Fact, Facts};
+use super::pileup::{Class, DELETED, Pileup, Site};
 use super::text;
 use crate::Result;
 use crate::codec::mixing::{Coder, Mixer, hash};
 use crate::codec::wire::damaged;
 
-/// Letters of BAM's base codes, and of a deleted base.
-const LETTERS: &[u8; 17] = b"=ACMGRSVTWYHKDBN?";
-
 /// What an MD says of a base: 0 that it is the reference's, else the reference's letter, 1 for A.
 type Symbol = u8;
-
-/// How much is known of a site's reference.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Class {
-    /// An MD has said it.
-    Revealed,
-    /// Several reads agree.
-    Agreed,
-    /// Reads disagree.
-    Contested,
-    /// Only this read covers it.
-    Alone,
-    /// Nothing.
-    Unknown,
-}
-
-/// What a site is expected to be.
-#[derive(Clone, Copy)]
-struct Guess {
-    symbol: Symbol,
-    class: Class,
-}
 
 /// The model of MD.
 #[derive(Clone)]
@@ -76,8 +51,7 @@ impl Model {
         facts: &mut Facts,
         texts: &mut text::Model,
     ) -> Result<()> {
-        let mut pileup = Pileup::new(records);
-        let mut told = vec![false; records.count];
+        let mut pileup = Pileup::new(context, records);
         let mut sites = Vec::new();
         if let Some(column) = column {
             let mut taken = std::mem::take(&mut records.columns[column]);
@@ -86,16 +60,18 @@ impl Model {
                 pileup.sites(records, record, &mut sites);
                 let truth = if C::DECODES { &[][..] } else { taken.value(at) };
                 let room = records.limit.saturating_sub(taken.values.len());
-                let mut one = One {
-                    context,
-                    records,
-                    record,
-                    pileup: &mut pileup,
-                    sites: &sites,
-                    guesses: Vec::new(),
-                    told: &mut told[record],
+                let mapq = u32::from(records.mapq[record]);
+                let coded = match self.code_one(coder, &sites, mapq, truth)? {
+                    Some(symbols) => {
+                        learn(&sites, &symbols, &mut pileup, facts.of_mut(record));
+                        if C::DECODES {
+                            write(&symbols, &sites)
+                        } else {
+                            Vec::new()
+                        }
+                    }
+                    None => texts.code(coder, truth, 1, room)?,
                 };
-                let coded = self.code_one(coder, &mut one, truth, facts, texts, room)?;
                 if C::DECODES {
                     taken.values.extend_from_slice(&coded);
                     records.check_limit(taken.values.len())?;
@@ -104,37 +80,33 @@ impl Model {
             }
             records.columns[column] = taken;
         }
-        for record in (0..records.count).filter(|&record| !told[record]) {
-            pileup.sites(records, record, &mut sites);
-            complete(
-                facts,
-                record,
-                &guesses(context, records, record, &pileup, &sites),
-                &sites,
-            );
+        for record in 0..records.count {
+            let fact = facts.of_mut(record);
+            if !fact.certain {
+                pileup.sites(records, record, &mut sites);
+                guess(&sites, fact);
+            }
         }
         Ok(())
     }
 
+    /// Codes one MD: what it says of the sites, or nothing if it is to be coded as text.
     fn code_one<C: Coder>(
         &mut self,
         coder: &mut C,
-        one: &mut One<'_>,
+        sites: &[Site],
+        mapq: u32,
         truth: &[u8],
-        facts: &mut Facts,
-        texts: &mut text::Model,
-        room: usize,
-    ) -> Result<Vec<u8>> {
-        one.guesses = guesses(one.context, one.records, one.record, one.pileup, one.sites);
+    ) -> Result<Option<Vec<Symbol>>> {
         let symbols = if C::DECODES {
             None
         } else {
-            parse(truth, one.sites)
+            parse(truth, sites)
         };
         let changed = |symbols: &Vec<Symbol>| {
-            let pairs = symbols.iter().zip(&one.guesses);
+            let pairs = symbols.iter().zip(sites);
             pairs
-                .filter(|(symbol, guess)| guess.class != Class::Unknown && **symbol != guess.symbol)
+                .filter(|(symbol, site)| differs(**symbol, site))
                 .count()
         };
         let changes = symbols.as_ref().map(changed);
@@ -143,56 +115,44 @@ impl Model {
             Some(0) => EXPECTED,
             Some(_) => SURPRISES,
         };
-        let risk = risk(one.sites, &one.guesses);
-        let mapq = u32::from(one.records.mapq[one.record]);
-        let mismatches = one.guesses.iter().filter(|guess| guess.symbol > 0).count();
+        let (risk, mismatches) = (risk(sites), mismatches(sites).min(30));
         let contexts = [
             hash(risk, self.last_way, 1, 0),
             hash(risk, mapq, 2, 0),
-            hash(mismatches.min(30) as u32, risk / 4, 3, 0),
-            hash(u32::from(one.sites.is_empty()), self.last_way, 4, 0),
+            hash(mismatches, risk / 4, 3, 0),
+            hash(u32::from(sites.is_empty()), self.last_way, 4, 0),
         ];
         let way = self.ways.symbol(coder, way, 2, &contexts, 0, 0);
         self.last_way = (self.last_way << 2 | way) & 15;
-        if way >= TEXT {
-            let text = texts.code(coder, truth, 1, room)?;
-            // Mismatches are the letters that do not stand behind a ^.
-            if way != TEXT {
-                return Err(damaged("an MD is coded in no known way"));
+        let mut left = match way {
+            EXPECTED => 0,
+            SURPRISES => {
+                let count = changes.unwrap_or(1).max(1) as u64 - 1;
+                let contexts = [risk, hash(mapq, 1, 0, 0), hash(mismatches, 2, 0, 0)];
+                let count = self.counts.number(coder, count, &contexts, 0);
+                count.saturating_add(1)
             }
-            return Ok(text);
-        }
-        if one.sites.is_empty() {
+            TEXT => return Ok(None),
+            _ => return Err(damaged("an MD is coded in no known way")),
+        };
+        if sites.is_empty() {
             return Err(damaged("an MD follows from no alignment"));
         }
-        let mut left = if way == SURPRISES {
-            let count = changes.unwrap_or(1) as u64 - 1;
-            let contexts = [
-                risk,
-                hash(mapq, 1, 0, 0),
-                hash(mismatches.min(30) as u32, 2, 0, 0),
-            ];
-            self.counts
-                .number(coder, count, &contexts, 0)
-                .saturating_add(1)
-        } else {
-            0
-        };
-        let mut coded = Vec::with_capacity(one.sites.len());
+        let mut coded = Vec::with_capacity(sites.len());
         let (mut since, mut before) = (0u32, 0u32);
-        for (at, (site, guess)) in one.sites.iter().zip(&one.guesses).enumerate() {
+        for (at, site) in sites.iter().enumerate() {
             let truth = symbols.as_ref().map_or(0, |symbols| symbols[at]);
-            let mut symbol = guess.symbol;
-            if guess.class == Class::Unknown {
-                symbol = self.letter(coder, truth, site, guess, before);
+            let mut symbol = site.expected;
+            if site.class == Class::Unknown {
+                symbol = self.letter(coder, truth, site, before);
             } else if left > 0 {
+                let after = (sites.len() - at).ilog2();
                 let class = hash(
-                    guess.class as u32,
-                    u32::from(site.operation),
+                    site.class as u32,
+                    site.operation.into(),
                     u32::from(symbol > 0),
                     0,
                 );
-                let after = (one.sites.len() - at).ilog2();
                 let contexts = [
                     hash(class, site.quality.into(), 1, 0),
                     hash(class, left.min(4) as u32, after, 2),
@@ -200,21 +160,18 @@ impl Model {
                     hash(class, since.min(6), symbol.into(), 4),
                 ];
                 self.changes.turn(&contexts, 0);
-                if self
-                    .changes
-                    .bit(coder, truth != symbol, 1, guess.class as usize)
-                {
+                let changes = truth != symbol;
+                if self.changes.bit(coder, changes, 1, site.class as usize) {
                     left -= 1;
                     since = 0;
-                    symbol = self.letter(coder, truth, site, guess, before);
+                    symbol = self.letter(coder, truth, site, before);
                 }
                 since += 1;
             }
             before = u32::from(site.base) | (before & 255) << 8;
             coded.push(symbol);
         }
-        one.tell(&coded, facts);
-        Ok(write(&coded, one.sites))
+        Ok(Some(coded))
     }
 
     fn letter<C: Coder>(
@@ -222,13 +179,12 @@ impl Model {
         coder: &mut C,
         symbol: Symbol,
         site: &Site,
-        guess: &Guess,
         before: u32,
     ) -> Symbol {
-        let base = u32::from(site.base);
+        let (base, class) = (u32::from(site.base), site.class as u32);
         let contexts = [
-            hash(base, guess.symbol.into(), 1, guess.class as u32),
-            hash(base, guess.class as u32, 2, 0),
+            hash(base, site.expected.into(), 1, class),
+            hash(base, class, 2, 0),
             hash(base, before & 255, 3, 0),
             hash(base, before, 4, 0),
         ];
@@ -239,109 +195,19 @@ impl Model {
     }
 }
 
-/// One record's MD.
-struct One<'a> {
-    context: &'a Context<'a>,
-    records: &'a Records,
-    record: usize,
-    pileup: &'a mut Pileup,
-    sites: &'a [Site],
-    guesses: Vec<Guess>,
-    told: &'a mut bool,
+/// Whether an MD says something else of a site than expected.
+fn differs(symbol: Symbol, site: &Site) -> bool {
+    symbol != site.expected && site.class != Class::Unknown
 }
 
-impl One<'_> {
-    /// Learns from the MD.
-    fn tell(&mut self, symbols: &[Symbol], facts: &mut Facts) {
-        let fact = facts.of_mut(self.record);
-        (fact.mismatches, fact.mismatch_quality) = (0, 0);
-        for (site, &symbol) in self.sites.iter().zip(symbols) {
-            let letter = match (symbol, site.base) {
-                (0, 1 | 2 | 4 | 8) => LETTERS[site.base as usize] - b'A' + 1,
-                (letter, _) => letter,
-            };
-            if letter > 0 {
-                self.pileup.reveal(site.cell, letter);
-            }
-            if symbol > 0 && site.base != DELETED {
-                fact.mismatches += 1;
-                fact.mismatch_quality += i64::from(site.quality);
-            }
-        }
-        *self.told = true;
-    }
-}
-
-/// What a record's sites are expected to be.
-fn guesses(
-    context: &Context<'_>,
-    records: &Records,
-    record: usize,
-    pileup: &Pileup,
-    sites: &[Site],
-) -> Vec<Guess> {
-    let guess = |site: &Site| {
-        let given = context
-            .bases
-            .and_then(|bases| bases.base(records.references[record], site.position));
-        guess(pileup.cell(site.cell), site, given)
-    };
-    sites.iter().map(guess).collect()
-}
-
-fn guess(cell: Cell, site: &Site, given: Option<u8>) -> Guess {
-    let own = match site.base {
-        1 | 2 | 4 | 8 => site.base.trailing_zeros() as usize,
-        _ => 4,
-    };
-    let (mut best, mut second) = (0, 0);
-    for base in 1..4 {
-        if cell.weights[base] > cell.weights[best] {
-            best = base;
-        }
-    }
-    for (base, &weight) in cell.weights.iter().enumerate() {
-        if base != best {
-            second = second.max(weight);
-        }
-    }
-    let top = cell.weights[best];
-    let (letter, class) = if cell.letter > 0 {
-        (cell.letter, Class::Revealed)
-    } else if let Some(base @ (1 | 2 | 4 | 8)) = given {
-        (LETTERS[base as usize] - b'A' + 1, Class::Agreed)
-    } else if top == 0 {
-        (0, Class::Unknown)
-    } else {
-        let class = if second > top / 4 {
-            Class::Contested
-        } else if best == own && top <= 9 && top == super::pileup::weight(site.quality) {
-            Class::Alone
-        } else {
-            Class::Agreed
-        };
-        (LETTERS[1 << best] - b'A' + 1, class)
-    };
-    let class = if site.base != DELETED && class == Class::Unknown {
-        // A read's own N or the like.
-        Class::Alone
-    } else {
-        class
-    };
-    let same = letter > 0 && site.base != 15 && LETTERS[site.base as usize] == letter + b'A' - 1;
-    let symbol = match site.operation {
-        7 => 0,
-        _ if site.base == 0 || same => 0,
-        2 if letter == 0 => 1,
-        _ if letter == 0 => 14,
-        _ => letter,
-    };
-    Guess { symbol, class }
+/// How many sites are expected to be mismatches or deleted.
+fn mismatches(sites: &[Site]) -> u32 {
+    sites.iter().map(|site| u32::from(site.expected > 0)).sum()
 }
 
 /// How likely surprises are: twice the logarithm of their expected number.
-fn risk(sites: &[Site], guesses: &[Guess]) -> u32 {
-    let of = |(site, guess): (&Site, &Guess)| match (guess.class, site.quality) {
+fn risk(sites: &[Site]) -> u32 {
+    let of = |site: &Site| match (site.class, site.quality) {
         (Class::Revealed, _) => 1,
         (Class::Agreed, _) => 4,
         (Class::Contested, _) => 16_000,
@@ -352,25 +218,34 @@ fn risk(sites: &[Site], guesses: &[Guess]) -> u32 {
         (Class::Alone, 20..26) => 300,
         (Class::Alone, _) => 130,
     };
-    let sum: u64 = sites.iter().zip(guesses).map(of).sum();
+    let sum: u64 = sites.iter().map(of).sum();
     match sum {
         0 => 0,
         sum => 2 * sum.ilog2() + (sum >> (sum.ilog2().max(1) - 1) & 1) as u32,
     }
 }
 
-/// Completes the facts of a record that has no MD.
-fn complete(facts: &mut Facts, record: usize, guesses: &[Guess], sites: &[Site]) {
-    let fact = facts.of_mut(record);
-    (fact.mismatches, fact.mismatch_quality) = (0, 0);
-    for (site, guess) in sites.iter().zip(guesses) {
-        if site.base == DELETED {
-            continue;
+/// Learns from an MD.
+fn learn(sites: &[Site], symbols: &[Symbol], pileup: &mut Pileup, fact: &mut Fact) {
+    (fact.mismatches, fact.mismatch_quality, fact.certain) = (0, 0, true);
+    for (site, &symbol) in sites.iter().zip(symbols) {
+        if site.class != Class::Revealed || symbol != site.expected {
+            pileup.reveal(site, symbol);
         }
-        let alone = guess.class == Class::Alone;
-        fact.unknown += i64::from(alone);
-        let differs = site.operation == 8 || !alone && guess.symbol > 0;
-        if differs {
+        if symbol > 0 && site.base != DELETED {
+            fact.mismatches += 1;
+            fact.mismatch_quality += i64::from(site.quality);
+        }
+    }
+}
+
+/// Guesses the mismatches of a record that has no MD.
+fn guess(sites: &[Site], fact: &mut Fact) {
+    (fact.mismatches, fact.mismatch_quality) = (0, 0);
+    fact.risk = risk(sites);
+    for site in sites.iter().filter(|site| site.base != DELETED) {
+        let alone = site.class == Class::Alone && site.operation == 0 && site.base < 15;
+        if site.expected > 0 && !alone {
             fact.mismatches += 1;
             fact.mismatch_quality += i64::from(site.quality);
         }
@@ -418,7 +293,7 @@ fn write(symbols: &[Symbol], sites: &[Site]) -> Vec<u8> {
     let mut text = Vec::new();
     let mut run = 0u32;
     for (symbol, site) in symbols.iter().zip(sites) {
-        let letter = symbol + b'A' - 1;
+        let letter = symbol.max(&1) + b'A' - 1;
         if site.base == DELETED {
             if site.first {
                 put(&mut text, run);
@@ -440,5 +315,8 @@ fn write(symbols: &[Symbol], sites: &[Site]) -> Vec<u8> {
 
 /// Appends a number in decimal.
 fn put(text: &mut Vec<u8>, number: u32) {
-    text.extend_from_slice(number.to_string().as_bytes());
+    if number >= 10 {
+        put(text, number / 10);
+    }
+    text.push(b'0' + (number % 10) as u8);
 }

@@ -11,6 +11,7 @@ mod plain;
 mod predictions;
 mod qualities;
 mod strings;
+mod suboptimal;
 mod text;
 mod values;
 
@@ -21,9 +22,9 @@ use facts::Facts;
 use values::Known;
 
 /// Tags that come first, because others follow from them.
-const FIRST: [[u8; 2]; 14] = [
-    *b"MD", *b"NM", *b"MC", *b"MQ", *b"AS", *b"XS", *b"ms", *b"mc", *b"UQ", *b"NH", *b"SM", *b"AM",
-    *b"X0", *b"X1",
+const FIRST: [[u8; 2]; 16] = [
+    *b"MD", *b"NM", *b"MC", *b"MQ", *b"AS", *b"XS", *b"ms", *b"mc", *b"UQ", *b"XQ", *b"PQ", *b"NH",
+    *b"SM", *b"AM", *b"X0", *b"X1",
 ];
 
 /// The model of all tags.
@@ -83,7 +84,7 @@ impl Model {
                 }
                 (_, 1..=6) => self
                     .numbers
-                    .code_column(coder, records, column, &facts, &mut known)?,
+                    .code_column(coder, records, column, &mut facts, &mut known)?,
                 _ => self.plain.code_column(coder, records, column)?,
             }
             coder.charge(records.columns[column].key());

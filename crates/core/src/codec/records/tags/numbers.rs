@@ -4,7 +4,8 @@
 
 use super::super::Records;
 use super::facts::Facts;
-use super::predictions::{CANDIDATES, OF_TAG, View};
+use super::predictions::{CANDIDATES, Expected, OF_TAG, View};
+use super::suboptimal;
 use super::values::{Integers, Known, bounds, push_integer};
 use crate::Result;
 use crate::codec::mixing::{Coder, Mixer, hash};
@@ -57,14 +58,15 @@ impl Place {
 #[derive(Clone)]
 pub(crate) struct Model {
     places: Vec<Place>,
-    agrees: Mixer<6, 16>,
-    differs: Mixer<9, 24>,
+    agrees: Mixer<7, 16>,
+    differs: Mixer<10, 24>,
+    suboptimal: suboptimal::Model,
 }
 
 /// The contexts of a value.
 struct Contexts {
-    agrees: [u32; 6],
-    differs: [u32; 9],
+    agrees: [u32; 7],
+    differs: [u32; 10],
     /// Weight sets from here on.
     selection: usize,
 }
@@ -76,6 +78,7 @@ impl Model {
             places: vec![Place::default(); PLACES],
             agrees: Mixer::new(11, 255),
             differs: Mixer::new(12, 400),
+            suboptimal: suboptimal::Model::new(),
         }
     }
 
@@ -85,7 +88,7 @@ impl Model {
         coder: &mut C,
         records: &mut Records,
         column: usize,
-        facts: &Facts,
+        facts: &mut Facts,
         known: &mut Known,
     ) -> Result<()> {
         let mut taken = std::mem::take(&mut records.columns[column]);
@@ -93,6 +96,7 @@ impl Model {
         let [least, most] = bounds(taken.kind);
         let key = u32::from(u16::from_be_bytes(taken.tag));
         let place = hash(key, 0, 0, 9) as usize % PLACES;
+        let mut places = suboptimal::Places::default();
         for at in 0..taken.records.len() {
             let record = taken.records[at] as usize;
             let truth = if C::DECODES { 0 } else { taken.integer(at) };
@@ -104,25 +108,35 @@ impl Model {
                 tag: taken.tag,
                 record,
                 mate: facts.mate(record),
+                twin: facts.twin(record),
             };
-            let state = &self.places[place];
-            let expected = view.expected(state.last);
-            let best = state.best(&expected.candidates);
-            let base = expected.candidates[best].unwrap_or(0).clamp(least, most);
-            let contexts = state.contexts(
-                &view,
-                &expected,
-                best,
-                base,
-                hash(key, taken.kind.into(), 0, 0),
-            );
-            let difference = self.difference(coder, truth.wrapping_sub(base), &contexts);
-            let value = base.wrapping_add(difference);
+            let (value, difference) = match view.own(*b"AS") {
+                Some(score) if taken.tag == *b"XS" => {
+                    let value = self
+                        .suboptimal
+                        .code(coder, truth, score, &view, &mut places);
+                    (value, value)
+                }
+                _ => {
+                    let state = &self.places[place];
+                    let expected = view.expected(state.last);
+                    let best = state.best(&expected.candidates);
+                    let base = expected.candidates[best].unwrap_or(0).clamp(least, most);
+                    let salt = hash(key, taken.kind.into(), 0, 0);
+                    let contexts = state.contexts(&view, &expected, best, base, salt);
+                    let difference = self.difference(coder, truth.wrapping_sub(base), &contexts);
+                    let value = base.wrapping_add(difference);
+                    self.places[place].learn(&expected.candidates, value, difference);
+                    (value, difference)
+                }
+            };
             if value < least || value > most {
                 return Err(damaged("a number does not fit its type"));
             }
-            self.places[place].learn(&expected.candidates, value, difference);
             coded.push(value, difference);
+            if taken.tag == *b"NM" {
+                facts.tell_edits(record, value);
+            }
             if C::DECODES {
                 push_integer(&mut taken, value);
                 records.check_limit(taken.values.len())?;
@@ -154,7 +168,7 @@ impl Model {
 
 /// Codes a number of at most 40 bits: how many it has, then those below the highest.
 fn sized<C: Coder>(
-    mixer: &mut Mixer<9, 24>,
+    mixer: &mut Mixer<10, 24>,
     coder: &mut C,
     number: u64,
     contexts: &Contexts,
@@ -199,7 +213,7 @@ impl Place {
     fn contexts(
         &self,
         view: &View<'_>,
-        expected: &super::predictions::Expected,
+        expected: &Expected,
         best: usize,
         base: i64,
         key: u32,
@@ -208,6 +222,8 @@ impl Place {
         let mapq = u32::from(view.records.mapq[view.record]);
         let flags = u32::from(view.records.flags[view.record]);
         let mate = view.mate.and_then(|mate| view.coded.difference(mate));
+        let twin = view.twin.and_then(|twin| view.coded.difference(twin));
+        let twin = twin.map_or(1 << 20, |difference| difference as u32);
         let has_mate = u32::from(view.mate.is_some()) + u32::from(mate.is_some());
         let mate = mate.map_or(1 << 20, |difference| difference as u32);
         let mut agreement = best as u32;
@@ -240,6 +256,7 @@ impl Place {
                 hash(chosen, mismatches, 0, 4),
                 hash(key, agreement, line, 5),
                 hash(key, expected.hints[0], expected.hints[1], 6),
+                hash(chosen, twin, expected.hints[0], 7),
             ],
             differs: [
                 hash(chosen, has_mate, 0, 1),
@@ -256,6 +273,7 @@ impl Place {
                     hash(expected.hints[1], flags & 0x904, 0, 0),
                     9,
                 ),
+                hash(chosen, twin, expected.hints[1], 10),
             ],
             selection: (key % 16) as usize * 16,
         }

@@ -6,7 +6,7 @@ use super::values::{Integers, Known};
 use crate::codec::mixing::hash;
 
 /// Predictions of a value: first those for its tag, then those that any tag may follow.
-pub(crate) const CANDIDATES: usize = 8;
+pub(crate) const CANDIDATES: usize = 12;
 
 /// How many of them are for the tag.
 pub(crate) const OF_TAG: usize = 4;
@@ -28,115 +28,144 @@ pub(crate) struct View<'a> {
     pub(crate) tag: [u8; 2],
     pub(crate) record: usize,
     pub(crate) mate: Option<usize>,
+    pub(crate) twin: Option<usize>,
 }
 
 impl View<'_> {
-    fn fact(&self) -> &Fact {
+    pub(crate) fn fact(&self) -> &Fact {
         self.facts.of(self.record)
     }
 
-    fn of_mate(&self, tag: [u8; 2]) -> Option<i64> {
+    pub(crate) fn mapq(&self) -> u32 {
+        self.records.mapq[self.record].into()
+    }
+
+    /// The value of a tag in this record.
+    pub(crate) fn own(&self, tag: [u8; 2]) -> Option<i64> {
+        self.known.of(tag, self.record)
+    }
+
+    /// The value of a tag in the mate.
+    pub(crate) fn of_mate(&self, tag: [u8; 2]) -> Option<i64> {
         self.mate.and_then(|mate| self.known.of(tag, mate))
     }
 
     /// The predictions for the value of `tag` in the record; `last` is the value before it in its column.
     pub(crate) fn expected(&self, last: i64) -> Expected {
-        let mut expected = self.of_tag();
+        let mut expected = Expected::default();
+        self.of_tag(&mut expected);
         let linked = self.records.linked(self.record);
         expected.candidates[OF_TAG..].copy_from_slice(&[
             Some(0),
             self.mate.and_then(|mate| self.coded.of(mate)),
             linked.and_then(|other| self.coded.of(other)),
             Some(last),
+            self.twin.and_then(|twin| self.coded.of(twin)),
+            self.own(*b"NM"),
+            self.own(*b"AS"),
+            Some(self.records.lengths[self.record].into()),
         ]);
         expected
     }
 
     /// The predictions that belong to the tag alone.
-    fn of_tag(&self) -> Expected {
-        let (fact, record, known) = (self.fact(), self.record, self.known);
-        let mapq = u32::from(self.records.mapq[record]);
-        let mate_fact = self.mate.map(|mate| self.facts.of(mate));
-        let one = |value: i64| [Some(value), None, None, None];
-        let thin = hash(fact.unknown.min(40) as u32, fact.mismatches as u32, 1, 0);
-        let (candidates, hints) = match &self.tag {
+    fn of_tag(&self, expected: &mut Expected) {
+        let fact = self.fact();
+        let mapq = self.mapq();
+        let mate = self.mate.map(|mate| self.facts.of(mate));
+        let indels = fact.inserted + fact.deleted;
+        let thin = hash(fact.risk, fact.mismatches as u32, 1, 0);
+        let missed = hash(fact.missed as u32, fact.mismatches as u32, 2, 0);
+        let (candidates, hints): (&[Option<i64>], [u32; 2]) = match &self.tag {
             b"MQ" => {
                 let mate = self.mate.map(|mate| self.records.mapq[mate].into());
-                ([mate, Some(mapq.into()), None, None], [mapq, 0])
+                (&[mate, Some(mapq.into())], [mapq, 0])
             }
             b"ms" => {
-                let sum = mate_fact.map(|mate| mate.good_quality);
+                let sum = mate.map(|mate| mate.good_quality);
                 let own = hash((fact.good_quality >> 5) as u32, 1, 0, 0);
-                ([sum, known.of(*b"AS", record), None, None], [own, mapq])
+                (&[sum, self.own(*b"AS")], [own, mapq])
             }
-            b"mc" => {
-                let mate = self.facts.mate_extent(record);
-                let position = i64::from(self.records.mate_positions[record]);
-                let end = if self.records.flags[record] & 0x20 == 0 {
-                    position + 1 - mate.clipped[0]
-                } else {
-                    position + mate.span + mate.clipped[1]
-                };
-                (one(end), [mapq, 0])
-            }
-            b"NM" => (one(fact.edits()), [thin, mapq]),
+            b"mc" => (&[Some(self.mate_end())], [mapq, 0]),
+            b"NM" => (&[Some(fact.edits())], [thin, fact.risk]),
             b"nM" => {
-                let both = mate_fact.map(|mate| mate.mismatches + fact.mismatches);
-                ([both, Some(fact.mismatches), None, None], [thin, mapq])
+                let both = mate.map(|mate| mate.mismatches + fact.mismatches);
+                (&[both, Some(fact.mismatches)], [thin, mapq])
             }
             b"AS" => {
-                let scores = [
-                    Some(fact.score()),
-                    Some(-6 * fact.mismatches - 5 * fact.gaps - 3 * (fact.inserted + fact.deleted)),
-                    Some(fact.aligned),
-                    mate_fact.map(|mate| mate.aligned + fact.aligned - 2),
-                ];
-                let clips = (fact.extent.clipped[0] + fact.extent.clipped[1]).min(20) as u32;
-                (scores, [hash(fact.mismatches as u32, clips, 0, 0), mapq])
-            }
-            b"XS" => {
-                let score = known.of(*b"AS", record);
+                let bowtie = -6 * fact.mismatches - 5 * fact.gaps - 3 * indels;
+                let minimap = 2 * fact.aligned - 10 * fact.mismatches - 12 * fact.gaps - 2 * indels;
+                let spliced = fact.spliced_score() + mate.map_or(0, Fact::spliced_score);
+                let clipped = (fact.extent.clipped[0] + fact.extent.clipped[1]).min(20) as u32;
+                let span = match self.records.template_lengths[self.record] {
+                    0 => fact.extent.span.unsigned_abs(),
+                    length => length.unsigned_abs().into(),
+                };
+                let span = (span * span).checked_ilog2().unwrap_or(0);
                 (
-                    [score, None, None, None],
-                    [score.map_or(0, |score| score as u32), mapq],
+                    &[
+                        Some(fact.score()),
+                        Some(bowtie),
+                        Some(minimap),
+                        Some(spliced),
+                    ],
+                    [
+                        hash(fact.mismatches as u32, clipped, fact.gaps as u32, 0),
+                        hash(span, fact.introns, fact.mismatches as u32, 0),
+                    ],
                 )
             }
-            b"YS" => ([self.of_mate(*b"AS"), None, None, None], [mapq, 0]),
-            b"UQ" => (one(fact.mismatch_quality), [thin, mapq]),
-            b"XM" => (one(fact.mismatches), [thin, mapq]),
-            b"XO" => (one(fact.gaps), [mapq, 0]),
-            b"XG" => {
-                let bases = fact.inserted + fact.deleted;
-                (
-                    [Some(bases - fact.gaps), Some(bases), None, None],
-                    [mapq, 0],
-                )
+            b"YS" => (&[self.of_mate(*b"AS")], [mapq, 0]),
+            b"UQ" => (&[Some(fact.mismatch_quality)], [missed, thin]),
+            b"XQ" => (&[self.of_mate(*b"UQ")], [mapq, 0]),
+            b"PQ" => {
+                let own = self.own(*b"UQ").unwrap_or(0);
+                let both = own + self.of_mate(*b"UQ").or(self.own(*b"XQ")).unwrap_or(0);
+                let length = self.records.template_lengths[self.record].unsigned_abs();
+                (&[Some(both)], [length.min(2000), length / 8])
             }
-            b"SM" => (one(mapq.into()), [mapq, thin]),
+            b"XM" => (&[Some(fact.mismatches)], [thin, mapq]),
+            b"XO" => (&[Some(fact.gaps)], [mapq, 0]),
+            b"XG" => (&[Some(indels - fact.gaps), Some(indels)], [mapq, 0]),
+            b"XC" | b"ZP" => {
+                let unclipped = fact.aligned + fact.inserted;
+                let length = i64::from(self.records.lengths[self.record]);
+                let hint = (length - unclipped) as u32;
+                (&[Some(unclipped), Some(length + 1)], [hint, mapq])
+            }
+            b"SM" => (&[Some(mapq.into())], [mapq, thin]),
             b"AM" => {
-                let own = known.of(*b"SM", record);
+                let own = self.own(*b"SM");
                 let both = own.zip(self.of_mate(*b"SM")).map(|(a, b)| a.min(b));
-                ([both, own, None, None], [mapq, 0])
+                (&[both, own], [mapq, 0])
             }
             b"HI" => {
-                let linked = self.records.linked(record);
-                let next = linked.and_then(|other| self.coded.of(other));
-                let hits = known.of(*b"NH", record).map_or(0, |hits| hits as u32);
-                let next = next.map(|index| index.wrapping_add(1));
-                ([next, Some(1), None, None], [hits, mapq])
+                let linked = self.records.linked(self.record);
+                let before = linked.and_then(|other| self.coded.of(other));
+                let next = before.map(|index| index.wrapping_add(1));
+                let hits = self.own(*b"NH").map_or(0, |hits| hits as u32);
+                let flags = u32::from(self.records.flags[self.record]) & 0x900;
+                (&[next, Some(1)], [hits, hash(hits, flags, 0, 0)])
             }
-            b"NH" | b"IH" => (one(1), [mapq, 0]),
+            b"NH" | b"IH" => (&[Some(1)], [mapq, 0]),
             b"X1" => {
-                let best = known.of(*b"X0", record).map_or(0, |best| best as u32);
-                (one(0), [hash(best, mapq, 0, 0), best])
+                let best = self.own(*b"X0").map_or(0, |best| best as u32);
+                (&[Some(0)], [hash(best, mapq, 0, 0), best])
             }
-            _ => ([None; OF_TAG], [mapq, thin]),
+            _ => (&[], [mapq, thin]),
         };
-        let mut expected = Expected {
-            hints,
-            ..Expected::default()
-        };
-        expected.candidates[..OF_TAG].copy_from_slice(&candidates);
-        expected
+        expected.hints = hints;
+        expected.candidates[..candidates.len()].copy_from_slice(candidates);
+    }
+
+    /// The mate's unclipped 5' end, counted from 1.
+    fn mate_end(&self) -> i64 {
+        let mate = self.facts.mate_extent(self.record);
+        let position = i64::from(self.records.mate_positions[self.record]);
+        if self.records.flags[self.record] & 0x20 == 0 {
+            position + 1 - mate.clipped[0]
+        } else {
+            position + mate.span + mate.clipped[1]
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::super::{Column, Records};
+use super::super::Column;
 
 /// A column with a value for fewer than one record in this many is searched instead of indexed.
 const SPARSE: usize = 64;
@@ -69,7 +69,7 @@ impl Integers {
 }
 
 /// Tags that predictions of others use.
-const NAMED: [[u8; 2]; 6] = [*b"NM", *b"AS", *b"XS", *b"SM", *b"NH", *b"X0"];
+const NAMED: [[u8; 2]; 7] = [*b"NM", *b"AS", *b"SM", *b"NH", *b"X0", *b"UQ", *b"XQ"];
 
 /// Coded columns: those with the named tags by name, and the last one.
 #[derive(Default)]
@@ -130,10 +130,4 @@ pub(crate) fn bounds(kind: u8) -> [i64; 2] {
         1 | 3 | 5 => [-(1 << (bits - 1)), (1 << (bits - 1)) - 1],
         _ => [0, (1 << bits) - 1],
     }
-}
-
-/// Whether a record has a tag of any type.
-pub(crate) fn has(records: &Records, record: usize, tag: [u8; 2]) -> bool {
-    let line = &records.line_tags[records.lines[record] as usize];
-    line.iter().any(|(name, _)| *name == tag)
 }
