@@ -66,17 +66,23 @@ pub(super) fn fit(names: &[&[u8]]) -> Option<Shape> {
     if heads.len() == 1 {
         shape.head_bits = 1;
     }
-    for at in 0..count {
-        shape.fields[at].kind = kind(parts.iter().map(|parts| parts.values[at]).collect());
-    }
-    let ranged = |at: usize| matches!(shape.fields[at].kind, Kind::Ranged { .. });
-    let coordinates = (0..count.saturating_sub(1)).rev();
-    let coordinates = coordinates
-        .into_iter()
-        .find(|&at| ranged(at) && ranged(at + 1));
-    if let Some(at) = coordinates {
+    // The last two numbers in a row that have many values are coordinates, perhaps of a lattice.
+    let pair = (0..count.saturating_sub(1)).rev().find(|&at| {
+        let many = |at: usize| {
+            let values: BTreeSet<u64> = parts.iter().map(|parts| parts.values[at]).collect();
+            values.len() > 60
+        };
+        many(at) && many(at + 1)
+    });
+    if let Some(at) = pair {
         shape.coordinates = at;
         shape.lattices = lattices(&parts, at);
+    }
+    for at in 0..count {
+        let on_lattice =
+            !shape.lattices.is_empty() && (shape.coordinates..shape.coordinates + 2).contains(&at);
+        let values = parts.iter().map(|parts| parts.values[at]).collect();
+        shape.fields[at].kind = kind(values, !on_lattice);
     }
     Some(shape)
 }
@@ -127,8 +133,8 @@ fn width(sample: &[Vec<Run<'_>>], run: usize) -> usize {
     }
 }
 
-/// What values a number has.
-fn kind(mut values: Vec<u64>) -> Kind {
+/// What values a number has; they may be listed if `listable`.
+fn kind(mut values: Vec<u64>, listable: bool) -> Kind {
     let total = values.len();
     values.sort_unstable();
     values.dedup();
@@ -136,13 +142,17 @@ fn kind(mut values: Vec<u64>) -> Kind {
         return Kind::Ranged { low: 0, count: 1 };
     };
     let range = high - low + 1;
-    let whole = completed(&values);
-    let dense = whole.len() as u64 * 4 <= range * 3 && whole.len() <= 2 * values.len() + 100;
-    if whole.len() <= MOST_LISTED && dense {
-        return Kind::Listed(whole);
-    }
-    if values.len() * 8 <= total && values.len() <= MOST_LISTED {
-        return Kind::Listed(values);
+    if listable {
+        if let Some(whole) = completed(&values)
+            && whole.len() as u64 * 4 <= range * 3
+            && whole.len() <= 2 * values.len() + 100
+        {
+            return Kind::Listed(whole);
+        }
+        let sparse = values.len() as u64 * 4 <= range * 3 || values.len() <= 1024;
+        if values.len() * 8 <= total && values.len() <= MOST_LISTED && sparse {
+            return Kind::Listed(values);
+        }
     }
     // Some room for values that have not been seen; coordinates usually start at 1,000.
     let room = range / 100 + 1;
@@ -158,15 +168,15 @@ fn kind(mut values: Vec<u64>) -> Kind {
 }
 
 /// Tile numbers are a surface and swath, then two digits: all that these make, if the values look like that.
-fn completed(values: &[u64]) -> Vec<u64> {
-    let last = values.iter().map(|value| value % 100).max().unwrap_or(0);
-    let first = values.iter().map(|value| value % 100).min().unwrap_or(0);
+fn completed(values: &[u64]) -> Option<Vec<u64>> {
+    let last = values.iter().map(|value| value % 100).max()?;
+    let first = values.iter().map(|value| value % 100).min()?;
     let groups: BTreeSet<u64> = values.iter().map(|value| value / 100).collect();
     if first == 0 || groups.len() * 4 > values.len() || groups.len() > 60 {
-        return values.to_vec();
+        return None;
     }
-    let numbers = |group: u64| (first.min(1)..=last).map(move |number| group * 100 + number);
-    groups.into_iter().flat_map(numbers).collect()
+    let numbers = |group: u64| (1..=last).map(move |number| group * 100 + number);
+    Some(groups.into_iter().flat_map(numbers).collect())
 }
 
 /// The lattices of the coordinates, by heads with many names.

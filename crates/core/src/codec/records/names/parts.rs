@@ -111,9 +111,9 @@ impl PartsModel {
     pub(super) fn new(shape: &Shape) -> Self {
         let fields = shape.fields.iter();
         let lines = shape.lattices.iter().map(|lattice| LinesModel {
-            x: Spread::new(lattice.x.count, RANGED_BITS),
+            x: Spread::new(lattice.x.count(), RANGED_BITS),
             stagger: [Slot::NEW; 2],
-            y: Spread::new(lattice.y.count.div_ceil(2), RANGED_BITS),
+            y: Spread::new(lattice.y.count().div_ceil(2), RANGED_BITS),
         });
         Self {
             shaped: [Slot::NEW; 2],

@@ -1,7 +1,7 @@
 //! The shape of names: text, then numbers with fixed texts between them, then text.
 
 use super::LONGEST;
-use super::lattice::{Lattice, Line};
+use super::lattice::Lattice;
 use super::numbers::{direct, direct_number};
 use crate::Result;
 use crate::codec::mixing::{Coder, Mixer};
@@ -153,8 +153,8 @@ impl Shape {
         self.lattices
             .resize(lattices.min(MOST_LATTICES), Lattice::default());
         for lattice in &mut self.lattices {
-            code_line(coder, &mut lattice.x)?;
-            code_line(coder, &mut lattice.y)?;
+            lattice.x.code(coder)?;
+            lattice.y.code(coder)?;
         }
         if !self.lattices.is_empty() && self.coordinates + 1 >= count {
             return Err(damaged("a name without coordinates"));
@@ -207,17 +207,6 @@ fn code_list<C: Coder>(coder: &mut C, values: &mut Vec<u64>) -> Result<()> {
         *value = before;
     }
     Ok(())
-}
-
-fn code_line<C: Coder>(coder: &mut C, line: &mut Line) -> Result<()> {
-    line.offset = direct(coder, line.offset, 64);
-    line.pitch = direct(coder, line.pitch, 44);
-    line.count = direct(coder, line.count, 21);
-    if line.is_sound() {
-        Ok(())
-    } else {
-        Err(damaged("a lattice that cannot be"))
-    }
 }
 
 /// Codes up to 254 bytes.
