@@ -6,7 +6,7 @@ use crate::Result;
 use crate::codec::mixing::{Coder, Mixer, hash, hash_bytes};
 
 /// Contexts of a character.
-const CONTEXTS: usize = 11;
+const CONTEXTS: usize = 12;
 
 /// What is known before a value is spelt out.
 pub(super) struct Hints<'a> {
@@ -20,14 +20,14 @@ pub(super) struct Hints<'a> {
     pub(super) related: Option<&'a [u8]>,
     /// What the value depends on most, hashed.
     pub(super) attribute: u32,
-    /// Numbers that may stand in the value.
-    pub(super) numbers: &'a [i64; 3],
+    /// The record's position as it is written.
+    pub(super) position: u64,
 }
 
 /// The model of characters.
 #[derive(Clone)]
 pub(super) struct Characters {
-    mixer: Mixer<CONTEXTS, 24>,
+    mixer: Mixer<CONTEXTS, 32>,
 }
 
 /// A text that is followed while it agrees with what is coded.
@@ -44,53 +44,102 @@ impl Follower<'_> {
     }
 }
 
-/// Numbers of which one may be what stands in the value: their digits, and how many agree.
-struct Digits {
-    texts: [([u8; 20], usize); 3],
-    agreeing: [bool; 3],
-    at: usize,
+/// A number that what stands in the value may be near to, digit by digit.
+#[derive(Clone, Copy)]
+struct Near {
+    digits: [u8; 20],
+    length: usize,
+    /// How the number compares so far: 0 equal, 1 one above in the last digit, 2 one below, 3 further away.
+    state: u32,
 }
 
-impl Digits {
-    fn new(numbers: &[i64; 3]) -> Self {
-        let texts = numbers.map(|number| {
-            let mut text = [0u8; 20];
-            let mut rest = number.unsigned_abs();
-            let mut length = 0;
-            while rest > 0 || length == 0 {
-                text[length] = b'0' + (rest % 10) as u8;
-                rest /= 10;
-                length += 1;
-            }
-            text[..length].reverse();
-            (text, length)
-        });
+impl Near {
+    fn new(number: u64) -> Self {
+        let mut digits = [b'0'; 20];
+        let (mut rest, mut length) = (number, 0);
+        while rest > 0 || length == 0 {
+            digits[length] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+            length += 1;
+        }
+        digits[..length].reverse();
         Self {
-            texts,
-            agreeing: [true; 3],
-            at: 0,
+            digits,
+            length,
+            state: 0,
         }
     }
 
-    /// What number `which` expects next: its digit, 0 behind its end, 1 if it does not agree.
-    fn expected(&self, which: usize) -> u32 {
-        let (text, length) = &self.texts[which];
-        match (self.agreeing[which], self.at < *length) {
-            (false, _) => 1,
-            (true, true) => text[self.at].into(),
-            (true, false) => 0,
+    /// What is expected as digit number `at`, with how sure that is.
+    fn expected(&self, at: usize) -> u32 {
+        let left = self.length.saturating_sub(at) as u32;
+        if self.state == 3 {
+            return 3 << 8 | left << 12;
         }
+        let next = left > 1 && self.digits[at + 1] >= b'5';
+        let digit = if left > 0 { self.digits[at] } else { 0 };
+        u32::from(digit) | self.state << 8 | u32::from(next) << 10 | left << 12
+    }
+
+    fn follow(&mut self, digit: u8, at: usize) {
+        if at >= self.length || self.state == 3 {
+            self.state = 3;
+            return;
+        }
+        // Tens carried over from digits before.
+        let carried = [0, 10, -10, 0][self.state as usize];
+        self.state = match i32::from(digit) + carried - i32::from(self.digits[at]) {
+            0 => 0,
+            1 => 1,
+            -1 => 2,
+            _ => 3,
+        };
+    }
+}
+
+/// The numbers that what stands in the value may be near to: the record's position, and the last two in the value.
+struct Numbers {
+    near: [Near; 3],
+    /// The number so far, and its digits.
+    now: u64,
+    digits: usize,
+    /// The last character that is no digit.
+    separator: u32,
+}
+
+impl Numbers {
+    fn new(position: u64) -> Self {
+        Self {
+            near: [position, 0, 0].map(Near::new),
+            now: 0,
+            digits: 0,
+            separator: 0,
+        }
+    }
+
+    fn expected(&self, which: usize) -> u32 {
+        self.near[which].expected(self.digits)
     }
 
     fn follow(&mut self, character: u8) {
         if character.is_ascii_digit() {
-            for which in 0..3 {
-                self.agreeing[which] &= self.expected(which) == u32::from(character);
+            for near in &mut self.near {
+                near.follow(character, self.digits);
             }
-            self.at += 1;
-        } else {
-            self.agreeing = [true; 3];
-            self.at = 0;
+            self.now = self.now.wrapping_mul(10).wrapping_add(u64::from(character - b'0'));
+            self.digits += 1;
+            return;
+        }
+        self.separator = character.into();
+        if self.digits > 0 {
+            if self.digits > 3 {
+                self.near[2] = self.near[1];
+                self.near[1] = Near::new(self.now);
+            }
+            for near in &mut self.near {
+                near.state = 0;
+            }
+            (self.now, self.digits) = (0, 0);
         }
     }
 }
@@ -126,7 +175,7 @@ impl Characters {
             text: hints.related,
             agrees: true,
         };
-        let mut digits = Digits::new(hints.numbers);
+        let mut numbers = Numbers::new(hints.position);
         let mut found = Match::default();
         let mut last = 0u32;
         loop {
@@ -151,14 +200,14 @@ impl Characters {
                 hash(6, key, r | agreeing << 9 & 0x800, 0),
                 hash(7, prefix, hints.attribute, 0),
                 hash(8, key, last & 0xff | r << 8, p),
-                hash(9, key, last & 0xff_ffff, 0),
-                hash(10, key, foretold | sure << 9, last & 0xff),
-                hash(
-                    11,
-                    key,
-                    digits.expected(0) | digits.expected(1) << 8 | digits.expected(2) << 16,
-                    last & 0xff,
-                ),
+                if numbers.near[1].length > 3 {
+                    hash(9, key, numbers.expected(1), numbers.separator)
+                } else {
+                    hash(10, key, last & 0xff_ffff, 0)
+                },
+                hash(13, key, foretold | sure << 9, last & 0xff),
+                hash(11, key, numbers.expected(0), numbers.separator),
+                hash(12, key, numbers.expected(1), numbers.expected(2) | numbers.separator << 20),
             ];
             let match_class = match found.length {
                 0 => 0,
@@ -179,7 +228,7 @@ impl Characters {
             linked.agrees &= u32::from(coded) == l;
             related.agrees &= u32::from(coded) == r;
             previous.follow(coded);
-            digits.follow(coded);
+            numbers.follow(coded);
             spelt.push(coded);
             found = store.follow(found, coded, spelt);
             prefix = hash_bytes(&[coded], prefix);

@@ -292,11 +292,7 @@ impl Speller<'_> {
                     linked: values[0],
                     related: values[2],
                     attribute: attributes[0].unwrap_or(0),
-                    numbers: &[
-                        position + 1,
-                        i64::from(self.records.mate_positions[record]) + 1,
-                        i64::from(self.records.lengths[record]),
-                    ],
+position: (position + 1).unsigned_abs(),
                 };
                 let before = self.others + column.values.len();
                 let check = |more: usize| {
