@@ -76,7 +76,7 @@ impl Model {
         }
     }
 
-    /// Codes the values of column number `column`.
+    /// Codes the values of column number `column`. Columns that are not coded yet must have none, in both directions.
     pub(super) fn code_column<C: Coder>(
         &mut self,
         coder: &mut C,
@@ -87,6 +87,7 @@ impl Model {
         let mut own = std::mem::take(&mut records.columns[column]);
         let result = self.code_values(coder, context, records, &mut own);
         coder.charge(own.key());
+        own.complete = true;
         records.columns[column] = own;
         result
     }

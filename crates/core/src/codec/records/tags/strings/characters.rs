@@ -126,7 +126,10 @@ impl Numbers {
             for near in &mut self.near {
                 near.follow(character, self.digits);
             }
-            self.now = self.now.wrapping_mul(10).wrapping_add(u64::from(character - b'0'));
+            self.now = self
+                .now
+                .wrapping_mul(10)
+                .wrapping_add(u64::from(character - b'0'));
             self.digits += 1;
             return;
         }
@@ -207,7 +210,12 @@ impl Characters {
                 },
                 hash(13, key, foretold | sure << 9, last & 0xff),
                 hash(11, key, numbers.expected(0), numbers.separator),
-                hash(12, key, numbers.expected(1), numbers.expected(2) | numbers.separator << 20),
+                hash(
+                    12,
+                    key,
+                    numbers.expected(1),
+                    numbers.expected(2) | numbers.separator << 20,
+                ),
             ];
             let match_class = match found.length {
                 0 => 0,

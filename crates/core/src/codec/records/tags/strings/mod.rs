@@ -111,7 +111,7 @@ impl Model {
         Self { bits, inner: None }
     }
 
-    /// Codes the values of column number `column`.
+    /// Codes the values of column number `column`. Columns that are not coded yet must have none, in both directions.
     pub(super) fn code_column<C: Coder>(
         &mut self,
         coder: &mut C,
@@ -122,6 +122,7 @@ impl Model {
         let mut own = std::mem::take(&mut records.columns[column]);
         let result = self.code_values(coder, context, records, &mut own);
         coder.charge(own.key());
+        own.complete = true;
         records.columns[column] = own;
         result
     }
@@ -292,7 +293,7 @@ impl Speller<'_> {
                     linked: values[0],
                     related: values[2],
                     attribute: attributes[0].unwrap_or(0),
-position: (position + 1).unsigned_abs(),
+                    position: (position + 1).unsigned_abs(),
                 };
                 let before = self.others + column.values.len();
                 let check = |more: usize| {
