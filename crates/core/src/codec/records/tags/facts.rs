@@ -46,9 +46,11 @@ impl Fact {
         self.aligned - 5 * self.mismatches - 6 * self.gaps - self.inserted - self.deleted
     }
 
-    /// The score with 1 for an equal base, -1 for a mismatch, and -2 - 2 n for a gap of n, as for spliced alignments.
+    /// The score with 1 for an equal base, -1 for a mismatch, -2 - 2 n for a gap of n, and 2 for an intron, as
+    /// for spliced alignments.
     pub(crate) fn spliced_score(&self) -> i64 {
-        self.aligned - 2 * (self.mismatches + self.gaps + self.inserted + self.deleted)
+        let against = self.mismatches + self.gaps + self.inserted + self.deleted;
+        self.aligned - 2 * against + 2 * i64::from(self.introns)
     }
 
     /// Bases that a record differs from the reference in.

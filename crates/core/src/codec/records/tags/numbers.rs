@@ -30,8 +30,8 @@ impl Place {
     /// The number of the prediction to go by. The tag's own are preferred to those that any tag may follow.
     fn best(&self, candidates: &[Option<i64>; CANDIDATES]) -> usize {
         let cost = |at: &usize| match *at {
-            ..OF_TAG => self.errors[*at],
-            // Contexts predict the value itself well when they know it: the other way must be much nearer.
+            ..OF_TAG => self.errors[*at] / 2,
+            // Contexts predict the value itself well when they know it: the others must be much nearer.
             OF_TAG => self.errors[*at] / 2 + 64,
             _ => self.errors[*at] + 128,
         };

@@ -95,7 +95,8 @@ impl View<'_> {
             b"AS" => {
                 let bowtie = -6 * fact.mismatches - 5 * fact.gaps - 3 * indels;
                 let minimap = 2 * fact.aligned - 10 * fact.mismatches - 12 * fact.gaps - 2 * indels;
-                let spliced = fact.spliced_score() + mate.map_or(0, Fact::spliced_score);
+                let spliced = fact.spliced_score() + mate.map_or(0, Fact::spliced_score) - 2;
+                let introns = fact.introns + mate.map_or(0, |mate| mate.introns);
                 let clipped = (fact.extent.clipped[0] + fact.extent.clipped[1]).min(20) as u32;
                 let span = match self.records.template_lengths[self.record] {
                     0 => fact.extent.span.unsigned_abs(),
@@ -111,7 +112,7 @@ impl View<'_> {
                     ],
                     [
                         hash(fact.mismatches as u32, clipped, fact.gaps as u32, 0),
-                        hash(span, fact.introns, fact.mismatches as u32, 0),
+                        hash(span, introns, 0, 0),
                     ],
                 )
             }
