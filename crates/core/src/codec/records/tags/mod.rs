@@ -7,7 +7,6 @@ mod mates;
 mod mismatches;
 mod numbers;
 mod pileup;
-mod plain;
 mod predictions;
 mod qualities;
 mod strings;
@@ -34,7 +33,9 @@ pub(crate) struct Model {
     mismatches: mismatches::Model,
     mates: mates::Model,
     texts: text::Model,
-    plain: plain::Model,
+    strings: strings::Model,
+    alternatives: alternatives::Model,
+    arrays: arrays::Model,
 }
 
 impl Model {
@@ -50,7 +51,9 @@ impl Model {
             mismatches: mismatches::Model::new(),
             mates: mates::Model::new(),
             texts: text::Model::new(),
-            plain: plain::Model::new(),
+            strings: strings::Model::new(),
+            alternatives: alternatives::Model::new(),
+            arrays: arrays::Model::new(),
         }
     }
 
@@ -65,32 +68,85 @@ impl Model {
         if order.is_empty() {
             return Ok(());
         }
+        // Columns that are not coded yet are empty for an encoder too, so that nothing can be predicted from them.
+        let mut hidden: Vec<_> = order
+            .iter()
+            .map(|&column| hide(&mut records.columns[column]))
+            .collect();
         let mut facts = Facts::new(records);
-        let is_md =
-            |&at: &usize| records.columns[at].tag == *b"MD" && records.columns[at].kind == 8;
-        let md = order.iter().position(is_md).map(|at| order.remove(at));
+        let is_md = |&at: &usize| {
+            let Column { tag, kind, .. } = records.columns[at];
+            tag == *b"MD" && kind == 8
+        };
+        let md = order.iter().position(is_md).map(|at| {
+            let (column, values) = (order.remove(at), hidden.remove(at));
+            show(&mut records.columns[column], values);
+            column
+        });
         self.mismatches
             .code(coder, context, records, md, &mut facts, &mut self.texts)?;
         if let Some(md) = md {
-            coder.charge(records.columns[md].key());
+            finish(coder, &mut records.columns[md]);
         }
         let mut known = Known::default();
-        for column in order {
-            let Column { tag, kind, .. } = records.columns[column];
-            match (&tag, kind) {
-                (b"MC", 8) => {
-                    self.mates
-                        .code_column(coder, records, column, &mut facts, &mut self.texts)?
-                }
-                (_, 1..=6) => self
-                    .numbers
-                    .code_column(coder, records, column, &mut facts, &mut known)?,
-                _ => self.plain.code_column(coder, records, column)?,
-            }
-            coder.charge(records.columns[column].key());
+        for (column, values) in order.into_iter().zip(hidden) {
+            show(&mut records.columns[column], values);
+            self.code_column(coder, context, records, column, &mut facts, &mut known)?;
+            finish(coder, &mut records.columns[column]);
         }
         Ok(())
     }
+
+    /// Codes a column other than MD:Z.
+    fn code_column<C: Coder>(
+        &mut self,
+        coder: &mut C,
+        context: &Context<'_>,
+        records: &mut Records,
+        column: usize,
+        facts: &mut Facts,
+        known: &mut Known,
+    ) -> Result<()> {
+        let Column { tag, kind, .. } = records.columns[column];
+        match (&tag, kind) {
+            (_, 1..=6) => self
+                .numbers
+                .code_column(coder, records, column, facts, known),
+            (b"MC", 8) => {
+                let texts = &mut self.texts;
+                self.mates.code_column(coder, records, column, facts, texts)
+            }
+            (b"XA" | b"SA" | b"OA", 8) => self
+                .alternatives
+                .code_column(coder, context, records, column),
+            _ if arrays::takes(tag, kind) => {
+                self.arrays.code_column(coder, context, records, column)
+            }
+            _ => self.strings.code_column(coder, context, records, column),
+        }
+    }
+}
+
+/// Values of a column, and their ends.
+type Values = (Vec<u8>, Vec<usize>);
+
+/// Takes a column's values out.
+fn hide(column: &mut Column) -> Values {
+    (
+        std::mem::take(&mut column.values),
+        std::mem::take(&mut column.ends),
+    )
+}
+
+/// Puts them back.
+fn show(column: &mut Column, values: Values) {
+    (column.values, column.ends) = values;
+}
+
+/// Marks a coded column.
+fn finish<C: Coder>(coder: &mut C, column: &mut Column) {
+    column.complete = true;
+    coder.charge(column.key());
 }
 
 /// The numbers of the columns to code, in the order of coding.

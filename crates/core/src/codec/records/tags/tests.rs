@@ -96,6 +96,7 @@ fn tags_of_real_files_come_back() {
     for path in [
         "novaseq_wgs_wes/nf-cmgg.8645da.Sample10.bam",
         "hiseqx_8level/10XGenomics.257222.lr20.bam",
+        "hiseq_40level/imgag.202788.SampleCorrelation_in5.bam",
     ] {
         let Some((mut chunks, _)) = load(path, 4_000, 2_500) else {
             return;
@@ -103,6 +104,191 @@ fn tags_of_real_files_come_back() {
         chunks.truncate(3);
         with_lines(&mut chunks);
         round_trip(&chunks, true);
+    }
+}
+
+/// A generator of numbers: splitmix64.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let x = (self.0 ^ self.0 >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let x = (x ^ x >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+        x ^ x >> 31
+    }
+
+    fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
+
+    /// One of `values`, most often the first ones.
+    fn of<T: Copy>(&mut self, values: &[T]) -> T {
+        let most = 1 + self.below(values.len() as u64);
+        values[self.below(most) as usize]
+    }
+}
+
+const TAGS: [&[u8; 2]; 24] = [
+    b"NM", b"AS", b"XS", b"MD", b"MC", b"MQ", b"ms", b"mc", b"UQ", b"XQ", b"PQ", b"HI", b"NH",
+    b"SM", b"AM", b"XM", b"XG", b"ZP", b"XC", b"X1", b"nM", b"XA", b"zz", b"RG",
+];
+
+/// Records that no program writes.
+fn absurd(seed: u64, count: usize) -> Records {
+    let mut random = Random(seed);
+    let mut records = Records {
+        count,
+        limit: 1 << 24,
+        ..Records::default()
+    };
+    for record in 0..count {
+        let positions = [100, 101, 130, -1, i32::MIN, i32::MAX, 0];
+        records
+            .flags
+            .push(random.of(&[99, 147, 83, 163, 4, 77, 2115, 0xffff, 256]));
+        records
+            .references
+            .push(random.of(&[0, 1, -1, i32::MIN, i32::MAX]));
+        records.positions.push(random.of(&positions));
+        records.mapq.push(random.of(&[60, 0, 255, 7]));
+        let length = random.of(&[20u32, 0, 1, 100]);
+        records.lengths.push(length);
+        let operations = random.below(5);
+        if random.below(3) > 0 {
+            records.cigar.push(length << 4);
+        } else {
+            for _ in 0..operations {
+                let length = random.of(&[3u32, 20, 0, 900, (1 << 28) - 1]);
+                records.cigar.push(length << 4 | random.below(16) as u32);
+            }
+        }
+        records.cigar_ends.push(records.cigar.len());
+        records
+            .mate_references
+            .push(random.of(&[0, 1, -1, i32::MAX]));
+        records.mate_positions.push(random.of(&positions));
+        records
+            .template_lengths
+            .push(random.of(&[0, 30, -30, i32::MIN, i32::MAX]));
+        records
+            .links
+            .push(random.below(record.min(40) as u64 + 1) as u32);
+        for _ in 0..length {
+            records.bases.push(random.of(&[1, 2, 4, 8, 15, 0, 3]));
+            records.qualities.push(random.of(&[30, 40, 2, 93, 255]));
+        }
+        records.base_states.resize(records.bases.len(), 0);
+        records.base_ends.push(records.bases.len());
+        records.names.extend_from_slice(b"name");
+        records.name_ends.push(records.names.len());
+        let mut line = Vec::new();
+        for _ in 0..random.below(8) {
+            let tag = *random.of(&TAGS);
+            let kind = match &tag {
+                b"MD" | b"MC" | b"RG" => random.of(&[8, 8, 8, 2]),
+                b"XA" => 8,
+                _ => random.of(&[2, 1, 3, 4, 5, 6, 8]),
+            };
+            line.push((tag, kind));
+        }
+        for &(tag, kind) in &line {
+            let column = records
+                .columns
+                .iter()
+                .position(|column| (column.tag, column.kind) == (tag, kind));
+            let column = column.unwrap_or_else(|| {
+                records.columns.push(Column {
+                    tag,
+                    kind,
+                    ..Column::default()
+                });
+                records.columns.len() - 1
+            });
+            let column = &mut records.columns[column];
+            let text = random.of(&[
+                &b"20"[..],
+                b"10A9",
+                b"20M",
+                b"",
+                b"0",
+                b"^",
+                b"3^AC17",
+                b"99999999999",
+                b"*",
+                b"5M2I13M",
+                b"0M",
+                b"A\xff",
+                b"268435455M",
+            ]);
+            match kind {
+                8 => column.values.extend_from_slice(text),
+                _ => {
+                    let width = [0, 1, 1, 2, 2, 4, 4][kind as usize];
+                    let value = random.of(&[0, 20, 7, u64::MAX, 1 << 31, 1 << 7, 1 << 15]);
+                    column
+                        .values
+                        .extend_from_slice(&value.to_le_bytes()[..width]);
+                }
+            }
+            column.records.push(record as u32);
+            column.ends.push(column.values.len());
+        }
+        let number = records.line_tags.iter().position(|other| *other == line);
+        records
+            .lines
+            .push(number.unwrap_or(records.line_tags.len()) as u32);
+        if number.is_none() {
+            records.line_tags.push(line);
+        }
+        records.read_groups.push(0);
+    }
+    records
+}
+
+#[test]
+fn absurd_records_come_back() {
+    for seed in 0..20 {
+        let mut chunks: Vec<_> = (0..3).map(|at| absurd(seed * 3 + at, 60)).collect();
+        with_lines(&mut chunks);
+        round_trip(&chunks, true);
+    }
+}
+
+#[test]
+fn damaged_bytes_end_in_records_or_an_error() {
+    let mut random = Random(7);
+    for seed in 0..12 {
+        let mut chunk = [absurd(100 + seed, 40)];
+        with_lines(&mut chunk);
+        let [mut records] = chunk;
+        let blank = stripped(&records);
+        let mut encoder = Encoder::new();
+        Model::blank()
+            .code(&mut encoder, &context(), &mut records)
+            .unwrap();
+        let stored = encoder.finish();
+        for _ in 0..40 {
+            let mut damaged = stored.clone();
+            if random.below(2) == 0 {
+                damaged.truncate(random.below(stored.len() as u64) as usize);
+            } else {
+                let at = random.below(stored.len() as u64) as usize;
+                damaged[at] ^= 1 << random.below(8);
+            }
+            let mut decoded = blank.clone();
+            decoded.limit = 1 << 16;
+            let mut decoder = Decoder::new(&damaged);
+            if Model::blank()
+                .code(&mut decoder, &context(), &mut decoded)
+                .is_ok()
+            {
+                for column in &decoded.columns {
+                    assert_eq!(column.ends.len(), column.records.len());
+                    assert!(column.values.len() <= decoded.limit);
+                }
+            }
+        }
     }
 }
 
