@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::super::{Records, on_reference, part};
+use super::reference::Reference;
 
 /// No mate.
 const NONE: u32 = u32::MAX;
@@ -24,6 +25,8 @@ pub(crate) struct Fact {
     pub(crate) mismatch_quality: i64,
     /// Whether the mismatches are known for sure.
     pub(crate) certain: bool,
+    /// Whether their number is, from NM.
+    pub(crate) told: bool,
     /// If not, how many of NM's were missed before, and twice the logarithm of how many are expected to be.
     pub(crate) missed: i64,
     pub(crate) risk: u32,
@@ -150,13 +153,32 @@ impl Facts {
         }
     }
 
-    /// Takes a record's NM, which tells how many mismatches there are if no MD has.
-    pub(crate) fn tell_edits(&mut self, record: usize, edits: i64) {
+    /// Guesses the mismatches of all records that no MD has told them of.
+    pub(crate) fn guess(&mut self, records: &Records, reference: &mut Reference) {
+        for (record, fact) in self.of.iter_mut().enumerate() {
+            if !fact.certain {
+                reference.guess(records, record, fact);
+            }
+        }
+    }
+
+    /// Takes a record's NM, which tells how many mismatches there are if no MD has. `reference` has just guessed them.
+    pub(crate) fn tell_edits(&mut self, record: usize, edits: i64, reference: &mut Reference) {
         let fact = &mut self.of[record];
         let mismatches = edits - fact.inserted - fact.deleted;
         if !fact.certain && mismatches >= 0 {
-            fact.missed = mismatches - fact.mismatches;
+            reference.learn(mismatches);
             fact.mismatches = mismatches;
+            fact.told = true;
+        }
+    }
+
+    /// Looks again at the records of which NM was told, now that all are.
+    pub(crate) fn settle(&mut self, records: &Records, reference: &mut Reference) {
+        for (record, fact) in self.of.iter_mut().enumerate() {
+            if fact.told {
+                reference.settle(records, record, fact);
+            }
         }
     }
 

@@ -3,9 +3,10 @@
 //! The reference is not stored. What all reads of the chunk say and what earlier MDs revealed predicts it, and with it
 //! each MD; a record whose MD is otherwise has the positions of the surprises coded.
 
-use super::super::{Context, Records};
+use super::super::Records;
 use super::facts::{Fact, Facts};
-use super::pileup::{Class, DELETED, Pileup, Site};
+use super::pileup::{Class, DELETED, Site};
+use super::reference::Reference;
 use super::text;
 use crate::Result;
 use crate::codec::mixing::{Coder, Mixer, hash};
@@ -41,52 +42,41 @@ impl Model {
         }
     }
 
-    /// Codes the column MD:Z with the number `column`, if there is one, and completes `facts` with the mismatches.
-    pub(crate) fn code<C: Coder>(
+    /// Codes the column MD:Z with the number `column`, and tells `facts` of the mismatches.
+    pub(crate) fn code_column<C: Coder>(
         &mut self,
         coder: &mut C,
-        context: &Context<'_>,
         records: &mut Records,
-        column: Option<usize>,
+        column: usize,
         facts: &mut Facts,
+        reference: &mut Reference,
         texts: &mut text::Model,
     ) -> Result<()> {
-        let mut pileup = Pileup::new(context, records);
-        let mut sites = Vec::new();
-        if let Some(column) = column {
-            let mut taken = std::mem::take(&mut records.columns[column]);
-            for at in 0..taken.records.len() {
-                let record = taken.records[at] as usize;
-                pileup.sites(records, record, &mut sites);
-                let truth = if C::DECODES { &[][..] } else { taken.value(at) };
-                let room = records.limit.saturating_sub(taken.values.len());
-                let mapq = u32::from(records.mapq[record]);
-                let coded = match self.code_one(coder, &sites, mapq, truth)? {
-                    Some(symbols) => {
-                        learn(&sites, &symbols, &mut pileup, facts.of_mut(record));
-                        if C::DECODES {
-                            write(&symbols, &sites)
-                        } else {
-                            Vec::new()
-                        }
+        let mut taken = std::mem::take(&mut records.columns[column]);
+        for at in 0..taken.records.len() {
+            let record = taken.records[at] as usize;
+            reference.turn(records, record);
+            let truth = if C::DECODES { &[][..] } else { taken.value(at) };
+            let room = records.limit.saturating_sub(taken.values.len());
+            let mapq = u32::from(records.mapq[record]);
+            let coded = match self.code_one(coder, &reference.sites, mapq, truth)? {
+                Some(symbols) => {
+                    learn(reference, &symbols, facts.of_mut(record));
+                    if C::DECODES {
+                        write(&symbols, &reference.sites)
+                    } else {
+                        Vec::new()
                     }
-                    None => texts.code(coder, truth, 1, room)?,
-                };
-                if C::DECODES {
-                    taken.values.extend_from_slice(&coded);
-                    records.check_limit(taken.values.len())?;
-                    taken.ends.push(taken.values.len());
                 }
-            }
-            records.columns[column] = taken;
-        }
-        for record in 0..records.count {
-            let fact = facts.of_mut(record);
-            if !fact.certain {
-                pileup.sites(records, record, &mut sites);
-                guess(&sites, fact);
+                None => texts.code(coder, truth, 1, room)?,
+            };
+            if C::DECODES {
+                taken.values.extend_from_slice(&coded);
+                records.check_limit(taken.values.len())?;
+                taken.ends.push(taken.values.len());
             }
         }
+        records.columns[column] = taken;
         Ok(())
     }
 
@@ -98,10 +88,14 @@ impl Model {
         mapq: u32,
         truth: &[u8],
     ) -> Result<Option<Vec<Symbol>>> {
+        let plain = || -> Vec<Symbol> { sites.iter().map(|site| site.expected).collect() };
+        let known = sites.iter().all(|site| site.class != Class::Unknown);
         let symbols = if C::DECODES {
             None
         } else {
-            parse(truth, sites)
+            Some(plain())
+                .filter(|symbols| known && !sites.is_empty() && write(symbols, sites) == truth)
+                .or_else(|| parse(truth, sites))
         };
         let changed = |symbols: &Vec<Symbol>| {
             let pairs = symbols.iter().zip(sites);
@@ -137,6 +131,9 @@ impl Model {
         };
         if sites.is_empty() {
             return Err(damaged("an MD follows from no alignment"));
+        }
+        if way == EXPECTED && known {
+            return Ok(Some(plain()));
         }
         let mut coded = Vec::with_capacity(sites.len());
         let (mut since, mut before) = (0u32, 0u32);
@@ -206,7 +203,7 @@ fn mismatches(sites: &[Site]) -> u32 {
 }
 
 /// How likely surprises are: twice the logarithm of their expected number.
-fn risk(sites: &[Site]) -> u32 {
+pub(crate) fn risk(sites: &[Site]) -> u32 {
     let of = |site: &Site| match (site.class, site.quality) {
         (Class::Revealed, _) => 1,
         (Class::Agreed, _) => 4,
@@ -226,26 +223,13 @@ fn risk(sites: &[Site]) -> u32 {
 }
 
 /// Learns from an MD.
-fn learn(sites: &[Site], symbols: &[Symbol], pileup: &mut Pileup, fact: &mut Fact) {
+fn learn(reference: &mut Reference, symbols: &[Symbol], fact: &mut Fact) {
     (fact.mismatches, fact.mismatch_quality, fact.certain) = (0, 0, true);
-    for (site, &symbol) in sites.iter().zip(symbols) {
+    for (site, &symbol) in reference.sites.iter().zip(symbols) {
         if site.class != Class::Revealed || symbol != site.expected {
-            pileup.reveal(site, symbol);
+            reference.pileup.reveal(site, symbol);
         }
         if symbol > 0 && site.base != DELETED {
-            fact.mismatches += 1;
-            fact.mismatch_quality += i64::from(site.quality);
-        }
-    }
-}
-
-/// Guesses the mismatches of a record that has no MD.
-fn guess(sites: &[Site], fact: &mut Fact) {
-    (fact.mismatches, fact.mismatch_quality) = (0, 0);
-    fact.risk = risk(sites);
-    for site in sites.iter().filter(|site| site.base != DELETED) {
-        let alone = site.class == Class::Alone && site.operation == 0 && site.base < 15;
-        if site.expected > 0 && !alone {
             fact.mismatches += 1;
             fact.mismatch_quality += i64::from(site.quality);
         }

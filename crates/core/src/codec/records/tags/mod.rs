@@ -9,6 +9,7 @@ mod numbers;
 mod pileup;
 mod predictions;
 mod qualities;
+mod reference;
 mod strings;
 mod suboptimal;
 mod text;
@@ -18,6 +19,7 @@ use super::{Column, Context, Level, Records};
 use crate::Result;
 use crate::codec::mixing::Coder;
 use facts::Facts;
+use reference::Reference;
 use values::Known;
 
 /// Tags that come first, because others follow from them.
@@ -25,6 +27,13 @@ const FIRST: [[u8; 2]; 16] = [
     *b"MD", *b"NM", *b"MC", *b"MQ", *b"AS", *b"XS", *b"ms", *b"mc", *b"UQ", *b"XQ", *b"PQ", *b"NH",
     *b"SM", *b"AM", *b"X0", *b"X1",
 ];
+
+/// What is known of a chunk's records and their tags so far.
+struct SoFar<'a> {
+    facts: &'a mut Facts,
+    known: &'a mut Known,
+    reference: &'a mut Reference,
+}
 
 /// The model of all tags.
 #[derive(Clone)]
@@ -83,15 +92,23 @@ impl Model {
             show(&mut records.columns[column], values);
             column
         });
-        self.mismatches
-            .code(coder, context, records, md, &mut facts, &mut self.texts)?;
+        let mut reference = Reference::new(context, records);
         if let Some(md) = md {
+            let (texts, reference) = (&mut self.texts, &mut reference);
+            self.mismatches
+                .code_column(coder, records, md, &mut facts, reference, texts)?;
             finish(coder, &mut records.columns[md]);
         }
+        facts.guess(records, &mut reference);
         let mut known = Known::default();
         for (column, values) in order.into_iter().zip(hidden) {
             show(&mut records.columns[column], values);
-            self.code_column(coder, context, records, column, &mut facts, &mut known)?;
+            let mut so_far = SoFar {
+                facts: &mut facts,
+                known: &mut known,
+                reference: &mut reference,
+            };
+            self.code_column(coder, context, records, column, &mut so_far)?;
             finish(coder, &mut records.columns[column]);
         }
         Ok(())
@@ -104,16 +121,13 @@ impl Model {
         context: &Context<'_>,
         records: &mut Records,
         column: usize,
-        facts: &mut Facts,
-        known: &mut Known,
+        so_far: &mut SoFar<'_>,
     ) -> Result<()> {
         let Column { tag, kind, .. } = records.columns[column];
         match (&tag, kind) {
-            (_, 1..=6) => self
-                .numbers
-                .code_column(coder, records, column, facts, known),
+            (_, 1..=6) => self.numbers.code_column(coder, records, column, so_far),
             (b"MC", 8) => {
-                let texts = &mut self.texts;
+                let (facts, texts) = (&mut *so_far.facts, &mut self.texts);
                 self.mates.code_column(coder, records, column, facts, texts)
             }
             (b"XA" | b"SA" | b"OA", 8) => self

@@ -3,10 +3,10 @@
 //! A tag has several predictions; the one that has lately been nearest is the base. See `predictions` for them.
 
 use super::super::Records;
-use super::facts::Facts;
+use super::SoFar;
 use super::predictions::{CANDIDATES, Expected, OF_TAG, View};
 use super::suboptimal;
-use super::values::{Integers, Known, bounds, push_integer};
+use super::values::{Integers, bounds, push_integer};
 use crate::Result;
 use crate::codec::mixing::{Coder, Mixer, hash};
 use crate::codec::wire::damaged;
@@ -88,9 +88,13 @@ impl Model {
         coder: &mut C,
         records: &mut Records,
         column: usize,
-        facts: &mut Facts,
-        known: &mut Known,
+        so_far: &mut SoFar<'_>,
     ) -> Result<()> {
+        let SoFar {
+            facts,
+            known,
+            reference,
+        } = so_far;
         let mut taken = std::mem::take(&mut records.columns[column]);
         let mut coded = Integers::new(&taken, records.count);
         let [least, most] = bounds(taken.kind);
@@ -100,6 +104,10 @@ impl Model {
         for at in 0..taken.records.len() {
             let record = taken.records[at] as usize;
             let truth = if C::DECODES { 0 } else { taken.integer(at) };
+            let counts = taken.tag == *b"NM" && !facts.of(record).certain;
+            if counts {
+                reference.guess(records, record, facts.of_mut(record));
+            }
             let view = View {
                 records,
                 facts,
@@ -134,13 +142,16 @@ impl Model {
                 return Err(damaged("a number does not fit its type"));
             }
             coded.push(value, difference);
-            if taken.tag == *b"NM" {
-                facts.tell_edits(record, value);
+            if counts {
+                facts.tell_edits(record, value, reference);
             }
             if C::DECODES {
                 push_integer(&mut taken, value);
                 records.check_limit(taken.values.len())?;
             }
+        }
+        if taken.tag == *b"NM" {
+            facts.settle(records, reference);
         }
         known.add(taken.tag, coded);
         records.columns[column] = taken;

@@ -82,6 +82,8 @@ pub(crate) struct Pileup {
     weights: Vec<[u16; 4]>,
     /// The likeliest reference letter (0 for none) and, times 32, its class.
     letters: Vec<u8>,
+    /// How often a position was suspected to differ in all reads; empty until one is.
+    suspected: Vec<u8>,
 }
 
 /// How much a base of a quality says: 1 to 8.
@@ -100,6 +102,7 @@ impl Pileup {
             recent: vec![((-1, i64::MIN), NOWHERE); RECENT],
             weights: Vec::new(),
             letters: Vec::new(),
+            suspected: Vec::new(),
         };
         // Reads of 32 bases and more never need more pages, unless their CIGARs are absurd.
         let most = records.bases.len() / 32 + 4096;
@@ -234,6 +237,33 @@ impl Pileup {
             _ if letter == 0 || letter == own => 14,
             _ => letter,
         };
+    }
+
+    /// Takes it that the reference at a contested site is what fewer reads say.
+    pub(crate) fn reveal_other(&mut self, site: &Site) {
+        let Some(weights) = self.weights.get(site.cell as usize) else {
+            return;
+        };
+        let own = usize::from(NUMBERS[usize::from(site.base)]);
+        let others = (0..4).rev().filter(|&base| base != own);
+        if let Some(other) = others.max_by_key(|&base| weights[base]) {
+            self.reveal(site, BASES[other]);
+        }
+    }
+
+    /// Takes it that a site may differ from the reference in all reads.
+    pub(crate) fn suspect(&mut self, site: &Site) {
+        if self.suspected.is_empty() {
+            self.suspected = vec![0; self.letters.len()];
+        }
+        if let Some(times) = self.suspected.get_mut(site.cell as usize) {
+            *times = times.saturating_add(1);
+        }
+    }
+
+    /// How often that was.
+    pub(crate) fn suspected(&self, site: &Site) -> u8 {
+        self.suspected.get(site.cell as usize).copied().unwrap_or(0)
     }
 
     /// Takes what an MD says of a site.
