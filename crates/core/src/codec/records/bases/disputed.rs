@@ -152,8 +152,7 @@ impl Disputed {
     pub(super) fn code<C: Coder>(
         &mut self,
         coder: &mut C,
-        base: u8,
-        place: usize,
+        (base, place): (u8, usize),
         pileup: &Pileup,
         sites: &mut Sites,
         bases: &[u8],
@@ -193,10 +192,8 @@ impl Disputed {
             self.another(
                 coder,
                 base,
-                top,
-                second,
+                (top, second, count),
                 voice,
-                count,
                 (agree, side.strand as u32),
             )
         };
@@ -215,15 +212,12 @@ impl Disputed {
     }
 
     /// Codes which of the bases other than `top` a base is; `second` is the likeliest, with a count.
-    #[allow(clippy::too_many_arguments)]
     pub(super) fn another<C: Coder>(
         &mut self,
         coder: &mut C,
         base: u8,
-        top: u8,
-        second: u8,
+        (top, second, count): (u8, u8, u8),
         voice: u32,
-        count: u8,
         (known, motif): (u32, u32),
     ) -> u8 {
         let pair = u32::from(top) << 4 | u32::from(second);

@@ -1,6 +1,6 @@
 //! Bases that no pileup knows: the first to cover a position, inserted, clipped and unaligned ones.
 //!
-//! Each is two binary decisions, mixed from what followed the last 2 to 18 bases before (on either strand), from the
+//! Each is two binary decisions, mixed from what followed the last 1 to 13 bases before (on either strand), from the
 //! place where the last 12 or 24 bases stood before (on either strand), and from the experts that the caller asks.
 
 use super::recall::Recall;
@@ -8,9 +8,9 @@ use crate::codec::mixing::{Coder, Slot, Weights, dot, squash, train};
 use crate::codec::records::Level;
 
 /// Orders whose contexts have probabilities of their own.
-const PLAIN: [u32; 4] = [2, 4, 6, 8];
+const PLAIN: [u32; 4] = [1, 3, 5, 8];
 /// Orders whose contexts, found by hash, count what followed.
-const COUNTED: [u32; 3] = [11, 14, 18];
+const COUNTED: [u32; 2] = [10, 13];
 /// Experts that predict a base: the recalled place, and two of the caller's.
 const EXPERTS: usize = 3;
 /// Inputs of the mixer, with one that is constant.
@@ -71,7 +71,11 @@ pub(super) struct Letters {
 
 impl Letters {
     pub(super) fn new(level: Level) -> Self {
-        let bits = if level == Level::Max { 20 } else { 19 };
+        let bits = match level {
+            Level::Fast => 17,
+            Level::Default => 19,
+            Level::Max => 21,
+        };
         let mut values = [0; INPUTS];
         values[..PLAIN.len() + COUNTED.len()].fill((1 << 28) / 5);
         values[PLAIN.len() + COUNTED.len()..][..EXPERTS].fill((1 << 28) / 2);
@@ -133,7 +137,7 @@ impl Letters {
             let p = squash(dot(&inputs, &weights.values));
             let bit = coder.code(base >> (1 - level) & 1 == 1, p);
             let target = if bit { 65_536 } else { 0 };
-            let rate = 130 + 26_000 / (16 + i32::from(weights.learnt));
+            let rate = 260 + 26_000 / (16 + i32::from(weights.learnt));
             train(&inputs, &mut weights.values, (target - p as i32) >> 1, rate);
             weights.learnt = weights.learnt.saturating_add(1);
             for (at, &context) in contexts.iter().enumerate() {
@@ -199,22 +203,12 @@ fn pair(counts: u16, level: u8, done: u8) -> usize {
     zero.min(15) << 4 | one.min(15)
 }
 
-/// Counts a base; the others lose a part if they are many, so that what came last counts more.
+/// Counts a base; at 15 all counts are halved.
 #[inline]
 fn count(counts: &mut u16, base: u8) {
     let shift = 4 * base;
-    let old = *counts >> shift & 15;
-    if old == 15 {
+    if *counts >> shift & 15 == 15 {
         *counts = *counts >> 1 & 0x7777;
     }
-    let others = *counts & !(15 << shift);
-    let own = (*counts >> shift & 15) + 1;
-    // Each of the others that is 2 or more loses one in four, at least one.
-    let halves = others >> 1 & 0x7777;
-    let kept = if old >= 2 {
-        others - (halves & 0x3333)
-    } else {
-        others
-    };
-    *counts = kept | own << shift;
+    *counts += 1 << shift;
 }

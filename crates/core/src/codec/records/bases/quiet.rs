@@ -4,13 +4,12 @@
 //! Both rest on a risk for each base, a product of factors that are learnt: how well known the position is, how late
 //! in the read, which base behind which, and how near the last that differed.
 
-use crate::Result;
 use crate::codec::mixing::{Coder, Mixer};
 
 /// Bases that share a decision.
 pub(super) const BLOCK: usize = 256;
 /// Classes of what is known of a position: by how often the top base was seen and how often others; see [`class`].
-pub(super) const CLASSES: usize = 64;
+const CLASSES: usize = 64;
 /// The class of positions that are too much disputed for this.
 pub(super) const DISPUTED: u8 = 255;
 /// Classes by distance from the last base that differed: 1, 2, 3-4, 5-8, 9-16.
@@ -69,7 +68,7 @@ pub(super) struct Manner {
 #[derive(Clone, Copy, Default)]
 pub(super) struct Known {
     /// Its index within the record.
-    pub(super) index: u32,
+    pub(super) index: usize,
     pub(super) place: usize,
     pub(super) class: u8,
     pub(super) cycle: u8,
@@ -88,11 +87,16 @@ pub(super) struct Quiet {
     turn: usize,
     counted: u32,
     rounds: u32,
+    /// Blocks coded, and whether this one is counted: later every second is.
+    blocks: u32,
+    counts: bool,
     flags: Mixer<6, 16>,
     /// The bases of the block that is being filled.
-    pub(super) block: Vec<Known>,
+    block: Vec<Known>,
     sums: Vec<u32>,
     last: u32,
+    /// Classes by how often the top base was seen and, in steps of 256, how often others were, up to 15.
+    classes: Box<[u8; 4096]>,
 }
 
 impl Quiet {
@@ -105,25 +109,36 @@ impl Quiet {
             turn: 0,
             counted: 0,
             rounds: 0,
+            blocks: 0,
+            counts: true,
             flags: Mixer::new(9, 1023),
             block: Vec::with_capacity(BLOCK),
             sums: Vec::with_capacity(BLOCK + 1),
             last: 0,
+            classes: Box::new(std::array::from_fn(|at| {
+                class((at % 256) as u8, (at / 256) as u8)
+            })),
         }
     }
 
-    /// Codes which bases of the block differ: `differs` says it of a base when encoding; `found` is told each.
-    /// Returns how many did.
-    pub(super) fn code<C: Coder>(
-        &mut self,
-        coder: &mut C,
-        manner: Manner,
-        before: u32,
-        differs: impl Fn(&Known) -> bool,
-        mut found: impl FnMut(&mut C, &Known) -> Result<()>,
-    ) -> Result<u32> {
-        let length = self.block.len();
-        let mut differed = before;
+    /// The class of a position: [`DISPUTED`], or a number below 32.
+    #[inline]
+    pub(super) fn class(&self, agree: u8, other: [u8; 4]) -> u8 {
+        let sum = match u32::from_le_bytes(other) {
+            0 => 0,
+            _ => other
+                .iter()
+                .map(|&count| u32::from(count))
+                .sum::<u32>()
+                .min(15),
+        };
+        self.classes[sum as usize * 256 + usize::from(agree)]
+    }
+
+    /// Takes the bases of a block.
+    pub(super) fn take(&mut self, block: &[Known]) {
+        self.block.clear();
+        self.block.extend_from_slice(block);
         for base in &mut self.block {
             let risk = u64::from(self.known.values[usize::from(base.class)])
                 * u64::from(self.cycle.values[usize::from(base.cycle)])
@@ -131,32 +146,40 @@ impl Quiet {
             let risk = risk * u64::from(self.motif.values[usize::from(base.motif)]) >> 12;
             base.risk = risk.clamp(LEAST.into(), MOST.into()) as u32;
         }
-        let mut start = 0;
-        loop {
-            self.sum(start);
-            let first = if C::DECODES {
-                length
-            } else {
-                let rest = self.block[start..].iter();
-                start + rest.take_while(|base| !differs(base)).count()
-            };
-            if start == length || !self.another(coder, first < length, manner, differed, start) {
-                break;
-            }
-            let at = self.search(coder, first, start, differed);
-            found(coder, &self.block[at])?;
-            differed += 1;
-            self.count(start, at, true);
-            for (base, class) in self.block[at + 1..].iter_mut().zip(NEAR) {
-                let risk =
-                    u64::from(base.risk) * u64::from(self.near.values[usize::from(class)]) >> 12;
-                base.risk = risk.clamp(LEAST.into(), MOST.into()) as u32;
-            }
-            start = at + 1;
+    }
+
+    /// Codes where the first base of the block that differs is, at `from` or behind; none if there is none. `differs` says
+    /// it of a base when encoding; `differed` bases of the record did before.
+    pub(super) fn next<C: Coder>(
+        &mut self,
+        coder: &mut C,
+        from: usize,
+        manner: Manner,
+        differed: u32,
+        differs: impl Fn(&Known) -> bool,
+    ) -> Option<usize> {
+        let length = self.block.len();
+        if from == length {
+            return None;
         }
-        self.count(start, length, false);
-        self.end();
-        Ok(differed)
+        self.sum(from);
+        let first = if C::DECODES {
+            length
+        } else {
+            let rest = self.block[from..].iter();
+            from + rest.take_while(|base| !differs(base)).count()
+        };
+        if !self.another(coder, first < length, manner, differed, from) {
+            self.count(from, length, false);
+            return None;
+        }
+        let at = self.search(coder, first, from);
+        self.count(from, at, true);
+        for (base, class) in self.block[at + 1..].iter_mut().zip(NEAR) {
+            let risk = u64::from(base.risk) * u64::from(self.near.values[usize::from(class)]) >> 12;
+            base.risk = risk.clamp(LEAST.into(), MOST.into()) as u32;
+        }
+        Some(at)
     }
 
     /// Sums risks from `start` on; `sums[k]` is that of the bases before `k`.
@@ -201,7 +224,7 @@ impl Quiet {
     }
 
     /// Finds the first base that differs at `start` or behind.
-    fn search<C: Coder>(&mut self, coder: &mut C, first: usize, start: usize, _: u32) -> usize {
+    fn search<C: Coder>(&mut self, coder: &mut C, first: usize, start: usize) -> usize {
         let (mut low, mut high) = (start, self.block.len());
         while high - low > 1 {
             let (bottom, top) = (self.sums[low], self.sums[high]);
@@ -225,6 +248,9 @@ impl Quiet {
 
     /// Counts the bases from `start` to `end`, which agree, and the one at `end` if it differed.
     fn count(&mut self, start: usize, end: usize, differed: bool) {
+        if !self.counts {
+            return;
+        }
         let last = if differed { end + 1 } else { end };
         for (at, base) in self.block[start..last].iter().enumerate() {
             let (factor, class) = match self.turn {
@@ -246,9 +272,13 @@ impl Quiet {
     }
 
     /// Ends a block: corrects a factor when enough was counted.
-    fn end(&mut self) {
-        self.counted += self.block.len() as u32;
-        self.block.clear();
+    pub(super) fn end(&mut self) {
+        self.blocks = self.blocks.wrapping_add(1);
+        let counts = self.rounds < 3 || self.blocks.is_multiple_of(2);
+        let counted = std::mem::replace(&mut self.counts, counts);
+        if counted {
+            self.counted += self.block.len() as u32;
+        }
         if self.counted < 1 << (11 + self.rounds.min(3)) {
             return;
         }
@@ -270,9 +300,9 @@ impl Quiet {
 }
 
 /// The class of a position whose top base was seen `agree` times and others `other` times.
-pub(super) fn class(agree: u8, other: u8, primed: bool) -> u8 {
+fn class(agree: u8, other: u8) -> u8 {
     let (agree, other) = (u32::from(agree), u32::from(other));
-    if other > 0 && agree < 16 * other {
+    if other == 15 || agree < 16 * other {
         return DISPUTED;
     }
     let known = match agree {
@@ -294,5 +324,5 @@ pub(super) fn class(agree: u8, other: u8, primed: bool) -> u8 {
         3..6 => known + 14,
         _ => known + 17,
     };
-    class.min(31) as u8 + if primed { 32 } else { 0 }
+    class.min(31) as u8
 }

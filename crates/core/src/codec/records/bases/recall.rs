@@ -27,12 +27,16 @@ pub(super) struct Recall {
 
 impl Recall {
     pub(super) fn new(level: Level) -> Self {
-        let more = if level == Level::Max { 2 } else { 0 };
+        let more = match level {
+            Level::Fast => 0,
+            Level::Default => 1,
+            Level::Max => 3,
+        };
         Self {
-            bases: vec![0; 1 << (18 + more)],
+            bases: vec![0; 1 << (17 + more)],
             count: 0,
-            long: vec![0; 1 << (16 + more)],
-            short: vec![0; 1 << (16 + more)],
+            long: vec![0; 1 << (15 + more)],
+            short: vec![0; 1 << (15 + more)],
             at: None,
             length: 0,
             misses: 0,

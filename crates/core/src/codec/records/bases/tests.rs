@@ -4,6 +4,7 @@ use super::super::ReferenceBases;
 use super::super::laboratory::load;
 use super::super::states::states;
 use super::*;
+use crate::codec::mixing::hash;
 use crate::codec::mixing::{Decoder, Encoder};
 
 const NO_CONTEXT: Context<'static> = Context {
@@ -42,6 +43,14 @@ fn round_trip(level: Level, chunks: &mut [Records], check: bool) -> (usize, usiz
         times[0] += cpu_time() - start;
         if number == 0 {
             key = model;
+        }
+        if number == 0 && std::env::var("BASES_COSTS").is_ok_and(|v| !v.is_empty()) {
+            let costs: Vec<_> = encoder
+                .costs()
+                .into_iter()
+                .map(|(k, c)| (k, c / 128))
+                .collect();
+            eprintln!("{costs:?}");
         }
         let stored = encoder.finish();
         sizes[number.min(1)] += stored.len();
