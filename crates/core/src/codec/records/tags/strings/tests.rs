@@ -103,29 +103,46 @@ fn measure() {
             bases: None,
         };
         let all = &chunks[0];
-        let mut records = blank(all);
         let mut encoder = Encoder::new();
-        let start = std::time::Instant::now();
-        Both::new()
-            .code(&mut encoder, &context, &mut records, all)
-            .unwrap();
-        let time = start.elapsed();
-        let values: usize = all
-            .columns
-            .iter()
-            .filter(|column| !is_elsewhere(column))
+        let mut model = Both::new();
+        let start = now();
+        (model.code(&mut encoder, &context, &mut blank(all), all)).unwrap();
+        let encoding = now() - start;
+        let strings = all.columns.iter().filter(|column| !is_elsewhere(column));
+        let values = strings
             .map(|column| column.records.len())
-            .sum();
+            .sum::<usize>()
+            .max(1) as u128;
         let mut line = String::new();
         for (key, cost) in encoder.costs() {
             line += &format!(" {} {}", tag_of(key), cost / 128);
         }
-        let size = encoder.finish().len();
+        let stored = encoder.finish();
+        let start = now();
+        (Both::new().code(&mut Decoder::new(&stored), &context, &mut blank(all), all)).unwrap();
+        let decoding = now() - start;
+        let (chunks, _) = laboratory::load(file, 20_000, 2_500).expect("it was there");
+        let sizes = round_trip(&chunks, &references);
         println!(
-            "{file}: {size}, {} ns/value\n   {line}",
-            time.as_nanos() / values.max(1) as u128
+            "{file}: {}, in chunks {} + {}; {} and {} ns/value\n   {line}",
+            stored.len(),
+            sizes[0],
+            sizes[1..].iter().sum::<usize>(),
+            encoding / values,
+            decoding / values
         );
     }
+}
+
+/// Nanoseconds of processor time that this thread has used, or the time of day where that is not told.
+fn now() -> u128 {
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let used = told.split(' ').next().and_then(|used| used.parse().ok());
+    used.unwrap_or_else(|| {
+        std::time::UNIX_EPOCH
+            .elapsed()
+            .map_or(0, |since| since.as_nanos())
+    })
 }
 
 /// Codes the chunks, the first with a new model and the others each with what that one left, and checks that they come
