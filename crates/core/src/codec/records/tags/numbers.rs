@@ -232,7 +232,8 @@ impl Place {
         let fact = view.facts.of(view.record);
         let mapq = u32::from(view.records.mapq[view.record]);
         let flags = u32::from(view.records.flags[view.record]);
-        let mate = view.mate.and_then(|mate| view.coded.difference(mate));
+        let other = view.mate.or(view.records.linked(view.record));
+        let mate = other.and_then(|mate| view.coded.difference(mate));
         let twin = view.twin.and_then(|twin| view.coded.difference(twin));
         let twin = twin.map_or(1 << 20, |difference| difference as u32);
         let has_mate = u32::from(view.mate.is_some()) + u32::from(mate.is_some());

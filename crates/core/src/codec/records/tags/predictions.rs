@@ -117,7 +117,11 @@ impl View<'_> {
                 )
             }
             b"YS" => (&[self.of_mate(*b"AS")], [mapq, 0]),
-            b"UQ" => (&[Some(fact.mismatch_quality)], [missed, thin]),
+            b"UQ" => {
+                let quality = fact.mismatch_quality as u32;
+                let quality = hash(quality, fact.mismatches as u32, 3, 0);
+                (&[Some(fact.mismatch_quality)], [missed, quality])
+            }
             b"XQ" => (&[self.of_mate(*b"UQ")], [mapq, 0]),
             b"PQ" => {
                 let own = self.own(*b"UQ").unwrap_or(0);
