@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use super::super::super::{Column, Records, on_reference};
+use super::digest;
 use crate::codec::mixing::{hash, hash_bytes};
 
 /// Attributes that every record has; numbers from this on are column keys.
@@ -15,10 +16,14 @@ const COLUMNS: usize = 16;
 /// Texts made from the record that are tried as related columns: its name, the name's last field, its alignment.
 const TEXTS: u32 = 3;
 
+/// CIGAR operations that are looked at.
+const OPERATIONS: usize = 256;
+
 /// The 5' end of a record, clipped bases included, and its strand, hashed with its reference.
 fn start(records: &Records, record: usize) -> u32 {
     let mut position = i64::from(records.positions[record]);
     let cigar = records.cigar_of(record);
+    let cigar = &cigar[..cigar.len().min(OPERATIONS)];
     let is_clip = |operation: &&u32| matches!(**operation & 15, 4 | 5);
     let reverse = records.flags[record] & 16 != 0;
     if reverse {
@@ -59,7 +64,7 @@ fn alignment(references: &[Vec<u8>], records: &Records, record: usize) -> Vec<u8
         '+'
     };
     text.extend(format!(",{},{strand},", i64::from(records.positions[record]) + 1).into_bytes());
-    for operation in records.cigar_of(record).iter().take(256) {
+    for operation in records.cigar_of(record).iter().take(OPERATIONS) {
         text.extend(format!("{}", operation >> 4).into_bytes());
         text.push(b"MIDNSHP=X???????"[(operation & 15) as usize]);
     }
@@ -141,7 +146,7 @@ impl<'a> Sources<'a> {
             12 => previous,
             _ => {
                 let column = self.columns.iter().find(|column| column.0 == number)?;
-                hash_bytes(column.1.of(record)?, 0)
+                digest(column.1.of(record)?)
             }
         };
         Some(hash(number, value, 41, 0))
