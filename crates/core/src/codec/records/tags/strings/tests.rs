@@ -284,7 +284,7 @@ fn strange(count: usize, tags: usize, limit: usize) -> Records {
 #[test]
 fn strange_values_come_back() {
     let references = [b"chr1".to_vec(), b"chr2".to_vec(), b"x,y".to_vec()];
-    let chunks = [strange(200, 8, usize::MAX), strange(50, 200, usize::MAX)];
+    let chunks = [strange(100, 8, usize::MAX), strange(20, 80, usize::MAX)];
     for references in [&references[..], &[]] {
         round_trip(&chunks, references);
     }
