@@ -88,6 +88,65 @@ fn links_of_real_files_come_back() {
     }
 }
 
+/// Records with every field that counts at random, and links of `names` names.
+fn made(count: usize, names: u64) -> Records {
+    let mut state = 5u64;
+    let mut random = move || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        state >> 33
+    };
+    let mut records = Records::to_decode(count, usize::MAX);
+    let mut last = std::collections::BTreeMap::new();
+    for record in 0..count {
+        let strange = [-1, 0, 7, i32::MIN, i32::MAX];
+        let any = |number: u64| strange[number as usize % 5];
+        records.references[record] = any(random());
+        records.positions[record] = any(random());
+        records.mate_references[record] = any(random());
+        records.mate_positions[record] = any(random());
+        records.template_lengths[record] = any(random());
+        records.lengths[record] = any(random()) as u32;
+        records.flags[record] = random() as u16;
+        records.mapq[record] = random() as u8;
+        records.cigar.push(any(random()) as u32);
+        records.cigar_ends.push(records.cigar.len());
+        records.found_mates.push(random() % 3 == 0);
+        if let Some(before) = last.insert(random() % names, record) {
+            records.links[record] = (record - before) as u32;
+        }
+    }
+    records
+}
+
+#[test]
+fn strange_links_come_back() {
+    let mut short = made(300, 100);
+    short.found_mates.truncate(50);
+    let mut chunks = vec![made(1500, 400), short, made(0, 1), made(1, 1), made(200, 1)];
+    round_trip(&mut chunks);
+}
+
+#[test]
+fn damaged_bytes_are_refused_or_give_other_links() {
+    let mut records = made(600, 200);
+    let stored = encode(&mut Model::blank(), &mut records);
+    let mut changed = 0;
+    for at in (0..stored.len()).step_by(stored.len() / 100 + 1) {
+        let mut flipped = stored.clone();
+        flipped[at] ^= 1 << (at % 8);
+        for bytes in [&stored[..at], &flipped] {
+            let mut back = without_links(&records);
+            // Links that the alignment codec decodes may be damaged as well.
+            back.links[at % 600] = u32::MAX - at as u32;
+            let result = decode(&mut Model::blank(), &mut back, bytes);
+            changed += usize::from(result.is_err() || back != records);
+        }
+    }
+    assert!(changed > 100);
+}
+
 const MEASURED: &[&str] = &[
     "novaseq_wgs_wes/imgag.df196b.Statistics_mapqc_wgs.bam",
     "novaseq_wgs_wes/nf-cmgg.8645da.Sample10.bam",

@@ -8,7 +8,8 @@ use crate::codec::wire::damaged;
 /// Bits behind the point of pitches and offsets.
 const POINT: u32 = 32;
 /// Most lines of a lattice in one direction.
-const MOST: i128 = 100_000;
+const MOST: i128 = (1 << COUNT_BITS) - 1;
+const COUNT_BITS: u32 = 14;
 
 /// Coordinates of lines at almost equal distances, rounded down.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,7 +52,7 @@ impl Line {
     pub(super) fn code<C: Coder>(&mut self, coder: &mut C) -> Result<()> {
         self.offset = direct(coder, self.offset, 63);
         self.pitch = direct(coder, self.pitch, 43);
-        let count = direct(coder, self.count(), 17);
+        let count = direct(coder, self.count(), COUNT_BITS);
         if self.pitch >> POINT == 0 || count == 0 {
             return Err(damaged("a lattice that cannot be"));
         }

@@ -41,6 +41,8 @@ const TAIL: u32 = 2;
 pub(crate) struct Model {
     started: bool,
     alphabet: Vec<u8>,
+    /// Whether most names hold texts that are not those of others.
+    many_texts: bool,
     text: Text,
     shape: Option<Shape>,
     parts: PartsModel,
@@ -55,10 +57,14 @@ impl Model {
         let names: Vec<&[u8]> = new.map(|record| records.name_of(record)).collect();
         let shape = fit::fit(&names);
         let mut counts = [0u32; 256];
-        for name in names {
+        let (mut texts, mut before) = (0, &b""[..]);
+        for &name in &names {
             // Characters that the texts will hold.
             let parts = shape.as_ref().and_then(|shape| shape.parse(name));
-            for &byte in parts.map_or(name, |parts| parts.tail) {
+            let text = parts.map_or(name, |parts| parts.tail);
+            texts += usize::from(text != before);
+            before = text;
+            for &byte in text {
                 counts[usize::from(byte)] += 1;
             }
             counts[0] += 1;
@@ -70,6 +76,7 @@ impl Model {
         alphabet.truncate(RANKED);
         Self {
             alphabet,
+            many_texts: texts * 20 > names.len(),
             shape,
             ..Self::blank()
         }
@@ -80,7 +87,8 @@ impl Model {
         Self {
             started: false,
             alphabet: Vec::new(),
-            text: Text::new(Alphabet::new(&[])),
+            many_texts: false,
+            text: Text::new(Alphabet::new(&[]), false),
             shape: None,
             parts: PartsModel::default(),
             last: Vec::new(),
@@ -157,7 +165,8 @@ impl Model {
         for byte in &mut self.alphabet {
             *byte = direct(coder, (*byte).into(), 8) as u8;
         }
-        self.text.alphabet = Alphabet::new(&self.alphabet);
+        self.many_texts = coder.code(self.many_texts, 1 << 15);
+        self.text = Text::new(Alphabet::new(&self.alphabet), self.many_texts);
         if coder.code(self.shape.is_some(), 1 << 15) {
             let mut shape = self.shape.take().unwrap_or_default();
             shape.code(coder)?;

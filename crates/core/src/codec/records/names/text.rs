@@ -13,13 +13,15 @@ use crate::codec::wire::damaged;
 
 /// Contexts.
 const CONTEXTS: usize = 7;
-/// Their tables have 2^13 blocks each: 3.5 MiB in all.
-const TABLE_BITS: u32 = 13;
+/// Where many texts are expected their tables have 2^12 blocks each, 1.8 MB in all; else few.
+const TABLE_BITS: [u32; 2] = [6, 12];
 /// Slots learn from so many bits at most: names are stationary.
 const LIMIT: u32 = 255;
-/// Bytes of text that are remembered (a power of two), and the places to find them by.
-const HISTORY: usize = 1 << 16;
-const PLACES_BITS: u32 = 14;
+/// Bits of the number of bytes of text that are remembered, few or many, and of the places to find them by.
+const HISTORY_BITS: [u32; 2] = [12, 19];
+const PLACES_BITS: [u32; 2] = [10, 17];
+/// Of a place, so many bits are the position; the others check the hash.
+const POSITION_BITS: u32 = HISTORY_BITS[1];
 /// Characters that must agree with an earlier text before it is asked what comes next.
 const LEAST_MATCH: usize = 4;
 
@@ -54,8 +56,10 @@ impl Alphabet {
 #[derive(Clone)]
 pub(super) struct Text {
     mixer: Mixer<CONTEXTS, 16>,
-    pub(super) alphabet: Alphabet,
+    alphabet: Alphabet,
     history: Vec<u8>,
+    /// Length of the history less one.
+    mask: usize,
     written: usize,
     places: Vec<u32>,
 }
@@ -76,6 +80,8 @@ struct Place<'a> {
     /// The earlier text that agrees: where it goes on in the history, and for how many characters it has.
     matched: Option<usize>,
     length: usize,
+    /// Characters so far.
+    characters: usize,
 }
 
 fn ends_field(byte: u8) -> bool {
@@ -96,6 +102,7 @@ impl<'a> Place<'a> {
             last: 0,
             matched,
             length: 0,
+            characters: 0,
         };
         this.find_end();
         this
@@ -128,19 +135,24 @@ impl<'a> Place<'a> {
             self.in_field += 1;
             self.field_hash = hash(self.field_hash, byte.into(), 1, 0);
         }
+        self.characters += 1;
         self.whole_hash = hash(self.whole_hash, byte.into(), 2, 0);
         self.last = self.last << 8 | u32::from(byte);
     }
 }
 
 impl Text {
-    pub(super) fn new(alphabet: Alphabet) -> Self {
+    /// A model of few texts or `many`.
+    pub(super) fn new(alphabet: Alphabet, many: bool) -> Self {
+        let many = usize::from(many);
+        let history = 1 << HISTORY_BITS[many];
         Self {
-            mixer: Mixer::new(TABLE_BITS, LIMIT),
+            mixer: Mixer::new(TABLE_BITS[many], LIMIT),
             alphabet,
-            history: vec![0; HISTORY],
+            history: vec![0; history],
+            mask: history - 1,
             written: 0,
-            places: vec![0; 1 << PLACES_BITS],
+            places: vec![0; 1 << PLACES_BITS[many]],
         }
     }
 
@@ -186,7 +198,7 @@ impl Text {
         let length = (place.end - place.start) as u32;
         let expected = match place.matched {
             Some(at) => {
-                u32::from(self.history[at % HISTORY]) << 8 | place.length.min(24) as u32 + 1
+                u32::from(self.history[at & self.mask]) << 8 | place.length.min(24) as u32 + 1
             }
             None => 0,
         };
@@ -227,22 +239,32 @@ impl Text {
     /// Learns how the text went on.
     fn remember(&mut self, place: &mut Place<'_>, byte: u8, kind: u32) {
         match place.matched {
-            Some(at) if self.history[at % HISTORY] == byte => {
+            Some(at) if self.history[at & self.mask] == byte => {
                 place.matched = Some(at + 1);
                 place.length += 1;
             }
             _ => (place.matched, place.length) = (None, 0),
         }
-        self.history[self.written % HISTORY] = byte;
+        self.history[self.written & self.mask] = byte;
         self.written += 1;
         place.step(byte);
-        if place.in_field >= LEAST_MATCH {
-            let found = hash(place.field_hash, place.field, kind, 5) >> (32 - PLACES_BITS);
-            let entry = &mut self.places[found as usize];
-            if place.matched.is_none() && *entry > 0 {
-                place.matched = Some(*entry as usize);
+        // The last text with the same beginning; if none is known, the last field with the same beginning.
+        let whole = hash(place.whole_hash, kind, 6, 0);
+        let field = hash(place.field_hash, place.field, kind, 5);
+        let count = place.characters;
+        let fits = [count >= LEAST_MATCH, place.in_field >= LEAST_MATCH];
+        let shift = 32 - self.places.len().ilog2();
+        for (found, fits) in [whole, field].into_iter().zip(fits) {
+            if fits {
+                let check = found << POSITION_BITS;
+                let position = (self.written & self.mask) as u32;
+                let entry = &mut self.places[(found >> shift) as usize];
+                let known = *entry & ((1 << POSITION_BITS) - 1);
+                if place.matched.is_none() && known > 0 && *entry == check | known {
+                    place.matched = Some(known as usize);
+                }
+                *entry = check | position;
             }
-            *entry = (self.written % HISTORY) as u32;
         }
     }
 }
