@@ -10,15 +10,18 @@ mod choice;
 mod decimals;
 mod elements;
 mod expected;
+mod forms;
 mod likelihoods;
 mod modifications;
+mod values;
 
 use crate::Result;
 use crate::codec::mixing::{Coder, Mixer};
 use crate::codec::records::{Column, Context, Records};
 use crate::codec::wire::damaged;
 use choice::Choice;
-use elements::{Job, State, Values};
+use elements::Job;
+use values::{State, Values};
 
 /// Whether a column is coded here: arrays, floats, characters, and the texts of base modifications.
 pub(super) fn takes(tag: [u8; 2], kind: u8) -> bool {
@@ -30,6 +33,7 @@ pub(super) fn takes(tag: [u8; 2], kind: u8) -> bool {
 pub(super) struct Model {
     mixer: Mixer<7, 16>,
     modifications: Option<Box<modifications::Model>>,
+    small: Option<Box<Mixer<3, 8>>>,
     expected: expected::Model,
     columns: Vec<State>,
 }
@@ -45,9 +49,16 @@ impl Model {
         Self {
             mixer: Mixer::new(bits, 1023),
             modifications: None,
+            small: None,
             expected: expected::Model::new(),
             columns: Vec::new(),
         }
+    }
+
+    /// The model of long arrays that lie along the bases.
+    fn small(&mut self) -> &mut Mixer<3, 8> {
+        self.small
+            .get_or_insert_with(|| Box::new(Mixer::new(12, 1023)))
     }
 
     /// Codes the values of a column whose tag, kind and records are known. When a column is met for the first time, its

@@ -23,7 +23,7 @@ pub(super) fn oriented(records: &Records, record: usize) -> Vec<u8> {
 pub(super) fn kmer(bases: &[u8], at: usize, before: usize, after: usize) -> u32 {
     let mut kmer = 0;
     for step in 0..=before + after {
-        let place = (at + step).wrapping_sub(before);
+        let place = at.wrapping_add(step).wrapping_sub(before);
         kmer = kmer << 4 | u32::from(bases.get(place).copied().unwrap_or(0) & 15);
     }
     kmer

@@ -2,7 +2,7 @@
 
 use super::Model;
 use super::decimals::{MOST_DIGITS, from_float};
-use super::elements::{State, Values};
+use super::values::{State, Values};
 use crate::Result;
 use crate::codec::mixing::{Coder, Encoder};
 use crate::codec::records::{Column, Records};
@@ -33,7 +33,7 @@ pub(super) struct Choice {
 /// Elements that are tried.
 const TRIED: usize = 3000;
 /// Elements tried to choose among companions.
-const TRIED_FOR_COMPANIONS: usize = 1000;
+const TRIED_FOR_COMPANIONS: usize = 600;
 
 impl Choice {
     /// Codes the parameters; a decoder passes anything.

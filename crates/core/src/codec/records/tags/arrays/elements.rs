@@ -1,157 +1,37 @@
-//! Values of arrays, floats and characters: whole ones that are as expected, lengths, elements.
+//! Values of arrays: whole ones that are as expected, lengths, elements.
 
-use super::Model;
-use super::bases::{introns, kmer, oriented};
-use super::choice::{Choice, Form};
-use super::decimals::{from_float, to_float};
-use super::expected::divergence;
-use super::likelihoods::{CONTEXTS, Calls, Sites};
-use crate::Result;
-use crate::codec::mixing::{Coder, hash};
-use crate::codec::records::{Column, Records, part};
-use crate::codec::wire::damaged;
 use std::ops::Range;
 
-/// Bytes of a value that are kept for the next chunk.
-const KEPT: usize = 64;
-/// Guesses of an array's length.
-const GUESSES: usize = 7;
-
-/// What is carried on of a column.
-#[derive(Clone)]
-pub(super) struct State {
-    pub(super) key: u32,
-    slot: usize,
-    pub(super) choice: Choice,
-    /// The last value of the chunk before, if it is short.
-    last: Vec<u8>,
-    /// How often each kind of expectation was right, newest lowest.
-    right: [u32; 3],
-    /// How often each guess of the length was right, falling with time.
-    scores: [u32; GUESSES],
-}
-
-impl State {
-    pub(super) fn new(key: u32, slot: usize, choice: Choice) -> Self {
-        Self {
-            key,
-            slot,
-            choice,
-            last: Vec::new(),
-            right: [0; 3],
-            scores: [0; GUESSES],
-        }
-    }
-}
-
-/// A column's values while they are coded.
-pub(super) struct Values {
-    pub(super) bytes: Vec<u8>,
-    pub(super) ends: Vec<usize>,
-    kind: u8,
-    /// Bytes of an element.
-    pub(super) width: usize,
-    /// Bytes of other columns' values.
-    pub(super) before: usize,
-}
-
-impl Values {
-    pub(super) fn new(kind: u8, bytes: Vec<u8>, ends: Vec<usize>, before: usize) -> Self {
-        let width = match kind {
-            12 | 13 => 2,
-            7 | 14..=16 => 4,
-            _ => 1,
-        };
-        Self {
-            bytes,
-            ends,
-            kind,
-            width,
-            before,
-        }
-    }
-
-    /// Where the value numbered `at` begins.
-    pub(super) fn start(&self, at: usize) -> usize {
-        at.checked_sub(1).map_or(0, |before| self.ends[before])
-    }
-
-    /// The value numbered `at`.
-    pub(super) fn range(&self, at: usize) -> Range<usize> {
-        part(&self.ends, at)
-    }
-
-    /// The value of record `record`, which is one of the first in the ascending `list`.
-    pub(super) fn of(&self, list: &[u32], record: usize) -> Option<Range<usize>> {
-        let at = list.partition_point(|&other| (other as usize) < record);
-        (list.get(at).copied() == u32::try_from(record).ok()).then(|| self.range(at))
-    }
-
-    /// The bits of the float numbered `at` of all.
-    pub(super) fn float(&self, at: usize) -> Option<u32> {
-        let four = self.bytes.get(at * 4..at * 4 + 4)?;
-        Some(u32::from_le_bytes([four[0], four[1], four[2], four[3]]))
-    }
-
-    /// The element at a byte; 0 if it is not there (yet). Floats are their bits.
-    #[inline]
-    fn element(&self, at: usize) -> i64 {
-        let bytes = self.bytes.get(at..at + self.width).unwrap_or_default();
-        element_of(self.kind, bytes)
-    }
-
-    /// Appends an element.
-    fn push(&mut self, element: i64) {
-        let bytes = element.to_le_bytes();
-        self.bytes.extend_from_slice(&bytes[..self.width]);
-    }
-}
-
-/// An element of kind `kind`; 0 if the bytes are not as many as it has.
-#[inline]
-fn element_of(kind: u8, bytes: &[u8]) -> i64 {
-    match (kind, bytes) {
-        (10, &[a]) => i64::from(a as i8),
-        (_, &[a]) => a.into(),
-        (12, &[a, b]) => i16::from_le_bytes([a, b]).into(),
-        (_, &[a, b]) => u16::from_le_bytes([a, b]).into(),
-        (14, &[a, b, c, d]) => i32::from_le_bytes([a, b, c, d]).into(),
-        (_, &[a, b, c, d]) => u32::from_le_bytes([a, b, c, d]).into(),
-        _ => 0,
-    }
-}
-
-/// A number with few values that says roughly how large another is.
-#[inline]
-fn coarse(number: i64) -> u32 {
-    let magnitude = number.unsigned_abs();
-    let bits = 64 - magnitude.leading_zeros();
-    let rough = if bits < 3 {
-        magnitude as u32
-    } else {
-        bits * 4 | (magnitude >> (bits - 3) & 3) as u32
-    };
-    rough << 1 | u32::from(number < 0)
-}
+use super::Model;
+use super::bases::{complement, kmer, oriented};
+use super::choice::Choice;
+use super::likelihoods::{CONTEXTS, Calls, Sites};
+use super::values::{GUESSES, KEPT, State, Values, coarse, element_of, width_of};
+use crate::Result;
+use crate::codec::mixing::{Coder, hash};
+use crate::codec::records::{Column, Records};
+use crate::codec::wire::damaged;
 
 /// What belongs to one run over a column.
 pub(super) struct Job<'a> {
-    records: &'a Records,
-    column: &'a Column,
-    companion: Option<&'a Column>,
+    pub(super) records: &'a Records,
+    pub(super) column: &'a Column,
+    pub(super) companion: Option<&'a Column>,
     /// The text that says which bases the probabilities of this column are for.
     calls: Option<&'a Column>,
     sites: Sites,
+    /// The calls of the value that is coded.
+    now: Option<Calls>,
 }
 
 /// What is known of one value before it is coded.
-struct Value {
-    record: usize,
+pub(super) struct Value {
+    pub(super) record: usize,
     /// Whether it is the record's first value of this column.
-    first: bool,
-    start: usize,
-    linked: Option<Range<usize>>,
-    previous: Option<Range<usize>>,
+    pub(super) first: bool,
+    pub(super) start: usize,
+    pub(super) linked: Option<Range<usize>>,
+    pub(super) previous: Option<Range<usize>>,
 }
 
 impl<'a> Job<'a> {
@@ -169,6 +49,7 @@ impl<'a> Job<'a> {
             companion: choice.companion.and_then(find),
             calls,
             sites: Sites::default(),
+            now: None,
         }
     }
 
@@ -182,7 +63,7 @@ impl<'a> Job<'a> {
         let length = self.records.lengths[value.record] as usize;
         let count = |range: &Range<usize>| range.len() / values.width;
         let companion = self.companion.and_then(|column| {
-            let width = Values::new(column.kind, Vec::new(), Vec::new(), 0).width;
+            let width = width_of(column.kind);
             Some(column.of(value.record)?.len() / width)
         });
         [
@@ -348,8 +229,8 @@ impl Model {
             .calls
             .filter(|_| value.first)
             .and_then(|column| column.of(value.record));
-        let mut calls = text.and_then(|text| Calls::of(job.records, value.record, text));
-        let guesses = job.lengths(value, values, calls.as_ref().map(Calls::count));
+        job.now = text.and_then(|text| Calls::of(job.records, value.record, text));
+        let guesses = job.lengths(value, values, job.now.as_ref().map(Calls::count));
         let length = if C::DECODES {
             0
         } else {
@@ -359,11 +240,20 @@ impl Model {
         let bytes = length.saturating_mul(values.width);
         let room = values.before.saturating_add(value.start);
         job.records.check_limit(room.saturating_add(bytes))?;
-        if let Some(calls) = &mut calls {
-            self.likelihoods(coder, job, state, values, value, length, calls)
-        } else {
-            self.elements(coder, job, state, values, value, length)
+        if job.column.tag == *b"mv" && job.column.kind == 10 && length > 1 {
+            let bytes = values.bytes.get(value.start + 1..value.start + length);
+            let plain = bytes.is_some_and(|bytes| bytes.iter().all(|&byte| byte < 2));
+            let salt = hash(state.key, 10, 0, 0);
+            if self.mixer.flag(coder, plain, &[0; CONTEXTS], salt) {
+                self.moves(coder, job, state, values, value, length);
+                return Ok(());
+            }
         }
+        if job.now.is_some() {
+            self.likelihoods(coder, job, state, values, value, length);
+            return Ok(());
+        }
+        self.elements(coder, job, state, values, value, length)
     }
 
     /// Codes probabilities of modifications.
@@ -375,21 +265,68 @@ impl Model {
         values: &mut Values,
         value: &Value,
         length: usize,
-        calls: &mut Calls,
-    ) -> Result<()> {
+    ) {
+        let Some(calls) = &mut job.now else { return };
         let salt = hash(state.key, 4, 0, 0);
         for at in 0..length {
             let contexts = calls.contexts(at, &job.sites);
             let truth = values.element(value.start + at) as u32;
+            let selection = state.slot % 8 * 8;
             let element = self
                 .mixer
-                .symbol(coder, truth, 8, &contexts, salt, state.slot % 8 * 8);
+                .symbol(coder, truth, 8, &contexts, salt, selection);
             calls.learn(at, element as u8, &mut job.sites);
             if C::DECODES {
                 values.push(element.into());
             }
         }
-        Ok(())
+    }
+
+    /// Codes a table of moves: the stride, then for each stride of the signal whether the next base begins there.
+    fn moves<C: Coder>(
+        &mut self,
+        coder: &mut C,
+        job: &Job<'_>,
+        state: &State,
+        values: &mut Values,
+        value: &Value,
+        length: usize,
+    ) {
+        let bases = if value.first {
+            oriented(job.records, value.record)
+        } else {
+            Vec::new()
+        };
+        let stride = values.element(value.start) as u32 & 255;
+        let salt = hash(state.key, 11, 0, 0);
+        let stride = self.small().symbol(coder, stride, 8, &[0; 3], salt, 0);
+        if C::DECODES {
+            values.push(stride.into());
+        }
+        // Bases begun; steps since the last began, and the one before took; the last elements, newest lowest.
+        let (mut begun, mut run, mut before, mut last) = (0usize, 0u32, 0u32, 0u32);
+        for at in 1..length {
+            let here = kmer(&bases, begun.wrapping_sub(1), 2, 2);
+            let contexts = [
+                hash(last & 0xfff, 0, salt, 1),
+                hash(here, run.min(15), salt, 2),
+                hash(here >> 4 & 0xff, run.min(15), before.min(15), salt),
+            ];
+            let truth = values.element(value.start + at) == 1;
+            let model = self.small();
+            model.turn(&contexts, 0);
+            let is = model.bit(coder, truth, 1, 240 + run.min(15) as usize);
+            last = last << 1 | u32::from(is);
+            if is {
+                begun += 1;
+                (before, run) = (run, 0);
+            } else {
+                run = run.saturating_add(1);
+            }
+            if C::DECODES {
+                values.push(is.into());
+            }
+        }
     }
 
     /// Codes the elements of an array.
@@ -404,17 +341,23 @@ impl Model {
     ) -> Result<()> {
         let (records, width) = (job.records, values.width);
         let aligned = value.first && length > 0 && length == records.bases_of(value.record).len();
-        let bases = if aligned {
-            oriented(records, value.record)
-        } else {
-            Vec::new()
-        };
+        let mut bases = Vec::new();
+        if aligned {
+            bases = oriented(records, value.record);
+            // Kinetics of the other strand run along that.
+            if matches!(&job.column.tag, b"ri" | b"rp") {
+                bases.reverse();
+                bases.iter_mut().for_each(|base| *base = complement(*base));
+            }
+        }
         let companion = job.companion.and_then(|column| {
-            let width = Values::new(column.kind, Vec::new(), Vec::new(), 0).width;
+            let width = width_of(column.kind);
             Some((column.of(value.record)?, column.kind, width))
         });
         let model = value.linked.clone().or(value.previous.clone());
-        let (mut one, mut two, mut mean) = (0i64, 0i64, 0i64);
+        let (mut one, mut two) = (0i64, 0i64);
+        // Sums that forget: of the last 4 elements or so, and of the last 64.
+        let (mut mean, mut long) = (0i64, 0i64);
         for at in 0..length {
             let other = companion.map_or(0, |(bytes, kind, width)| {
                 element_of(
@@ -432,22 +375,44 @@ impl Model {
                     0
                 }
             });
-            let here = if aligned {
-                kmer(&bases, at, 2, 2)
+            let (near, far) = (coarse(one), coarse(two));
+            let contexts = if aligned {
+                let here = kmer(&bases, at, 3, 2);
+                let base = here >> 8 & 15;
+                [
+                    hash(near, far, 0, 0),
+                    hash(base, 0, 0, 1),
+                    hash(here & 0xf_ffff, 0, 0, 2),
+                    hash(coarse(other), coarse(long / 64), 0, 3),
+                    hash(here >> 8, 0, 0, 4),
+                    hash(here >> 4 & 0xfff, 0, 0, 5),
+                    hash(coarse(long / 64), base, 0, 6),
+                ]
             } else {
-                at.min(255) as u32
+                let place = at.min(255) as u32;
+                [
+                    hash(one as u32, far, 0, 7),
+                    hash(one as u32, place / 16, 0, 8),
+                    hash(place, 0, 0, 9),
+                    hash(other as u32, near, 0, 10),
+                    hash(same as u32, near, 0, 11),
+                    hash(coarse(other), place / 16, 0, 12),
+                    hash(coarse(mean / 4), near, far, 13),
+                ]
             };
-            let contexts = [
-                hash(one as u32, coarse(two), 0, 0),
-                hash(one as u32, here >> 4 & 0xfff, 0, 1),
-                hash(here, aligned.into(), 0, 2),
-                hash(other as u32, coarse(one), 0, 3),
-                hash(same as u32, coarse(one), 0, 4),
-                hash(coarse(other), here >> 4 & 0xfff, 0, 5),
-                hash(coarse(mean / 4), coarse(one), coarse(two), 6),
-            ];
             let truth = values.element(value.start + at * width);
-            let element = self.element(coder, state, values.kind, truth, one, &contexts)?;
+            let element = if aligned && width == 1 {
+                // Little is to be gained here, so few contexts do.
+                let contexts = [contexts[4], contexts[5], contexts[6]];
+                let selection = state.slot % 8 * 8;
+                let truth = truth as u32 & 255;
+                let model = self.small();
+                let byte = model.symbol(coder, truth, 8, &contexts, state.key, selection);
+                element_of(values.kind, &[byte as u8])
+            } else {
+                self.element(coder, state, values.kind, truth, one, &contexts)?
+            };
+            long += element - long / 64;
             if C::DECODES {
                 values.push(element);
             }
@@ -455,178 +420,5 @@ impl Model {
             mean += element - mean / 4;
         }
         Ok(())
-    }
-
-    /// Codes an element in the column's form; `one` is the element before.
-    fn element<C: Coder>(
-        &mut self,
-        coder: &mut C,
-        state: &State,
-        kind: u8,
-        truth: i64,
-        one: i64,
-        contexts: &[u32; CONTEXTS],
-    ) -> Result<i64> {
-        let salt = hash(state.key, 5, 0, 0);
-        match state.choice.form {
-            Form::Number if matches!(kind, 12 | 14) => {
-                Ok(self.mixer.signed(coder, truth, contexts, salt))
-            }
-            Form::Number => Ok(self.mixer.number(coder, truth as u64, contexts, salt) as i64),
-            Form::Difference => {
-                let difference = truth.wrapping_sub(one);
-                Ok(one.wrapping_add(self.mixer.signed(coder, difference, contexts, salt)))
-            }
-            Form::Decimal(digits) => self.decimal(coder, state, truth, digits, 0, contexts),
-            Form::Bytes => Ok(self.planes(coder, state, kind, truth, contexts)),
-        }
-    }
-
-    /// Codes an element's bytes, the highest first.
-    fn planes<C: Coder>(
-        &mut self,
-        coder: &mut C,
-        state: &State,
-        kind: u8,
-        truth: i64,
-        contexts: &[u32; CONTEXTS],
-    ) -> i64 {
-        let width = Values::new(kind, Vec::new(), Vec::new(), 0).width as u32;
-        let mut done = 0u32;
-        for plane in (0..width).rev() {
-            let salt = hash(state.key, 6, plane, done);
-            let byte = truth as u32 >> (8 * plane) & 255;
-            let selection = state.slot % 8 * 8;
-            done = done << 8 | self.mixer.symbol(coder, byte, 8, contexts, salt, selection);
-        }
-        element_of(kind, &done.to_le_bytes()[..width as usize])
-    }
-
-    /// Codes a float that may be a decimal number, by its difference from `expected`.
-    fn decimal<C: Coder>(
-        &mut self,
-        coder: &mut C,
-        state: &State,
-        truth: i64,
-        digits: u32,
-        expected: i64,
-        contexts: &[u32; CONTEXTS],
-    ) -> Result<i64> {
-        let number = from_float(truth as u32, digits);
-        let salt = hash(state.key, 7, 0, 0);
-        if !self.mixer.flag(coder, number.is_some(), contexts, salt) {
-            return Ok(self.planes(coder, state, 7, truth, contexts));
-        }
-        let difference = number.unwrap_or(0).wrapping_sub(expected);
-        let salt = hash(state.key, 8, 0, 0);
-        let number = expected.wrapping_add(self.mixer.signed(coder, difference, contexts, salt));
-        let float = to_float(number, digits).ok_or_else(|| damaged("a decimal is too large"))?;
-        Ok(float.into())
-    }
-
-    /// Codes a float.
-    fn scalar<C: Coder>(
-        &mut self,
-        coder: &mut C,
-        job: &Job<'_>,
-        state: &State,
-        values: &mut Values,
-        value: &Value,
-    ) -> Result<()> {
-        let records = job.records;
-        let room = values.before.saturating_add(value.start);
-        records.check_limit(room.saturating_add(4))?;
-        let first =
-            |range: Option<&Range<usize>>| range.map_or(0, |range| values.element(range.start));
-        let one = first(value.previous.as_ref()) as u32;
-        let linked = first(value.linked.as_ref()) as u32;
-        let other = self.other(job, value);
-        let flags = u32::from(records.flags[value.record]);
-        let mapq = u32::from(records.mapq[value.record]);
-        let contexts = [
-            hash(other, 0, 0, 0),
-            hash(one, 0, 0, 1),
-            hash(linked, flags & 0xc0, 0, 2),
-            hash(mapq, other, 0, 3),
-            hash(other, one, 0, 4),
-            hash(records.lengths[value.record], 0, 0, 5),
-            0,
-        ];
-        let truth = values.element(value.start);
-        let element = match state.choice.form {
-            Form::Decimal(digits) => {
-                let expected = match &job.column.tag {
-                    b"de" => divergence(records, value.record, digits),
-                    _ => None,
-                };
-                self.decimal(
-                    coder,
-                    state,
-                    truth,
-                    digits,
-                    expected.unwrap_or(0),
-                    &contexts,
-                )?
-            }
-            _ => self.planes(coder, state, 7, truth, &contexts),
-        };
-        if C::DECODES {
-            values.push(element);
-        }
-        Ok(())
-    }
-
-    /// A number for the companion's value of a record.
-    fn other(&self, job: &Job<'_>, value: &Value) -> u32 {
-        let bytes = job.companion.and_then(|column| column.of(value.record));
-        bytes.map_or(0, |bytes| {
-            let start = 1 + bytes.len() as u32;
-            bytes
-                .iter()
-                .take(16)
-                .fold(start, |hashed, &byte| hash(hashed, byte.into(), 9, 0))
-        })
-    }
-
-    /// Codes a character.
-    fn character<C: Coder>(
-        &mut self,
-        coder: &mut C,
-        job: &Job<'_>,
-        state: &State,
-        values: &mut Values,
-        value: &Value,
-    ) {
-        let records = job.records;
-        let byte = |at: Option<usize>| at.map_or(0, |at| u32::from(values.bytes[at]) + 1);
-        let one = byte(value.start.checked_sub(1));
-        let two = byte(value.start.checked_sub(2));
-        let linked = byte(value.linked.as_ref().map(|range| range.start));
-        let other = self.other(job, value);
-        let flags = u32::from(records.flags[value.record]);
-        let mapq = u32::from(records.mapq[value.record]);
-        let intron = if value.first {
-            introns(records, value.record).first().copied()
-        } else {
-            None
-        };
-        let intron = intron.map_or(0, |(start, end)| hash(start as u32, end as u32, 1, 0));
-        let contexts = [
-            hash(other, flags & 0x1d0, 0, 0),
-            hash(one, two, 0, 1),
-            hash(linked, flags & 0xd0, 0, 2),
-            hash(intron, flags & 0xd0, 0, 3),
-            hash(mapq, other, 0, 4),
-            hash(one, flags & 0xd0, 0, 5),
-            0,
-        ];
-        let truth = values.element(value.start) as u32;
-        let salt = hash(state.key, 9, 0, 0);
-        let byte = self
-            .mixer
-            .symbol(coder, truth, 8, &contexts, salt, state.slot % 8 * 8);
-        if C::DECODES {
-            values.push(byte.into());
-        }
     }
 }

@@ -3,11 +3,13 @@
 
 use std::collections::HashMap;
 
-use super::bases::{kmer, oriented, positions};
+use super::bases::{complement, kmer, oriented, positions};
 use super::modifications::{Call, Section, calls, parse};
 use crate::codec::mixing::{hash, hash_bytes};
 use crate::codec::records::Records;
 
+/// Calls of a record that are followed: they take 40 bytes each.
+const MOST_CALLS: usize = 1 << 20;
 /// Contexts of an element.
 pub(super) const CONTEXTS: usize = 7;
 
@@ -32,9 +34,11 @@ pub(super) struct Calls {
     bases: Vec<u8>,
     /// In the order of sequencing.
     qualities: Vec<u8>,
-    /// Reference position of each call.
-    places: Vec<Option<i64>>,
-    reference: i32,
+    /// Where each call lies, so that other reads' calls of the same base have the same: reference (-2 if it is not the
+    /// reference's) and position or a hash of the bases around.
+    places: Vec<(i32, i64)>,
+    /// Skips around each call, hashed.
+    skips: Vec<u32>,
     /// The probability last seen at each base, and from which call.
     seen: Vec<u16>,
     /// Probabilities before the one to be coded, and their mean times 16, by code.
@@ -49,6 +53,10 @@ impl Calls {
     /// The calls that a record's text `text` (MM) makes; none if it is none that is understood.
     pub(super) fn of(records: &Records, record: usize, text: &[u8]) -> Option<Self> {
         let sections = parse(text)?;
+        let count = |section: &Section| section.skips.len() * section.codes();
+        if sections.iter().map(count).sum::<usize>() > MOST_CALLS {
+            return None;
+        }
         let bases = oriented(records, record);
         let calls = calls(&sections, &bases);
         let reverse = records.flags[record] & 16 != 0;
@@ -57,7 +65,7 @@ impl Calls {
         if reverse {
             qualities.reverse();
         }
-        let place = |call: &Call| {
+        let on_reference = |call: &Call| {
             let at = call.position? as usize;
             let stored = if reverse {
                 positions.len() - 1 - at
@@ -68,15 +76,21 @@ impl Calls {
             let pair = bases.get(at + 1) == Some(&4) && bases[at] == 2;
             Some(positions[stored]? - i64::from(reverse && pair))
         };
+        let skips: Vec<u32> = around(&sections);
+        let place = |(number, call): (usize, &Call)| match (on_reference(call), call.position) {
+            (Some(position), _) => (records.references[record], position),
+            (None, Some(at)) => (-2, window(&bases, at as usize).into()),
+            (None, None) => (-3, skips[number].into()),
+        };
         let kind = |section: &Section| hash_bytes(&section.head, 3);
         Some(Self {
-            places: calls.iter().map(place).collect(),
+            places: calls.iter().enumerate().map(place).collect(),
+            skips,
             kinds: sections.iter().map(kind).collect(),
             seen: vec![0; bases.len()],
             calls,
             bases,
             qualities,
-            reference: records.references[record],
             last: [0; 2],
             mean: 128 * 16,
             key: None,
@@ -101,7 +115,8 @@ impl Calls {
             0,
             0,
         );
-        self.key = self.places[at].map(|place| (self.reference, place, kind));
+        let place = self.places[at];
+        self.key = Some((place.0, place.1, kind));
         self.site = self
             .key
             .and_then(|key| sites.0.get(&key).copied())
@@ -113,7 +128,14 @@ impl Calls {
             .position
             .map_or(usize::MAX / 2, |position| position as usize);
         let quality = |at: usize| u32::from(self.qualities.get(at).copied().unwrap_or(0));
-        let here = kmer(&self.bases, base, 3, 4);
+        let here = match call.position {
+            Some(_) => kmer(&self.bases, base, 3, 4),
+            None => self.skips[at],
+        };
+        let least = quality(base).min(quality(base + 1));
+        let around: u32 = (0..8)
+            .map(|step| quality((base + step).wrapping_sub(3)))
+            .sum();
         let other = u32::from(self.seen.get(base).copied().unwrap_or(0));
         let before = at.checked_sub(1).and_then(|at| self.calls[at].position);
         let far = before.map_or(31, |before| {
@@ -128,15 +150,20 @@ impl Calls {
                 one / 32 | other << 8,
             ),
             hash(kind, here >> 4 & 0xff_ffff, other, 2),
+            hash(kind, around / 8, 0, other),
             hash(
                 kind,
-                quality(base),
-                quality(base + 1),
-                one / 64 | other << 8,
+                here >> 8 & 0xffff,
+                quality(base) / 4,
+                quality(base + 1) / 4,
             ),
-            hash(kind, one, u32::from(self.last[1]) / 32, other),
             hash(kind, mean / 8, one / 32 | far << 8, other),
-            hash(kind, here, one / 64, other),
+            hash(
+                kind,
+                least / 2,
+                u32::from(site.last) / 16,
+                known | other << 8,
+            ),
         ]
     }
 
@@ -158,4 +185,33 @@ impl Calls {
             *seen = 1 + u16::from(value);
         }
     }
+}
+
+/// A hash of the 20 bases around a base and the one behind it, the same for both strands of a CpG.
+fn window(bases: &[u8], at: usize) -> u32 {
+    let (mut forward, mut backward) = (0, 0);
+    for step in 0..20 {
+        let one = bases.get((at + step).wrapping_sub(9)).copied().unwrap_or(0);
+        let other = bases
+            .get((at + 10).wrapping_sub(step))
+            .copied()
+            .unwrap_or(0);
+        forward = hash(forward, one.into(), 1, 0);
+        backward = hash(backward, complement(other).into(), 1, 0);
+    }
+    forward.min(backward)
+}
+
+/// For each call a hash of the skips before it, the one before that, and the one behind.
+fn around(sections: &[Section]) -> Vec<u32> {
+    let mut all = Vec::new();
+    for section in sections {
+        for (at, &skip) in section.skips.iter().enumerate() {
+            let before = at.checked_sub(1).map_or(0, |at| section.skips[at]);
+            let behind = section.skips.get(at + 1).copied().unwrap_or(0);
+            let hashed = hash(skip, before, behind, 5);
+            all.extend(std::iter::repeat_n(hashed, section.codes()));
+        }
+    }
+    all
 }

@@ -17,6 +17,8 @@ const MOST_SECTIONS: usize = 16;
 const LONGEST_LAYOUT: usize = 1024;
 /// Layouts that are remembered.
 const MOST_LAYOUTS: usize = 64;
+/// Letters of a head that count as codes.
+const MOST_CODES: usize = 16;
 /// Skips have at most nine digits.
 const SKIP_BOUND: u64 = 1_000_000_000;
 
@@ -37,7 +39,7 @@ impl Section {
             .iter()
             .filter(|code| code.is_ascii_lowercase())
             .count();
-        letters.max(1)
+        letters.clamp(1, MOST_CODES)
     }
 
     /// Whether BAM's base code `base` is one that the section counts.
@@ -129,7 +131,7 @@ pub(super) struct Place<'a> {
 #[derive(Clone)]
 pub(super) struct Model {
     decisions: Mixer<6, 16>,
-    numbers: Mixer<3, 8>,
+    numbers: Mixer<5, 16>,
     layouts: Vec<Vec<u8>>,
     last: u32,
 }
@@ -137,8 +139,8 @@ pub(super) struct Model {
 impl Model {
     pub(super) fn new() -> Self {
         Self {
-            decisions: Mixer::new(11, 1023),
-            numbers: Mixer::new(9, 255),
+            decisions: Mixer::new(10, 1023),
+            numbers: Mixer::new(11, 255),
             layouts: Vec::new(),
             last: 0,
         }
@@ -154,7 +156,7 @@ impl Model {
         if let Some(linked) = place.linked {
             let same = self
                 .numbers
-                .flag(coder, text == linked, &[1, self.last, 0], 1);
+                .flag(coder, text == linked, &[1, self.last, 0, 0, 0], 1);
             if same {
                 place
                     .records
@@ -173,7 +175,7 @@ impl Model {
             let known = self.layouts.iter().position(|known| *known == heads);
             number = known.unwrap_or(self.layouts.len()) as u64 + 1;
         }
-        let contexts = [self.last, 0, place.linked.is_some().into()];
+        let contexts = [self.last, 0, place.linked.is_some().into(), 0, 0];
         let number = self.numbers.number(coder, number, &contexts, 2);
         self.last = number as u32;
         if number == 0 {
@@ -209,7 +211,7 @@ impl Model {
         let (mut one, mut two) = (0, 0);
         loop {
             let byte = text.get(done.len()).copied().unwrap_or(0);
-            let contexts = [one, one | two << 8, 0];
+            let contexts = [one, one | two << 8, 0, 0, 0];
             let byte = self.numbers.symbol(coder, byte.into(), 8, &contexts, 3, 0);
             if byte == 0 {
                 return Ok(done);
@@ -282,11 +284,13 @@ impl Model {
         }
         let has = (entries, skipped) != (0, 0);
         let mut idle = 0u64;
-        let contexts = [kind, clipped.0.into(), 0];
+        let contexts = [kind, clipped.0.into(), 0, 0, 0];
         if self.numbers.flag(coder, has, &contexts, 4) {
-            let count = self.numbers.number(coder, entries as u64, &[kind, 0, 1], 5);
+            let count = self
+                .numbers
+                .number(coder, entries as u64, &[kind, 0, 1, 0, 0], 5);
             self.plain(coder, place, section, count, truth)?;
-            idle = self.numbers.number(coder, skipped, &[kind, 0, 2], 6);
+            idle = self.numbers.number(coder, skipped, &[kind, 0, 2, 0, 0], 6);
         }
         let mut next = section.skips.len();
         let mut wait = truth.get(next).map(|&skip| u64::from(skip) - idle);
@@ -331,12 +335,12 @@ impl Model {
         let rest = truth.len().saturating_sub(next) as u64;
         let count = self
             .numbers
-            .number(coder, rest, &[kind, clipped.1.into(), 3], 7);
+            .number(coder, rest, &[kind, clipped.1.into(), 3, 0, 0], 7);
         if count > 0 {
             let first = truth
                 .get(next)
                 .map_or(0, |&skip| u64::from(skip).wrapping_sub(idle));
-            let first = self.numbers.number(coder, first, &[kind, 0, 4], 8);
+            let first = self.numbers.number(coder, first, &[kind, 0, 4, 0, 0], 8);
             section.skips.push(skip(idle.saturating_add(first))?);
             self.plain(coder, place, section, count - 1, truth)?;
         }
@@ -361,9 +365,16 @@ impl Model {
         let kind = hash_bytes(&section.head, 2);
         for _ in 0..count {
             let at = section.skips.len();
-            let last = at.checked_sub(1).map_or(0, |at| section.skips[at]);
+            let back = |by: usize| at.checked_sub(by).map_or(0, |at| section.skips[at]);
             let value = truth.get(at).copied().unwrap_or(0).into();
-            let contexts = [kind, hash(kind, last.min(63) / 4, 0, 0), 0];
+            let two = hash(kind, back(1), back(2), 1);
+            let contexts = [
+                kind,
+                hash(kind, back(1).min(63) / 4, 0, 0),
+                two,
+                hash(two, back(3), 0, 2),
+                hash(two, back(3), back(4), 3),
+            ];
             let value = self.numbers.number(coder, value, &contexts, 9);
             section.skips.push(skip(value)?);
         }
