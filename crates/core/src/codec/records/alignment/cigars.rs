@@ -256,8 +256,7 @@ impl Cigars {
         let (order, followed) = (&mut self.order[row], &mut self.followed[row]);
         let operation = usize::from(order[rank]);
         followed[operation] = followed[operation].saturating_add(1);
-        let ahead = |rank: usize| followed[usize::from(order[rank - 1])];
-        if rank > 0 && ahead(rank) < followed[operation] {
+        if rank > 0 && followed[usize::from(order[rank - 1])] < followed[operation] / 2 {
             order.swap(rank - 1, rank);
         }
         (operation < END).then_some(operation as u32)

@@ -1,7 +1,7 @@
 //! Flags, mapping qualities and lengths of a record.
 
 use super::motion::{Motion, scale};
-use super::parameters::{Parameters, SHORT};
+use super::ranked::Ranked;
 use crate::codec::mixing::{Coder, Mixer, hash};
 use crate::codec::records::Records;
 
@@ -28,28 +28,13 @@ pub(super) fn mates_flags(flags: u32) -> u32 {
     flags & 0x603 | swapped(0x10, 0x20) | swapped(4, 8) | swapped(0x40, 0x80)
 }
 
-/// A symbol by its number among the frequent ones, else in full.
-fn short<const N: usize, const I: usize, C: Coder>(
-    mixer: &mut Mixer<N, I>,
-    coder: &mut C,
-    (value, width): (u32, u32),
-    list: &[u32],
-    contexts: &[u32; N],
-    selection: usize,
-) -> u32 {
-    let number = list.iter().position(|&other| other == value);
-    let number = number.unwrap_or(SHORT) as u32;
-    let number = mixer.symbol(coder, number, 4, contexts, 1, selection);
-    match list.get(number as usize) {
-        Some(&value) => value,
-        None => mixer.symbol(coder, value, width, contexts, 2, 64),
-    }
-}
-
 /// What has been learnt of them.
 #[derive(Clone)]
 pub(super) struct Classes {
     flags: Mixer<5, 16>,
+    /// Flags of records of their own, and of others.
+    flag_ranks: [Ranked; 2],
+    mapq_ranks: Ranked,
     mapq: Mixer<6, 16>,
     lengths: Mixer<5, 16>,
     /// The length that most records had lately, and how sure that is.
@@ -67,6 +52,8 @@ impl Classes {
     pub(super) fn new() -> Self {
         Self {
             flags: Mixer::new(8, 255),
+            flag_ranks: [Ranked::new(16, 4), Ranked::new(16, 4)],
+            mapq_ranks: Ranked::new(8, 2),
             mapq: Mixer::new(9, 255),
             lengths: Mixer::new(9, 255),
             usual: 0,
@@ -74,6 +61,21 @@ impl Classes {
             last: 0,
             history: 0,
         }
+    }
+
+    /// Ranks flags and mapping qualities as `records` have them.
+    pub(super) fn fit(&mut self, records: &Records) {
+        let all = 0..records.count;
+        let own = all.filter(|&record| records.links[record] == 0);
+        self.flag_ranks[0].fit(own.map(|record| records.flags[record].into()));
+        self.mapq_ranks
+            .fit(records.mapq.iter().map(|&mapq| mapq.into()));
+    }
+
+    /// Codes what [`Self::fit`] chose.
+    pub(super) fn parameters<C: Coder>(&mut self, coder: &mut C) {
+        self.flag_ranks[0].code_list(coder);
+        self.mapq_ranks.code_list(coder);
     }
 
     /// The length that most records had lately.
@@ -85,7 +87,6 @@ impl Classes {
     pub(super) fn flags<C: Coder>(
         &mut self,
         coder: &mut C,
-        parameters: &Parameters,
         motion: &Motion,
         records: &Records,
         record: usize,
@@ -112,7 +113,8 @@ impl Classes {
                 return expected;
             }
             let contexts = contexts.map(|context| context | 1 << 31);
-            return self.list(coder, parameters, flags, &contexts);
+            let ranks = &mut self.flag_ranks[1];
+            return ranks.code(coder, &mut self.flags, flags, &contexts, (8, 24));
         }
         let pair = before << 1 | none;
         let contexts = [
@@ -122,25 +124,14 @@ impl Classes {
             none,
             (motion.mapq[0].min(63)) << 4 | none << 2 | motion.arrivals & 1,
         ];
-        self.list(coder, parameters, flags, &contexts)
-    }
-
-    fn list<C: Coder>(
-        &mut self,
-        coder: &mut C,
-        parameters: &Parameters,
-        flags: u32,
-        contexts: &[u32; 5],
-    ) -> u32 {
-        let list = &parameters.flags;
-        short(&mut self.flags, coder, (flags, 16), list, contexts, 16)
+        let ranks = &mut self.flag_ranks[0];
+        ranks.code(coder, &mut self.flags, flags, &contexts, (4, 8))
     }
 
     /// Codes a mapping quality, given flags.
     pub(super) fn mapq<C: Coder>(
         &mut self,
         coder: &mut C,
-        parameters: &Parameters,
         motion: &Motion,
         records: &Records,
         record: usize,
@@ -161,10 +152,10 @@ impl Classes {
             other << 16 | class << 8 | one,
             class << 2 | kind,
         ];
-        let list = &parameters.mapq;
         let mapq = u32::from(records.mapq[record]);
-        let selection = kind as usize * 4;
-        short(&mut self.mapq, coder, (mapq, 8), list, &contexts, selection)
+        let selection = kind as usize * 16;
+        self.mapq_ranks
+            .code(coder, &mut self.mapq, mapq, &contexts, (0, selection))
     }
 
     /// Codes how many bases the CIGAR takes (`taken`) and how many there are (`length`), given flags; `span` is how far

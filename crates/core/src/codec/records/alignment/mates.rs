@@ -218,10 +218,15 @@ impl Mates {
             class | quality.min(6) << 12,
             class | (own as u32) << 12,
         ];
-        let template = self.templates.signed(coder, given.into(), &contexts, 0) as i32;
-        if template != 0 {
-            self.template = template.unsigned_abs() >> 4;
+        self.templates.turn(&contexts, 0);
+        let negative = self.templates.bit(coder, given < 0, 1, 0);
+        let contexts = contexts.map(|context| context << 1 | u32::from(negative));
+        let size = u64::from(given.unsigned_abs());
+        let size = self.templates.number(coder, size, &contexts, 1);
+        if size != 0 {
+            self.template = size as u32 >> 4;
         }
-        template
+        let size = size as i64;
+        (if negative { size.wrapping_neg() } else { size }) as i32
     }
 }

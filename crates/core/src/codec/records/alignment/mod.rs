@@ -12,6 +12,7 @@ mod mates;
 mod motion;
 mod parameters;
 mod places;
+mod ranked;
 #[cfg(test)]
 mod tests;
 mod waiting;
@@ -69,10 +70,10 @@ struct Chunk {
 impl Model {
     /// A model for the encoder, fitted to the records of the first chunk.
     pub(crate) fn fit(_: Level, _: &Context<'_>, records: &Records) -> Self {
-        Self {
-            parameters: Parameters::fit(records),
-            ..Self::blank()
-        }
+        let mut this = Self::blank();
+        this.parameters = Parameters::fit(records);
+        this.classes.fit(records);
+        this
     }
 
     /// A model for the decoder, which knows nothing yet.
@@ -99,7 +100,8 @@ impl Model {
         records: &mut Records,
     ) -> Result<()> {
         if !self.started {
-            self.parameters.code(coder)?;
+            self.parameters.code(coder);
+            self.classes.parameters(coder);
             self.started = true;
         }
         self.motion.restart();
@@ -125,12 +127,11 @@ impl Model {
             records.found_mates[record] = true;
             records.links[record] = (record - related.record) as u32;
         }
-        let (parameters, motion) = (&self.parameters, &self.motion);
-        let classes = &mut self.classes;
-        let flags = classes.flags(coder, parameters, motion, records, record, related);
+        let (motion, classes) = (&self.motion, &mut self.classes);
+        let flags = classes.flags(coder, motion, records, record, related);
         records.flags[record] = flags as u16;
         coder.charge(FLAGS);
-        let mapq = classes.mapq(coder, parameters, motion, records, record, related);
+        let mapq = classes.mapq(coder, motion, records, record, related);
         records.mapq[record] = mapq as u8;
         coder.charge(MAPQ);
         self.cigar(coder, chunk, records, record, related)?;
@@ -173,9 +174,10 @@ impl Model {
         if let Some(expected) = next {
             let mate = link.filter(|_| own == place(expected));
             let motion = &mut self.motion;
+            let (waiting, positions) = (&mut chunk.waiting, &records.positions);
             let found = self
                 .arrivals
-                .code(coder, &mut chunk.waiting, expected, motion, mate);
+                .code(coder, waiting, expected, motion, mate, positions);
             related = found.map(|record| Related { record, kind: 1 });
             known = found.map(|_| place(expected));
         } else {

@@ -1,36 +1,15 @@
-//! What an encoder chooses by looking at the first chunk: alphabets and whether the records are sorted by position.
+//! What an encoder chooses by looking at the first chunk: whether the records are sorted by position, and the usual operation.
 
-use crate::Result;
 use crate::codec::mixing::Coder;
 use crate::codec::records::Records;
-use crate::codec::wire::damaged;
-
-/// Values with a short number; the number behind the last stands for all others.
-pub(super) const SHORT: usize = 15;
 
 /// Chosen once per archive, stored in front of the first chunk's records.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Parameters {
     /// Whether records mostly stand in the order of their positions.
     pub(super) sorted: bool,
     /// The operation that a read without gaps and clips consists of.
     pub(super) whole: u32,
-    /// The most frequent flags, at most [`SHORT`].
-    pub(super) flags: Vec<u32>,
-    /// The most frequent mapping qualities, at most [`SHORT`].
-    pub(super) mapq: Vec<u32>,
-}
-
-/// The up to [`SHORT`] most frequent values, most frequent first, smaller ones first among equals.
-fn frequent(values: impl Iterator<Item = u32>) -> Vec<u32> {
-    let mut counts = std::collections::BTreeMap::<u32, usize>::new();
-    for value in values {
-        *counts.entry(value).or_default() += 1;
-    }
-    let mut list: Vec<_> = counts.into_iter().collect();
-    list.sort_by_key(|&(value, count)| (std::cmp::Reverse(count), value));
-    list.truncate(SHORT);
-    list.into_iter().map(|(value, _)| value).collect()
 }
 
 /// Codes a value of `bits` bits that nothing is known about, highest bit first.
@@ -59,25 +38,12 @@ impl Parameters {
         Self {
             sorted: aligned && descents * 10 < records.count,
             whole: most as u32,
-            flags: frequent(records.flags.iter().map(|&flags| flags.into())),
-            mapq: frequent(records.mapq.iter().map(|&mapq| mapq.into())),
         }
     }
 
     /// Codes them.
-    pub(super) fn code<C: Coder>(&mut self, coder: &mut C) -> Result<()> {
+    pub(super) fn code<C: Coder>(&mut self, coder: &mut C) {
         self.sorted = plain(coder, self.sorted.into(), 1) == 1;
         self.whole = plain(coder, self.whole, 4);
-        for (list, bits) in [(&mut self.flags, 16), (&mut self.mapq, 8)] {
-            let count = plain(coder, list.len() as u32, 4) as usize;
-            list.resize(count, 0);
-            for at in 0..count {
-                list[at] = plain(coder, list[at], bits);
-                if list[..at].contains(&list[at]) {
-                    return Err(damaged("a value has two numbers"));
-                }
-            }
-        }
-        Ok(())
     }
 }

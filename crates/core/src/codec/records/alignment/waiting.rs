@@ -87,6 +87,7 @@ impl Arrivals {
         expected: u64,
         motion: &mut Motion,
         mate: Option<usize>,
+        positions: &[i32],
     ) -> Option<usize> {
         let found = mate.and_then(|mate| {
             let is = |&who: &u32| record(who) == mate;
@@ -124,6 +125,11 @@ impl Arrivals {
         for at in 0..count - 1 {
             let who = waiting.candidates[at];
             let later = u32::from(who & 0x7fff_ffff > self.last);
+            let start = positions[record(who)];
+            // Equal starts mostly keep their order.
+            let earlier = &waiting.candidates[..at];
+            let blocked = earlier.iter().any(|&who| positions[record(who)] == start);
+            let later = later | u32::from(blocked) << 1;
             let contexts = [
                 (at.min(7) as u32) << 4 | (count - at).min(9) as u32,
                 later << 8 | (who >> 31) << 4 | (motion.flags >> 4 & 1) << 3 | self.ordered & 7,
