@@ -103,8 +103,8 @@ impl Cigars {
     pub(super) fn new() -> Self {
         let order = std::array::from_fn(|at| at as u8);
         Self {
-            shapes: Mixer::new(8, 255),
-            operations: Mixer::new(9, 255),
+            shapes: Mixer::new(7, 255),
+            operations: Mixer::new(8, 255),
             guesses: Mixer::new(8, 255),
             lengths: Mixer::new(10, 255),
             order: [order; END + 1],

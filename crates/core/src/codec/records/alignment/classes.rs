@@ -54,7 +54,7 @@ impl Classes {
             flags: Mixer::new(8, 255),
             flag_ranks: [Ranked::new(16, 4), Ranked::new(16, 4)],
             mapq_ranks: Ranked::new(8, 2),
-            mapq: Mixer::new(9, 255),
+            mapq: Mixer::new(8, 255),
             lengths: Mixer::new(9, 255),
             usual: 0,
             votes: 0,

@@ -31,6 +31,10 @@ pub(super) struct Mates {
     /// The last mate's reference that was not the record's own; the last template length in 16 bases.
     reference: i32,
     template: u32,
+    /// Whether the last mates' positions were as expected.
+    history: u32,
+    /// Whether the last templates that were asked for that were as long as their reads.
+    spanning: u8,
 }
 
 /// Where the last mates on other references lay, in this chunk.
@@ -46,10 +50,12 @@ impl Mates {
     pub(super) fn new() -> Self {
         Self {
             decisions: Mixer::new(8, 255),
-            templates: Mixer::new(11, 1000),
-            positions: Mixer::new(9, 255),
+            templates: Mixer::new(10, 1000),
+            positions: Mixer::new(8, 255),
             reference: 0,
             template: 0,
+            history: 0,
+            spanning: 0,
         }
     }
 
@@ -61,6 +67,7 @@ impl Mates {
         record: usize,
         related: Option<Related>,
         elsewhere: &mut Elsewhere,
+        usual: u64,
         given: Fields,
     ) -> Fields {
         let flags = u32::from(records.flags[record]);
@@ -123,7 +130,7 @@ impl Mates {
         let same = reference == records.references[record];
         let class = flags & 0x3b | u32::from(same) << 6 | flags >> 1 & 0x480;
         let template = template
-            .unwrap_or_else(|| self.template(coder, records, record, class, given.template));
+            .unwrap_or_else(|| self.template(coder, records, record, class, usual, given.template));
         coder.charge(23);
         let position = position.unwrap_or_else(|| {
             let from = if same {
@@ -140,16 +147,18 @@ impl Mates {
             };
             let sign = template.signum() as u32 & 3;
             let pieces = records.cigar_of(record).len().min(7) as u32;
+            let same = u32::from(same);
+            let short = usual.wrapping_sub(records.lengths[record].into());
+            let short = scale(short.min(1 << 16)) << 1 | u32::from(short >> 63 == 1);
+            let quality = u32::from(records.mapq[record]).min(60) / 10;
             let contexts = [
                 class << 2 | sign,
-                u32::from(same) << 8 | flags & 8,
-                u32::from(same) << 4 | kind(related),
-                u32::from(same) << 8 | pieces << 2 | sign,
+                (self.history & 15) << 8 | quality << 4 | same << 2 | sign,
+                short << 4 | same << 3 | kind(related),
+                same << 8 | pieces << 2 | sign,
             ];
             let off = i64::from(given.position).wrapping_sub(from);
-            let off = self
-                .positions
-                .signed(coder, off, &contexts, u32::from(same) * 8);
+            let off = self.positions.signed(coder, off, &contexts, same * 8);
             from.wrapping_add(off) as i32
         });
         coder.charge(22);
@@ -206,6 +215,7 @@ impl Mates {
         records: &Records,
         record: usize,
         class: u32,
+        usual: u64,
         given: i32,
     ) -> i32 {
         let length = records.lengths[record];
@@ -220,6 +230,17 @@ impl Mates {
         ];
         self.templates.turn(&contexts, 0);
         let negative = self.templates.bit(coder, given < 0, 1, 0);
+        // A trimmed read often is as long as its template.
+        if u64::from(length) != usual || self.spanning != 0 {
+            let spans = if negative { own.wrapping_neg() } else { own };
+            let node = 2 + usize::from(negative);
+            if self
+                .templates
+                .bit(coder, i64::from(given) == spans, node, node)
+            {
+                return spans as i32;
+            }
+        }
         let contexts = contexts.map(|context| context << 1 | u32::from(negative));
         let size = u64::from(given.unsigned_abs());
         let size = self.templates.number(coder, size, &contexts, 1);

@@ -140,10 +140,10 @@ impl Model {
             position: records.mate_positions[record],
             template: records.template_lengths[record],
         };
-        let elsewhere = &mut chunk.elsewhere;
+        let (elsewhere, usual) = (&mut chunk.elsewhere, self.classes.usual());
         let fields = self
             .mates
-            .code(coder, records, record, related, elsewhere, given);
+            .code(coder, records, record, related, elsewhere, usual, given);
         records.mate_references[record] = fields.reference;
         records.mate_positions[record] = fields.position;
         records.template_lengths[record] = fields.template;

@@ -19,6 +19,8 @@ const LONG_STEP: u64 = 5000;
 pub(super) struct Motion {
     /// Mean step between records that were not found as mates, in 1/256 base.
     mean: u64,
+    /// The same over fewer records.
+    short_mean: u64,
     /// The last two steps.
     pub(super) steps: [i64; 2],
     /// Whether the last records were found as mates; the last one in the lowest bit.
@@ -48,11 +50,17 @@ impl Motion {
         scale(self.mean >> 4)
     }
 
+    /// How far apart the last few records lie, in steps.
+    pub(super) fn short_density(&self) -> u32 {
+        scale(self.short_mean >> 4)
+    }
+
     /// Goes on to a record that was not found as a mate.
     pub(super) fn step(&mut self, step: i64, aligned: bool) {
         if aligned {
             let step = step.unsigned_abs().min(LONG_STEP) * 256;
             self.mean = self.mean - self.mean / 20 + step / 20;
+            self.short_mean = self.short_mean - self.short_mean / 4 + step / 4;
         }
         self.steps = [step, self.steps[0]];
     }

@@ -3,6 +3,17 @@
 use super::motion::{Motion, scale};
 use crate::codec::mixing::{Coder, Mixer};
 
+/// Small steps as they are, others by their scale.
+fn exact(step: i64) -> u32 {
+    let step = step.unsigned_abs();
+    if step < 32 {
+        step as u32
+    } else {
+        // From 10, the scale of 32, on.
+        scale(step) + 22
+    }
+}
+
 /// What has been learnt of steps from record to record.
 #[derive(Clone)]
 pub(super) struct Places {
@@ -14,7 +25,7 @@ impl Places {
     pub(super) fn new() -> Self {
         Self {
             references: Mixer::new(7, 255),
-            steps: Mixer::new(10, 400),
+            steps: Mixer::new(9, 400),
         }
     }
 
@@ -73,11 +84,11 @@ impl Places {
         let salt = if known { 0 } else { 1 };
         let contexts = [
             density,
-            (one as u32).wrapping_mul(0x9E37_79B1) ^ two as u32,
+            exact(one) << 8 | exact(two),
             density << 16 | a << 8 | b,
             density << 16 | next,
             a << 1 | none,
-            density << 8 | one.clamp(0, 3) as u32,
+            motion.short_density() << 8 | one.clamp(0, 3) as u32,
         ];
         // Zero announces a step back.
         let ahead = if step < 0 { 0 } else { step as u64 + 1 };

@@ -116,6 +116,16 @@ fn sizes_per_field() {
         let (stored, costs, _) = encode(&mut model, records);
         let encoding = (cpu() - start) / records.count as u64;
         let start = cpu();
+        let mut counter = Counter::default();
+        let mut other = Model::fit(Level::Default, &CONTEXT, records);
+        other
+            .code(&mut counter, &CONTEXT, &mut records.clone())
+            .unwrap();
+        println!(
+            "{:.1} decisions a record",
+            counter.0 as f64 / records.count as f64
+        );
+        let start = cpu();
         let mut mirror = Model::blank();
         decode(&mut mirror, &stored, records.count, usize::MAX).unwrap();
         let decoding = (cpu() - start) / records.count as u64;
@@ -133,6 +143,7 @@ fn sizes_per_field() {
             (15, "ops"),
             (16, "oplen"),
             (20, "links"),
+            (24, "which"),
             (21, "mref"),
             (22, "mpos"),
             (23, "tlen"),
@@ -198,4 +209,19 @@ fn cpu() -> u64 {
 
 fn model_bytes() -> usize {
     0
+}
+
+/// Counts decisions.
+#[derive(Default)]
+struct Counter(u64);
+
+impl Coder for Counter {
+    const DECODES: bool = false;
+
+    fn code(&mut self, bit: bool, _: u32) -> bool {
+        self.0 += 1;
+        bit
+    }
+
+    fn charge(&mut self, _: u32) {}
 }

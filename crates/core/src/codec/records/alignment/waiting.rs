@@ -71,7 +71,7 @@ pub(super) struct Arrivals {
 impl Arrivals {
     pub(super) fn new() -> Self {
         Self {
-            events: Mixer::new(9, 400),
+            events: Mixer::new(8, 400),
             which: Mixer::new(7, 255),
             last: 0,
             ordered: 0,
@@ -108,15 +108,17 @@ impl Arrivals {
         let turned = reverse * 2 + (motion.flags >> 4 & 1);
         let contexts = [
             near << 8 | density,
-            near << 8 | (count.min(6) as u32) << 1 | history & 1,
+            near << 8 | count.min(6) as u32,
             distance.min(500) as u32,
-            density << 3 | history << 1 | at,
-            near << 16 | density << 2 | history,
-            at << 8 | (count.min(4) as u32) << 4 | turned << 1 | history & 1,
+            density << 1 | at,
+            near << 16 | motion.short_density() << 1 | u32::from(motion.steps[0] == 0),
+            at << 8 | (count.min(4) as u32) << 4 | turned,
         ];
         self.events.turn(&contexts, 0);
         let hit = found.is_some();
-        let hit = self.events.bit(coder, hit, 1, near.min(200) as usize);
+        let hit = self
+            .events
+            .bit(coder, hit, 1 + history as usize, near.min(200) as usize);
         motion.arrivals = motion.arrivals << 1 | u32::from(hit);
         if !hit {
             return None;
