@@ -1,15 +1,13 @@
 //! CIGARs: whether a read lies whole, else its operations and their lengths.
 
 use super::classes::{Related, kind};
-use super::landmarks::{Ahead, Landmarks, Mark};
+use super::landmarks::{Landmarks, Mark};
 use super::motion::scale;
 use super::waiting::key;
+use super::walk::{At, END, far, matches};
 use crate::Result;
 use crate::codec::mixing::{Coder, Mixer};
-use crate::codec::records::{Records, on_read, on_reference};
-
-/// What stands for the end of a CIGAR among operations.
-const END: usize = 16;
+use crate::codec::records::{Records, on_reference};
 
 /// What is known of a record before its CIGAR.
 #[derive(Clone, Copy)]
@@ -42,61 +40,6 @@ pub(super) struct Cigars {
     right: [u32; 8],
     /// Whether the last records lay whole.
     history: u32,
-}
-
-/// Where the coding of a CIGAR is.
-#[derive(Clone, Copy)]
-struct At {
-    /// Operations so far.
-    count: u32,
-    /// The last three operations, [`END`] before the first.
-    last: [u32; 3],
-    /// The length of the last.
-    length: u32,
-    /// Bases of the read left; reference bases left, if known.
-    rest: i64,
-    span: Option<i64>,
-    /// The place on the reference.
-    position: i64,
-    /// The next mark and its distance.
-    mark: Option<(u64, Mark)>,
-    /// Flags and relation, in a few bits.
-    class: u32,
-}
-
-impl At {
-    /// How the reference bases left compare with the read's.
-    fn balance(&self) -> u32 {
-        match self.span {
-            None => 0,
-            Some(span) if span < self.rest => 1,
-            Some(span) if span == self.rest => 2,
-            Some(_) => 3,
-        }
-    }
-
-    fn rest_class(&self) -> u32 {
-        match self.rest {
-            ..0 => 0,
-            0 => 1,
-            _ => 2,
-        }
-    }
-
-    /// The mark at this very place.
-    fn here(&self) -> Option<Mark> {
-        self.mark.filter(|mark| mark.0 == 0).map(|mark| mark.1)
-    }
-
-    /// Operation and class of the mark at this very place.
-    fn here_class(&self) -> u32 {
-        self.here()
-            .map_or(0, |mark| (mark.operation + 1) << 4 | mark.class())
-    }
-}
-
-fn matches(operation: u32) -> bool {
-    matches!(operation, 0 | 7 | 8)
 }
 
 impl Cigars {
@@ -348,42 +291,5 @@ impl Cigars {
         });
         self.before[operation as usize] = [length, before[0]];
         length
-    }
-}
-
-/// The key of a place that may lie beyond what positions hold.
-fn far(reference: i32, position: i64) -> u64 {
-    key(
-        reference,
-        position.clamp(i32::MIN.into(), i32::MAX.into()) as i32,
-    )
-}
-
-impl At {
-    /// Goes on behind an operation.
-    fn note(
-        &mut self,
-        reference: i32,
-        whole: u32,
-        ahead: &mut Ahead<'_>,
-        seen: &mut Vec<(u64, u32)>,
-    ) {
-        let operation = whole & 15;
-        let here = far(reference, self.position);
-        let gap = matches!(operation, 1..=3) || operation == 4 && self.count > 0;
-        if gap {
-            let mark = if operation == 4 { 4 } else { whole };
-            if !ahead.take(here, mark) {
-                seen.push((here, mark));
-            }
-        }
-        let taken = i64::from(on_reference(whole));
-        self.position += taken;
-        self.rest -= i64::from(on_read(whole));
-        self.span = self.span.map(|span| span.wrapping_sub(taken));
-        self.count += 1;
-        self.last = [operation, self.last[0], self.last[1]];
-        self.length = whole >> 4;
-        self.mark = ahead.next(far(reference, self.position));
     }
 }

@@ -59,15 +59,14 @@ impl Mates {
         }
     }
 
-    /// Codes the mate fields of a record, whose other fields are known.
+    /// Codes the mate fields of a record, whose other fields are known; `usual` is the length of most records.
     pub(super) fn code<C: Coder>(
         &mut self,
         coder: &mut C,
         records: &Records,
         record: usize,
         related: Option<Related>,
-        elsewhere: &mut Elsewhere,
-        usual: u64,
+        (elsewhere, usual): (&mut Elsewhere, u64),
         given: Fields,
     ) -> Fields {
         let flags = u32::from(records.flags[record]);
@@ -234,10 +233,10 @@ impl Mates {
         if u64::from(length) != usual || self.spanning != 0 {
             let spans = if negative { own.wrapping_neg() } else { own };
             let node = 2 + usize::from(negative);
-            if self
-                .templates
-                .bit(coder, i64::from(given) == spans, node, node)
-            {
+            let is = i64::from(given) == spans;
+            let is = self.templates.bit(coder, is, node, node);
+            self.spanning = self.spanning << 1 | u8::from(is);
+            if is {
                 return spans as i32;
             }
         }

@@ -9,6 +9,8 @@ mod cigars;
 mod classes;
 mod landmarks;
 mod mates;
+#[cfg(test)]
+mod measure;
 mod motion;
 mod parameters;
 mod places;
@@ -16,6 +18,7 @@ mod ranked;
 #[cfg(test)]
 mod tests;
 mod waiting;
+mod walk;
 
 use super::{Context, Level, Records, on_read};
 use crate::Result;
@@ -140,10 +143,10 @@ impl Model {
             position: records.mate_positions[record],
             template: records.template_lengths[record],
         };
-        let (elsewhere, usual) = (&mut chunk.elsewhere, self.classes.usual());
+        let around = (&mut chunk.elsewhere, self.classes.usual());
         let fields = self
             .mates
-            .code(coder, records, record, related, elsewhere, usual, given);
+            .code(coder, records, record, related, around, given);
         records.mate_references[record] = fields.reference;
         records.mate_positions[record] = fields.position;
         records.template_lengths[record] = fields.template;
