@@ -231,7 +231,8 @@ impl Pileup {
         };
         site.expected = match site.operation {
             7 => 0,
-            _ if site.base == 0 || letter == own && site.base < 15 && site.operation != 8 => 0,
+            _ if site.base == 0 => 0,
+            0 if (letter == own || letter == 0) && site.base < 15 => 0,
             // A deleted base that nothing is known of is A, a base that must differ N.
             2 if letter == 0 => 1,
             _ if letter == 0 || letter == own => 14,

@@ -102,6 +102,7 @@ impl View<'_> {
                     0 => fact.extent.span.unsigned_abs(),
                     length => length.unsigned_abs().into(),
                 };
+                let span = span.min(1 << 31);
                 let span = (span * span).checked_ilog2().unwrap_or(0);
                 (
                     &[
