@@ -184,7 +184,8 @@ impl<'a> Chunk<'a> {
                         index,
                         place,
                         class: class + primed,
-                        edge: edge(index - segment.start, ends.0).max(edge(end - 1 - index, ends.1)),
+                        edge: edge(index - segment.start, ends.0)
+                            .max(edge(end - 1 - index, ends.1)),
                     });
                 }
             }
