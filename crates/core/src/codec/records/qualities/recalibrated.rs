@@ -5,6 +5,7 @@
 
 mod estimate;
 mod given;
+pub(in super::super) mod memory;
 
 use super::super::super::mixing::{Coder, Mixer, Slot, hash};
 use super::super::{Column, Context, Level, Records, part};
@@ -39,7 +40,10 @@ impl Model {
     pub(super) fn fit(level: Level, context: &Context<'_>, records: &mut Records) -> Self {
         let column = find(records).unwrap_or(0);
         let originals = gather(records, &records.columns[column]);
-        let given = Recalibrated::fit(records, &originals);
+        let told: Vec<bool> = (0..records.count)
+            .map(|record| is_told(&originals, &part(&records.base_ends, record)))
+            .collect();
+        let given = Recalibrated::fit(records, &originals, &told);
         let mut own = std::mem::replace(&mut records.qualities, originals);
         let model = super::Model::fit_plain(level, context, records);
         for (quality, original) in own.iter_mut().zip(&records.qualities) {
@@ -108,7 +112,8 @@ impl Model {
                 continue;
             }
             reading.turn(records, record);
-            self.given.record(coder, records, &originals, record, &reading);
+            self.given
+                .record(coder, records, &originals, record, &reading);
         }
         coder.charge(super::KEY);
         Ok(())
@@ -170,7 +175,9 @@ fn find(records: &Records) -> Option<usize> {
 
 /// Whether the original qualities in `range` are those of a record: it has bases, and not all are [`NONE`].
 fn is_told(originals: &[u8], range: &std::ops::Range<usize>) -> bool {
-    originals[range.clone()].iter().any(|&quality| quality != NONE)
+    originals[range.clone()]
+        .iter()
+        .any(|&quality| quality != NONE)
 }
 
 /// Original qualities of all records, joined as the bases are. [`NONE`] where a record has no value, or one that is not
