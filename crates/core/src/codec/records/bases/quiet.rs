@@ -47,7 +47,7 @@ impl Factor {
             // Differed may be much more than expected; both are below 2^54.
             let ratio = (differed.min(expected * 8) * 256 / expected) as u32;
             self.values[at] =
-                (u64::from(self.values[at]) * u64::from(ratio) >> 8).clamp(16, 1 << 24) as u32;
+                (u64::from(self.values[at]) * u64::from(ratio) >> 8).clamp(16, 1 << 20) as u32;
             self.differed[at] = 0;
             self.expected[at] = 0;
         }
