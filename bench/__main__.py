@@ -1,6 +1,7 @@
-"""The benchmarks: `./run bench [ratios|restore|threads] [FILES...]`.
+"""The benchmarks: `./run bench [ratios|sizes|restore|threads] [FILES...]`.
 
     ratios    (the default) size and speed against CRAM and BAM; CSV and a Markdown table
+    sizes     every level, and every field, against CRAM 3.1; with --reference FASTA, given to both sides
     restore   exact restore against bare re-deflation
     threads   one thread against two, files against pipes, peak memory
 
@@ -12,6 +13,7 @@ import os
 from pathlib import Path
 
 import ratios
+import sizes
 from restore import restore
 from sources import generated, of_corpus
 from threads import threads
@@ -24,15 +26,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="./run bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", nargs="?", default="ratios", help="ratios, restore, threads, or the first of FILES")
+    parser.add_argument("what", nargs="?", default="ratios", help="ratios, sizes, restore, threads, or the first of FILES")
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="BAM files to measure")
     parser.add_argument("--out", type=Path, help="CSV or table to write [bench/results/WHAT.csv or .md]")
     parser.add_argument("--corpus", type=Path, help="also measure the BAM files of this folder")
     parser.add_argument("--size", default="20M", help="size of generated files [20M]")
+    parser.add_argument("--reference", type=Path, metavar="FASTA", help="reference given to both sides, for sizes")
     parser.add_argument("--threads", type=int, default=1, help="threads of every tool, for ratios [1]")
     arguments = parser.parse_args()
     # As `./run bench sample.bam` is meant.
-    if arguments.what not in {"ratios", "restore", "threads"}:
+    if arguments.what not in {"ratios", "sizes", "restore", "threads"}:
         arguments.files.insert(0, Path(arguments.what))
         arguments.what = "ratios"
     files = list(arguments.files)
@@ -46,9 +49,12 @@ def main() -> None:
         parser.error(f"no such file: {', '.join(missing)}")
     results = HERE / "results"
     results.mkdir(exist_ok=True)
-    out = arguments.out or results / f"{arguments.what}.{'csv' if arguments.what == 'ratios' else 'md'}"
+    out = arguments.out or results / f"{arguments.what}.{'csv' if arguments.what in ('ratios', 'sizes') else 'md'}"
     if arguments.what == "ratios":
         table = ratios.summary(ratios.measure(files, out, arguments.threads))
+        out.with_suffix(".md").write_text(table)
+    elif arguments.what == "sizes":
+        table = sizes.summary(sizes.measure(files, out, reference=arguments.reference))
         out.with_suffix(".md").write_text(table)
     else:
         work = HERE / "work"

@@ -13,11 +13,13 @@ def compress(
     threads: int = 0,
     force: bool = False,
     name: str | None = None,
+    level: str = "default",
     progress: Callable[[int, int | None], object] | None = None,
 ) -> str: ...
 def estimate(
     source: str | PathLike[str] | None,
     *,
+    level: str = "default",
     progress: Callable[[int, int | None], object] | None = None,
 ) -> str: ...
 def decompress(

@@ -10,7 +10,7 @@ import io
 import os
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from readvault import _core
 from readvault.report import CompressReport, DecompressReport, Estimate, Info, VerifyReport, parse
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 StrPath: TypeAlias = str | os.PathLike[str]
+Level: TypeAlias = Literal["fast", "default", "max"]
 Progress: TypeAlias = Callable[[int, int | None], object]
 
 # Bytes asked of core at a time by readall: large enough that the calls cost nothing, small enough to stay unnoticed.
@@ -34,20 +35,24 @@ def compress(
     threads: int = 0,
     force: bool = False,
     name: str | None = None,
+    level: Level = "default",
     progress: Progress | None = None,
 ) -> CompressReport:
     """Compress `source` into `archive` (by default the source's path with `.rv` added), and prove every byte first.
 
-    `force` replaces an existing archive. `name` is recorded for a source that comes from standard input.
+    `force` replaces an existing archive. `name` is recorded for a source that comes from standard input. `level` says
+    how much work to do: "fast", "default" or "max".
     """
     target = default_archive(source) if archive is None else archive
-    text = _core.compress(_path(source), _path(target), threads=threads, force=force, name=name, progress=progress)
+    text = _core.compress(
+        _path(source), _path(target), threads=threads, force=force, name=name, level=level, progress=progress
+    )
     return parse(CompressReport, text)
 
 
-def estimate(source: StrPath, *, progress: Progress | None = None) -> Estimate:
-    """Predict the archive's size from samples of `source`, which must be a file."""
-    return parse(Estimate, _core.estimate(_path(source), progress=progress))
+def estimate(source: StrPath, *, level: Level = "default", progress: Progress | None = None) -> Estimate:
+    """Predict the archive's size at a level from samples of `source`, which must be a file."""
+    return parse(Estimate, _core.estimate(_path(source), level=level, progress=progress))
 
 
 def decompress(

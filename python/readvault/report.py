@@ -40,6 +40,7 @@ class ArchiveReport:
     digest: str
     uuid: str
     format_version: int
+    level: str | None
     writer: str
 
 

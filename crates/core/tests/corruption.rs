@@ -16,9 +16,9 @@ use common::{Random, Silent, check, folder, samples, unpack};
 use readvault_core::Error;
 use readvault_core::archive::{Archive, Input, info, quickcheck};
 
-/// Most bytes that reading a hostile archive of a few kilobytes may hold at a time: a chunk's 8 MiB of content, its
-/// streams at four times that, and what a codec needs beside.
-const MEMORY: usize = 256 << 20;
+/// Most bytes that the tests' threads together may hold while they read hostile archives of a few kilobytes: for each a
+/// chunk's 12 MiB of content, its streams at four times that, models, and what a codec needs beside.
+const MEMORY: usize = 640 << 20;
 
 /// Counts the bytes that are held.
 struct Counting;

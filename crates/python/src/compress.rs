@@ -7,7 +7,7 @@ use readvault_core::archive::{self, CompressOptions};
 
 /// Compresses `source` (none: standard input) into an archive at `archive` (none: standard output).
 #[pyfunction]
-#[pyo3(signature = (source, archive, *, threads=0, force=false, name=None, progress=None))]
+#[pyo3(signature = (source, archive, *, threads=0, force=false, name=None, level="default", progress=None))]
 pub fn compress(
     py: Python<'_>,
     source: Option<PathBuf>,
@@ -15,12 +15,14 @@ pub fn compress(
     threads: usize,
     force: bool,
     name: Option<String>,
+    level: &str,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<String> {
     let mut options = CompressOptions::default();
     options.threads = threads;
     options.force = force;
     options.name = name;
+    options.level = crate::level(level)?;
     let (from, to) = (crate::input(source), crate::output(archive));
     crate::progress::run(py, progress, |progress| {
         archive::compress(&from, &to, &options, progress)

@@ -15,8 +15,9 @@ mod verify;
 
 use std::path::PathBuf;
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use readvault_core::archive::{Input, Output};
+use readvault_core::archive::{Input, Level, Output};
 
 /// Chunks are taken apart and rebuilt in buffers of a megabyte or two; the system's allocator gives each back to the
 /// kernel and asks for it again, which costs some 6 % of a restore.
@@ -31,6 +32,14 @@ fn input(path: Option<PathBuf>) -> Input {
 /// A path, or standard output where there is none.
 fn output(path: Option<PathBuf>) -> Output {
     path.map_or(Output::Stdout, Output::Path)
+}
+
+/// The level of this name.
+fn level(name: &str) -> PyResult<Level> {
+    Level::from_name(name).ok_or_else(|| {
+        let names = Level::ALL.map(Level::name).join(", ");
+        PyValueError::new_err(format!("level must be one of {names}, not {name:?}"))
+    })
 }
 
 #[pymodule]

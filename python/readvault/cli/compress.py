@@ -8,7 +8,7 @@ import typer
 from readvault import archive, proof
 from readvault.cli import inputs
 from readvault.cli.exits import UsageError
-from readvault.cli.options import Force, Json, Quiet, Threads
+from readvault.cli.options import Force, Json, Level, Quiet, Threads
 from readvault.cli.progress import progress
 from readvault.cli.terminal import ratio, refuse_terminal, say, size, warn
 from readvault.errors import DamagedError
@@ -32,6 +32,9 @@ def compress(
     remove: Annotated[
         bool, typer.Option("--rm", help="Remove the source and its index after the published archive is verified.")
     ] = False,
+    level: Annotated[
+        Level, typer.Option("--level", "-l", help="How much work to do: less, what pays, or everything.")
+    ] = Level.DEFAULT,
     estimate: Annotated[
         bool, typer.Option("--estimate", help="Write nothing; predict the archive's size from samples.")
     ] = False,
@@ -41,7 +44,7 @@ def compress(
     """Compress files into NAME.rv, proving every byte before an archive is published."""
     _refuse_nonsense(sources, output, name=name, make_proof=make_proof, remove=remove, as_json=as_json)
     if estimate:
-        return inputs.each(sources, lambda source: _estimate(source, as_json, quiet), as_json=as_json, quiet=quiet)
+        return inputs.each(sources, lambda source: _estimate(source, level, as_json, quiet), as_json=as_json, quiet=quiet)
     folder = inputs.folder_for(output, sources)
     written = inputs.Written()
 
@@ -52,7 +55,9 @@ def compress(
         proof_path = proof.default_path(target) if make_proof else None
         _refuse_existing(source, proof_path, force=force)
         with progress("compressing", source, quiet=quiet) as update:
-            report = archive.compress(source, target, threads=threads, force=force, name=name, progress=update)
+            report = archive.compress(
+                source, target, threads=threads, force=force, name=name, level=level.value, progress=update
+            )
         for warning in () if quiet else report.warnings:
             warn(f"{source}: {warning}")
         if remove:
@@ -104,9 +109,9 @@ def _refuse_existing(source: str, proof_path: str | None, *, force: bool) -> Non
         raise FileExistsError(f"{proof_path} exists already: use -f to replace it")
 
 
-def _estimate(source: str, as_json: bool, quiet: bool) -> dict[str, Any]:
+def _estimate(source: str, level: Level, as_json: bool, quiet: bool) -> dict[str, Any]:
     with progress("sampling", source, quiet=quiet) as update:
-        report = archive.estimate(source, progress=update)
+        report = archive.estimate(source, level=level.value, progress=update)
     if not quiet and not as_json:
         say(
             f"{source}: {size(report.source_length)} -> about {size(report.archive_length)} ({ratio(report.ratio)}), "

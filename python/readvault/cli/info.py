@@ -64,11 +64,16 @@ def _facts(path: str, info: Info) -> list[tuple[str, str]]:
     facts += [("attachment", f"{file.name}, {file.kind}, {size(file.length)}") for file in info.attachments]
     facts += [("warning", f"{file.name}: {file.stale}") for file in info.attachments if file.stale]
     facts += [
-        ("written by", f"{info.archive.writer}, format version {info.archive.format_version}"),
+        ("written by", _writer(info)),
         ("uuid", info.archive.uuid),
         ("digest", info.archive.digest),
     ]
     return facts
+
+
+def _writer(info: Info) -> str:
+    level = f", level {info.archive.level}" if info.archive.level else ""
+    return f"{info.archive.writer}{level}, format version {info.archive.format_version}"
 
 
 def _exactness(info: Info) -> str:

@@ -1,5 +1,6 @@
 """The options that several commands share, so that each reads the same everywhere."""
 
+from enum import Enum
 from typing import Annotated
 
 import typer
@@ -10,4 +11,14 @@ Threads = Annotated[
 Force = Annotated[bool, typer.Option("--force", "-f", help="Replace existing output files.")]
 Json = Annotated[bool, typer.Option("--json", help="Report on standard output, one JSON object a line for each input.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
+
+
+class Level(Enum):
+    """How much work compressing may be."""
+
+    FAST = "fast"
+    DEFAULT = "default"
+    MAX = "max"
+
+
 Archives = Annotated[list[str], typer.Argument(metavar="ARCHIVE", help="Archives, such as sample.bam.rv.")]

@@ -99,8 +99,13 @@ fn matches(kind: &str, bytes: &[u8], source_length: u64, references: usize) -> b
 
 /// The content of a BGZF file that is held in memory.
 fn inflate_all(bytes: &[u8]) -> Option<Vec<u8>> {
-    use crate::source::span::SpanReader;
-    let mut reader = SpanReader::new(bytes, usize::MAX);
+    use crate::source::span::{Sizes, SpanReader};
+    let whole = Sizes {
+        key: usize::MAX,
+        other: usize::MAX,
+        group: 1,
+    };
+    let mut reader = SpanReader::new(bytes, whole);
     let mut inflater = readvault_encoders::Inflater::new();
     let mut content = Vec::new();
     while let Some(span) = reader.next_span().ok()? {

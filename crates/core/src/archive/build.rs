@@ -1,9 +1,12 @@
 //! A planned chunk into its payload, proved: what is written is decoded again and compared before anybody sees it.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use super::decode::{self, Chunk};
+use super::share::{Group, Shared};
 use crate::codec::Hint;
+use crate::codec::records::models::Models;
 use crate::container::chunk::{self, ChunkKind, Head, NewUnit};
 use crate::container::directory::{self, Span};
 use crate::source::layout::{self, Block, Cut};
@@ -11,7 +14,7 @@ use crate::source::plan::{Content, Planned};
 use crate::source::recipe::{Finder, Recipe};
 use crate::source::streams::{self, CodedUnit, Stream};
 use crate::source::walk::Item;
-use crate::source::{bam, key};
+use crate::source::{bam, key, parts};
 use crate::{Error, Result};
 
 /// Different block headers that a chunk may list: their table is searched, and its numbers have two bytes. Real files
@@ -36,6 +39,12 @@ pub struct Built {
     pub span: Span,
     /// What it adds to the archive's totals.
     pub totals: Totals,
+    /// Whether it is a key chunk.
+    pub is_key: bool,
+    /// Whether it needs a key chunk before it.
+    pub needs_key: bool,
+    /// Text of the BAM header that its content starts with.
+    pub header_text: Vec<u8>,
 }
 
 /// Sums over chunks.
@@ -80,8 +89,32 @@ impl Totals {
         }
     }
 
-    fn count_units(&mut self, units: &[NewUnit]) {
+    /// Splits a unit's stored bytes by what its streams cost.
+    fn count_costs(&mut self, unit: &CodedUnit) {
+        let whole: u64 = unit.costs.iter().map(|&(_, cost, _)| cost).sum();
+        let (mut before, mut given) = (0, 0);
+        for &(key, cost, decoded) in &unit.costs {
+            before += cost;
+            // Rounded so that the shares come to the whole.
+            let until =
+                (unit.stored.len() as u128 * u128::from(before) / u128::from(whole.max(1))) as u64;
+            let bundle = key::bundle_of(key).unwrap_or(unit.bundle);
+            let total = self.streams.entry((bundle, key)).or_default();
+            if !total.0.contains(&unit.codec) {
+                total.0.push(unit.codec);
+            }
+            total.1 += until - given;
+            total.2 += decoded;
+            given = until;
+        }
+    }
+
+    fn count_units(&mut self, units: &[CodedUnit]) {
         for unit in units {
+            if !unit.costs.is_empty() {
+                self.count_costs(unit);
+                continue;
+            }
             let decoded: u64 = unit.members.iter().map(|&(_, length)| length).sum();
             let (mut left, mut decoded_left) = (unit.stored.len() as u64, decoded);
             for &(key, length) in &unit.members {
@@ -108,8 +141,14 @@ impl Totals {
     }
 }
 
-/// Makes the chunks of what was planned. Each block is deflated once, to find and prove its recipe.
-pub fn build(planned: Planned, finder: &mut Finder<'_>) -> Result<Vec<Built>> {
+/// Makes the chunks of what was planned. Each block is deflated once, to find and prove its recipe. The first chunk
+/// with records where `group` knows nothing becomes its key chunk.
+pub fn build(
+    planned: Planned,
+    finder: &mut Finder<'_>,
+    shared: &Shared,
+    group: &mut Group,
+) -> Result<Vec<Built>> {
     match planned {
         Planned::Raw(bytes, range) => {
             Ok(vec![build_verbatim(ChunkKind::Raw, &bytes[range], None)?])
@@ -149,7 +188,7 @@ pub fn build(planned: Planned, finder: &mut Finder<'_>) -> Result<Vec<Built>> {
                         .collect();
                     built.push(build_verbatim(ChunkKind::Kept, &bytes, Some(&part))?);
                 } else if part.end > 0 || !part.blocks.is_empty() {
-                    built.push(build_content(&part, recipes)?);
+                    built.push(build_content(&part, recipes, shared, group)?);
                 }
             }
             Ok(built)
@@ -188,9 +227,9 @@ fn build_verbatim(kind: ChunkKind, bytes: &[u8], content: Option<&Content>) -> R
         hint: Hint::Bytes,
         data: bytes.to_vec(),
     };
-    let units = new_units(streams::encode(vec![stream], &[], &bam::Aligned::default()));
-    let payload = chunk::write(&head, &units);
-    let decoded = decode::decode(&payload)?;
+    let units = streams::encode(vec![stream]);
+    let payload = chunk::write(&head, &new_units(&units));
+    let (decoded, _) = decode::decode(&payload, &Shared::default(), &None)?;
     let expected = content.map_or(&[][..], |content| &content.buffer[..content.end]);
     if decoded.kept != bytes || decoded.content != expected {
         return Err(not_proved());
@@ -208,7 +247,12 @@ fn build_verbatim(kind: ChunkKind, bytes: &[u8], content: Option<&Content>) -> R
 }
 
 /// A chunk whose blocks are re-created.
-fn build_content(content: &Content, recipes: Vec<Recipe>) -> Result<Built> {
+fn build_content(
+    content: &Content,
+    recipes: Vec<Recipe>,
+    shared: &Shared,
+    group: &mut Group,
+) -> Result<Built> {
     let blocks: Vec<Block> = content
         .blocks
         .iter()
@@ -220,20 +264,23 @@ fn build_content(content: &Content, recipes: Vec<Recipe>) -> Result<Built> {
             recipe,
         })
         .collect();
-    let (built, decoded) = code(content, &content.items, &blocks)?;
-    if proves(content, &blocks, &decoded) {
+    let coding = Coding {
+        content,
+        blocks: &blocks,
+        shared,
+    };
+    if let Some((built, left)) = coding.proved(&content.items, group)? {
+        if let Some(left) = left {
+            *group = Some(Arc::new(left));
+        }
         return Ok(built);
     }
-    // The streams failed to carry these records: carry the bytes.
+    // The fields failed to carry these records: carry the bytes.
     let opaque = [Item::Opaque(0..content.end)];
-    let (built, decoded) = code(
-        content,
-        if content.end > 0 { &opaque } else { &[] },
-        &blocks,
-    )?;
-    match &decoded {
-        Ok(_) if proves(content, &blocks, &decoded) => Ok(built),
-        _ => Err(not_proved()),
+    let items = if content.end > 0 { &opaque[..] } else { &[] };
+    match coding.proved(items, group)? {
+        Some((built, _)) => Ok(built),
+        None => Err(not_proved()),
     }
 }
 
@@ -244,56 +291,91 @@ fn not_proved() -> Error {
     )
 }
 
-/// Whether the chunk as decoded is what it was made from. Its blocks' recipes were carried out on the same content.
-fn proves(content: &Content, blocks: &[Block], decoded: &Result<Chunk>) -> bool {
-    decoded
-        .as_ref()
-        .is_ok_and(|chunk| chunk.content == content.buffer[..content.end] && chunk.blocks == blocks)
+/// A chunk to be coded.
+struct Coding<'a> {
+    content: &'a Content,
+    blocks: &'a [Block],
+    shared: &'a Shared,
 }
 
-fn code(content: &Content, items: &[Item], blocks: &[Block]) -> Result<(Built, Result<Chunk>)> {
-    let parsed = bam::parse(&content.buffer[..content.end], items);
-    let borders: Vec<usize> = items.iter().map(|item| item.range().end).collect();
-    let first = content.blocks.first().map_or(0, |block| block.start);
-    let first_at = usize::try_from(first).map_err(|_| not_proved())?;
-    let cut = layout::find_cut(blocks, first_at, &borders);
-    let mut all = parsed.streams;
-    let (escapes, records) = (parsed.escapes, parsed.records);
-    all.extend(layout::encode(blocks, cut, first_at, &borders));
-    let units = new_units(streams::encode(all, &parsed.bases, &parsed.aligned));
-    let Cut { limit, at_borders } = cut;
-    let head = Head {
-        kind: ChunkKind::Content,
-        content_length: content.end as u64,
-        records,
-        blocks: blocks.len() as u64,
-        source_length: blocks.iter().map(|block| block.size as u64).sum(),
-        first_block: first,
-        cut: chunk::Cut {
-            limit,
-            at_records: at_borders,
-        },
-        units: Vec::new(),
-    };
-    let payload = chunk::write(&head, &units);
-    let decoded = decode::decode(&payload);
-    let mut totals = Totals {
-        escapes,
-        blocks: blocks.len() as u64,
-        ..Totals::default()
-    };
-    for block in blocks {
-        *totals.encoders.entry(block.recipe.number()).or_default() += 1;
+impl Coding<'_> {
+    /// Codes the chunk as these items and decodes it again; none if that is not what it was made from. Its blocks'
+    /// recipes were carried out on the same content. A key chunk gives what it leaves, as decoders will know it.
+    fn proved(&self, items: &[Item], group: &Group) -> Result<Option<(Built, Option<Models>)>> {
+        let content = self.content;
+        let mut parsed = bam::parse(&content.buffer[..content.end], items);
+        let borders: Vec<usize> = items.iter().map(|item| item.range().end).collect();
+        let first = content.blocks.first().map_or(0, |block| block.start);
+        let first_at = usize::try_from(first).map_err(|_| not_proved())?;
+        let cut = layout::find_cut(self.blocks, first_at, &borders);
+        let mut all = std::mem::take(&mut parsed.streams);
+        all.extend(layout::encode(self.blocks, cut, first_at, &borders));
+        let kind = match group {
+            _ if parsed.fields.count == 0 => ChunkKind::Content,
+            Some(_) => ChunkKind::Modelled,
+            None => ChunkKind::Key,
+        };
+        let mut header_text = std::mem::take(&mut parsed.header_text);
+        if !header_text.is_empty() && (kind != ChunkKind::Key || !self.shared.header_apart) {
+            all.push(Stream {
+                key: key::HEADER_TEXT,
+                hint: Hint::Text,
+                data: std::mem::take(&mut header_text),
+            });
+        }
+        let mut units = streams::encode(all);
+        if kind != ChunkKind::Content {
+            let blank = Models::default();
+            let models = group.as_deref().unwrap_or(&blank);
+            let (level, context) = (self.shared.level, self.shared.context());
+            units.extend(parts::encode(&mut parsed.fields, models, level, &context)?);
+        }
+        units.sort_by_key(|unit| unit.bundle);
+        let Cut { limit, at_borders } = cut;
+        let head = Head {
+            kind,
+            content_length: content.end as u64,
+            records: parsed.records,
+            blocks: self.blocks.len() as u64,
+            source_length: self.blocks.iter().map(|block| block.size as u64).sum(),
+            first_block: first,
+            cut: chunk::Cut {
+                limit,
+                at_records: at_borders,
+            },
+            units: Vec::new(),
+        };
+        let payload = chunk::write(&head, &new_units(&units));
+        let shared = Shared {
+            header_text: Arc::new(header_text),
+            ..self.shared.clone()
+        };
+        let Ok((decoded, left)) = decode::decode(&payload, &shared, group) else {
+            return Ok(None);
+        };
+        if decoded.content != content.buffer[..content.end] || decoded.blocks != self.blocks {
+            return Ok(None);
+        }
+        let mut built = Built::new(payload, &head, span(&parsed), self.totals(&parsed, &units));
+        built.spill = decoded.spill() as u64;
+        built.is_key = kind == ChunkKind::Key;
+        built.needs_key = kind == ChunkKind::Modelled;
+        built.header_text = Arc::unwrap_or_clone(shared.header_text);
+        Ok(Some((built, left)))
     }
-    totals.count_units(&units);
-    let parsed = bam::Parsed {
-        span: parsed.span,
-        records,
-        ..bam::Parsed::default()
-    };
-    let mut built = Built::new(payload, &head, span(&parsed), totals);
-    built.spill = decoded.as_ref().map_or(0, |chunk| chunk.spill() as u64);
-    Ok((built, decoded))
+
+    fn totals(&self, parsed: &bam::Parsed, units: &[CodedUnit]) -> Totals {
+        let mut totals = Totals {
+            escapes: parsed.escapes,
+            blocks: self.blocks.len() as u64,
+            ..Totals::default()
+        };
+        for block in self.blocks {
+            *totals.encoders.entry(block.recipe.number()).or_default() += 1;
+        }
+        totals.count_units(units);
+        totals
+    }
 }
 
 impl Built {
@@ -307,28 +389,23 @@ impl Built {
             records: head.records,
             span,
             totals,
+            is_key: false,
+            needs_key: false,
+            header_text: Vec::new(),
         }
     }
 }
 
-fn new_units(units: Vec<CodedUnit>) -> Vec<NewUnit> {
+fn new_units(units: &[CodedUnit]) -> Vec<NewUnit<'_>> {
     units
-        .into_iter()
-        .map(
-            |CodedUnit {
-                 bundle,
-                 codec,
-                 stored,
-                 decoded_crc,
-                 members,
-             }| NewUnit {
-                bundle,
-                codec,
-                stored,
-                decoded_crc,
-                members,
-            },
-        )
+        .iter()
+        .map(|unit| NewUnit {
+            bundle: unit.bundle,
+            codec: unit.codec,
+            stored: &unit.stored,
+            decoded_crc: unit.decoded_crc,
+            members: &unit.members,
+        })
         .collect()
 }
 

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::thread;
 
 use readvault_encoders::Inflater;
@@ -15,20 +15,27 @@ use readvault_encoders::Inflater;
 use super::build::{self, Built};
 use super::open::{self, Opened};
 use super::report::{ArchiveReport, CompressReport};
+use super::share::Group;
 use super::workers::{TICK, guard, lock, unlock, watch, watched};
 use super::write::{ArchiveWriter, Ending, NewAttachment, Written};
-use super::{CompressOptions, Input, Output, Progress, attach, threads};
+use super::{CompressOptions, Input, Output, Progress, attach, share, threads};
+use crate::codec::records::{Level, ReferenceBases};
 use crate::container::header::{Header, MemberKind};
 use crate::container::trailer::Reference;
-use crate::source::plan::{self, Carry};
+use crate::source::plan::{self, Carry, Planned};
 use crate::source::recipe::{Finder, Known};
-use crate::source::span::{Kind, SpanReader};
+use crate::source::span::{Kind, Sizes, SpanReader};
 use crate::source::walk::Walk;
 use crate::store::local::{self, Pending, Source};
 use crate::{Error, Result};
 
-/// Content bytes of a span, and so of most chunks.
-pub const SPAN_CONTENT: usize = 2 << 20;
+/// What a group of chunks is made of: a key chunk of about 20,000 short reads, and others of 2,500 to 3,000, which cost
+/// nearly nothing more than one large chunk would (bench/results). A damaged key chunk costs its group.
+pub const SIZES: Sizes = Sizes {
+    key: 7 << 20,
+    other: 1 << 20,
+    group: 256,
+};
 
 /// What the workers of one run share.
 struct Shared<'a, W> {
@@ -36,6 +43,13 @@ struct Shared<'a, W> {
     /// What each span takes over from the one before, by the span's number.
     carries: Mutex<BTreeMap<u64, Carry>>,
     carried: Condvar,
+    /// What the key chunks before each span leave to it, by the span's number.
+    groups: Mutex<BTreeMap<u64, Group>>,
+    grouped: Condvar,
+    /// Names of the reference sequences, once the header is over.
+    references: OnceLock<Arc<Vec<Vec<u8>>>>,
+    level: Level,
+    bases: Option<Arc<dyn ReferenceBases + Send>>,
     /// Encoders that made blocks of this source.
     known: Known,
     order: Mutex<Ordered<W>>,
@@ -60,6 +74,7 @@ impl<W: Write + Send> Shared<'_, W> {
         lock(&self.failure).get_or_insert(error);
         self.stop.store(true, Ordering::Relaxed);
         self.carried.notify_all();
+        self.grouped.notify_all();
         self.written.notify_all();
     }
 
@@ -88,20 +103,69 @@ impl<W: Write + Send> Shared<'_, W> {
         };
         let Some(span) = span else { return Ok(false) };
         let (index, length) = (span.index, span.bytes.len() as u64);
+        let starts_group = span.starts_group;
         let inflated = plan::inflate(&span, inflater);
         drop(span);
         let Some(carry) = self.take_carry(index) else {
             return Ok(true);
         };
         let (planned, carry) = plan::plan(inflated, carry);
+        if let Some(table) = carry.walk.known_table() {
+            self.references.get_or_init(|| {
+                let names = table.iter().map(|reference| reference.name.clone());
+                Arc::new(names.collect())
+            });
+        }
         lock(&self.carries).insert(index + 1, carry);
         self.carried.notify_all();
+        let Some(mut group) = self.take_group(index, starts_group) else {
+            return Ok(true);
+        };
+        // Only a span with records can become the key of a group that has none.
+        let settled = group.is_some() || !planned.iter().any(Planned::has_records);
+        if settled {
+            self.leave_group(index, group.clone());
+        }
+        let shared = share::Shared {
+            level: self.level,
+            references: self.references.get().cloned().unwrap_or_default(),
+            header_apart: index == 0,
+            bases: self.bases.clone(),
+            ..share::Shared::default()
+        };
         let mut built = Vec::new();
         for planned in planned {
-            built.extend(build::build(planned, finder)?);
+            built.extend(build::build(planned, finder, &shared, &mut group)?);
+        }
+        if !settled {
+            self.leave_group(index, group);
         }
         self.write(index, length, built)?;
         Ok(true)
+    }
+
+    /// What the key chunk before a span leaves to it; none when the run has been stopped.
+    fn take_group(&self, index: u64, starts_group: bool) -> Option<Group> {
+        let mut groups = lock(&self.groups);
+        loop {
+            if let Some(group) = groups.remove(&index) {
+                return Some(if starts_group { None } else { group });
+            }
+            if self.stopped() {
+                return None;
+            }
+            groups = self
+                .grouped
+                .wait_timeout(groups, TICK)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+    }
+
+    /// Hands a group's state on to the span after `index`.
+    fn leave_group(&self, index: u64, group: Group) {
+        lock(&self.groups).insert(index + 1, group);
+        self.grouped.notify_all();
     }
 
     /// What the span before hands over; none when the run has been stopped.
@@ -177,6 +241,8 @@ fn run<'a, W: Write + Send>(
     let header = Header {
         uuid: *uuid::Uuid::new_v4().as_bytes(),
         kind: member_kind(kind),
+        version: crate::container::VERSION,
+        level: options.level.number(),
     };
     let total = reader.input().stamp().map(|stamp| stamp.length);
     let writer = ArchiveWriter::new(out, &header).map_err(write_error)?;
@@ -188,6 +254,11 @@ fn run<'a, W: Write + Send>(
             Carry::new(Walk::new(kind == Kind::Bam)),
         )])),
         carried: Condvar::new(),
+        groups: Mutex::new(BTreeMap::from([(0, None)])),
+        grouped: Condvar::new(),
+        references: OnceLock::new(),
+        level: options.level,
+        bases: None,
         known: Known::default(),
         order: Mutex::new(Ordered {
             writer,
@@ -262,7 +333,7 @@ pub fn compress(
         Input::Path(path) => Source::open(path, &stop)?,
         Input::Stdin => Source::stdin(&stop)?,
     };
-    let reader = SpanReader::new(source, SPAN_CONTENT);
+    let reader = SpanReader::new(source, SIZES);
     match output {
         Output::Stdout => {
             let (run, reader, header) = run(reader, io::stdout(), options, progress, &stop)?;
@@ -328,6 +399,7 @@ fn finish<W: Write>(
     for attachment in &attachments {
         writer.attach(attachment).map_err(write_error)?;
     }
+    let references_in_text = writer.gives_references(&references);
     let name = options
         .name
         .as_ref()
@@ -338,6 +410,7 @@ fn finish<W: Write>(
         name: name.unwrap_or_default(),
         mtime_ns: source.stamp().map(|stamp| stamp.mtime_ns),
         references,
+        references_in_text,
     };
     let written = writer.finish(ending).map_err(write_error)?;
     Ok((written, attachments, warnings))
@@ -376,7 +449,8 @@ fn report(
             sha256: Some(open::hex(&written.sha256)),
             digest: open::hex(&written.digest),
             uuid: uuid::Uuid::from_bytes(header.uuid).to_string(),
-            format_version: crate::container::VERSION,
+            format_version: header.version,
+            level: Level::from_number(header.level).map(|level| level.name().to_owned()),
             writer: trailer.writer.clone(),
         },
         ratio: ratio(trailer.source_length, written.length),

@@ -2,12 +2,14 @@
 
 use readvault_encoders::Inflater;
 
+use super::share::{Group, Shared};
+use crate::codec::records::models::Models;
 use crate::container::chunk::{self, ChunkKind, Head};
 use crate::source::bgzf::{self, Framing};
 use crate::source::layout::{self, Block, Cut};
 use crate::source::recipe::Maker;
 use crate::source::streams::{Decoded, StoredUnit};
-use crate::source::{bam, key};
+use crate::source::{bam, key, parts};
 use crate::{Error, Result};
 
 /// A chunk, decoded.
@@ -22,8 +24,9 @@ pub struct Chunk {
     pub kept: Vec<u8>,
 }
 
-/// Checks and decodes a chunk's payload.
-pub fn decode(payload: &[u8]) -> Result<Chunk> {
+/// Checks and decodes a chunk's payload; `group` is what the key chunk of its group left. A key chunk gives what it
+/// leaves.
+pub fn decode(payload: &[u8], shared: &Shared, group: &Group) -> Result<(Chunk, Option<Models>)> {
     let head = chunk::read(payload)?;
     let mut stored = Vec::with_capacity(head.units.len());
     for unit in &head.units {
@@ -47,10 +50,16 @@ pub fn decode(payload: &[u8]) -> Result<Chunk> {
         });
     }
     let mut streams = Decoded::new(stored);
-    let (mut content, mut blocks, mut kept) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut content, mut blocks, mut kept, mut left) = (Vec::new(), Vec::new(), Vec::new(), None);
     match head.kind {
         ChunkKind::Content => {
             let rebuilt = bam::rebuild(&mut streams, head.content_length as usize)?;
+            content = rebuilt.content;
+            blocks = decode_blocks(&head, &mut streams, &rebuilt.borders)?;
+        }
+        ChunkKind::Key | ChunkKind::Modelled => {
+            let rebuilt;
+            (rebuilt, left) = decode_records(&head, &mut streams, shared, group)?;
             content = rebuilt.content;
             blocks = decode_blocks(&head, &mut streams, &rebuilt.borders)?;
         }
@@ -66,12 +75,40 @@ pub fn decode(payload: &[u8]) -> Result<Chunk> {
             "chunk: its source bytes are not as many as its head says".into(),
         ));
     }
-    Ok(Chunk {
+    let chunk = Chunk {
         head,
         content,
         blocks,
         kept,
-    })
+    };
+    Ok((chunk, left))
+}
+
+/// The content of a chunk whose records are coded by models, and what a key chunk leaves.
+fn decode_records(
+    head: &Head,
+    streams: &mut Decoded<'_>,
+    shared: &Shared,
+    group: &Group,
+) -> Result<(bam::Rebuilt, Option<Models>)> {
+    let blank = Models::default();
+    let is_key = head.kind == ChunkKind::Key;
+    let models = match group {
+        _ if is_key => &blank,
+        Some(models) => models,
+        None => {
+            return Err(Error::Damaged(
+                "chunk: its group has no key chunk before it".into(),
+            ));
+        }
+    };
+    let length = head.content_length as usize;
+    let forms = streams.take(key::FORMS)?;
+    let count = bam::count(&forms, length)?;
+    let find = |key| streams.take_unit(key);
+    let (records, left) = parts::decode(count, length, models, is_key, &shared.context(), find)?;
+    let rebuilt = bam::restore(streams, &forms, &records, &shared.header_text, length)?;
+    Ok((rebuilt, left))
 }
 
 fn decode_blocks(head: &Head, streams: &mut Decoded<'_>, borders: &[usize]) -> Result<Vec<Block>> {
@@ -154,7 +191,7 @@ impl Chunk {
 
     /// The source's bytes of this chunk. `following` is what comes after its content, at least [`Self::spill`] bytes.
     pub fn source(&self, following: &[u8], maker: &mut Maker) -> Result<Vec<u8>> {
-        if self.head.kind != ChunkKind::Content {
+        if !self.head.kind.recreates() {
             return Ok(self.kept.clone());
         }
         let mut out = Vec::with_capacity(self.head.source_length as usize);
@@ -175,7 +212,7 @@ impl Chunk {
         following: &[u8],
         maker: &mut Maker,
     ) -> Result<(u64, Vec<u8>)> {
-        if self.head.kind != ChunkKind::Content {
+        if !self.head.kind.recreates() {
             return Ok((0, self.kept.clone()));
         }
         let (mut at, mut offset, mut deflate) = (self.head.first_block as usize, 0, Vec::new());

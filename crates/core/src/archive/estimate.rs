@@ -1,15 +1,18 @@
 //! Predicting an archive's size: chunks are made of a few spans spread over the source, and not written.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use readvault_encoders::Inflater;
 
-use super::compress::{SPAN_CONTENT, member_kind, ratio};
+use super::compress::{SIZES, member_kind, ratio};
 use super::report::Estimate;
+use super::share::{Group, Shared};
 use super::{Input, Progress, build};
+use crate::codec::records::Level;
 use crate::source::plan::{self, Carry};
 use crate::source::recipe::{Finder, Known};
-use crate::source::span::{Kind, Span, SpanReader};
+use crate::source::span::{Kind, Sizes, Span, SpanReader};
 use crate::source::walk::Walk;
 use crate::store::local::Source;
 use crate::{Error, Result};
@@ -18,7 +21,7 @@ use crate::{Error, Result};
 const SAMPLES: u64 = 6;
 
 /// See [`super::estimate`].
-pub fn estimate(input: &Input, progress: &dyn Progress) -> Result<Estimate> {
+pub fn estimate(input: &Input, level: Level, progress: &dyn Progress) -> Result<Estimate> {
     let stop = AtomicBool::new(false);
     let Input::Path(path) = input else {
         return Err(Error::Invalid(
@@ -32,7 +35,7 @@ pub fn estimate(input: &Input, progress: &dyn Progress) -> Result<Estimate> {
             path.display()
         )));
     };
-    let mut reader = SpanReader::new(source, SPAN_CONTENT);
+    let mut reader = SpanReader::new(source, SIZES);
     let kind = reader
         .detect()
         .map_err(|error| reader.input().error(error))?;
@@ -41,8 +44,18 @@ pub fn estimate(input: &Input, progress: &dyn Progress) -> Result<Estimate> {
         carry: Some(Carry::new(Walk::new(kind == Kind::Bam))),
         inflater: Inflater::new(),
         finder: Finder::new(&known),
+        shared: Shared {
+            level,
+            ..Shared::default()
+        },
+        group: None,
         sampled: 0,
         stored: 0,
+    };
+    // The samples after the first start from the models that it left.
+    let others = Sizes {
+        key: SIZES.other,
+        ..SIZES
     };
     let mut position = 0;
     for sample in 0..SAMPLES {
@@ -51,7 +64,7 @@ pub fn estimate(input: &Input, progress: &dyn Progress) -> Result<Estimate> {
         if start > position {
             let mut source = Source::open(path, &stop)?;
             source.seek(start)?;
-            reader = SpanReader::new(source, SPAN_CONTENT);
+            reader = SpanReader::new(source, others);
             if kind == Kind::Raw {
                 reader
                     .detect()
@@ -89,6 +102,8 @@ struct Sampler<'a> {
     carry: Option<Carry>,
     inflater: Inflater,
     finder: Finder<'a>,
+    shared: Shared,
+    group: Group,
     /// Source bytes whose chunks were made.
     sampled: u64,
     /// Bytes of those chunks.
@@ -109,9 +124,15 @@ impl Sampler<'_> {
             return Ok(());
         };
         let (planned, carry) = plan::plan(plan::inflate(span, &mut self.inflater), carry);
+        if let Some(table) = carry.walk.known_table()
+            && self.shared.references.is_empty()
+        {
+            let names = table.iter().map(|reference| reference.name.clone());
+            self.shared.references = Arc::new(names.collect());
+        }
         self.carry = Some(carry);
         for planned in planned {
-            for built in build::build(planned, &mut self.finder)? {
+            for built in build::build(planned, &mut self.finder, &self.shared, &mut self.group)? {
                 self.sampled += built.source_length;
                 self.stored += built.payload.len() as u64 + crate::container::frame::HEAD_LENGTH;
             }

@@ -9,6 +9,7 @@ mod info;
 mod open;
 mod rebuild;
 mod report;
+mod share;
 mod verify;
 mod view;
 mod workers;
@@ -17,6 +18,7 @@ mod write;
 use std::path::PathBuf;
 
 use crate::Result;
+pub use crate::codec::records::Level;
 pub use report::*;
 pub use view::Archive;
 
@@ -66,6 +68,8 @@ pub struct CompressOptions {
     pub force: bool,
     /// Name to record for a source that comes from a pipe.
     pub name: Option<String>,
+    /// How much work the models do.
+    pub level: Level,
 }
 
 /// Settings of [`decompress`].
@@ -107,12 +111,12 @@ pub fn compress(
     compress::compress(input, output, options, progress)
 }
 
-/// Predicts the archive's size from samples of the source, which must be a file.
+/// Predicts the archive's size at a level from samples of the source, which must be a file.
 ///
 /// # Errors
 /// As [`compress`].
-pub fn estimate(input: &Input, progress: &dyn Progress) -> Result<Estimate> {
-    estimate::estimate(input, progress)
+pub fn estimate(input: &Input, level: Level, progress: &dyn Progress) -> Result<Estimate> {
+    estimate::estimate(input, level, progress)
 }
 
 /// Gives the source back, with its time and its indexes. `output` none: the recorded name, in the archive's folder.

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::attach;
@@ -11,15 +12,19 @@ use super::decode::{self, Chunk};
 use super::report::{
     ArchiveReport, AttachmentReport, Counts, EncoderReport, Exactness, Fingerprint, SourceReport,
 };
+use super::share::{Group, Shared};
 use super::workers::watched;
-use super::write::ATTACHMENT_PIECE;
+use super::write::{ATTACHMENT_PIECE, KEY_CHUNK, NO_KEY};
 use super::{Input, Progress};
+use crate::codec;
+use crate::codec::records::Level;
+use crate::codec::records::models::Models;
 use crate::container::directory::{self, Entry, Page};
 use crate::container::frame::{self, Kind};
 use crate::container::header::{self, Header};
-use crate::container::trailer::{self, Attachment, FOOTER_LENGTH, Trailer};
+use crate::container::trailer::{self, Attachment, FOOTER_LENGTH, Reference, Trailer};
 use crate::container::wire::{sha256, short_hash, unseal};
-use crate::source::recipe;
+use crate::source::{bam, recipe};
 use crate::store::local::Source;
 use crate::{Error, Result};
 
@@ -44,6 +49,8 @@ pub struct Opened {
     pub trailer: Trailer,
     /// Archive digest.
     pub digest: [u8; 32],
+    /// What its chunks share.
+    pub shared: Shared,
 }
 
 impl Opened {
@@ -103,7 +110,14 @@ impl Opened {
             None => read_at(&file, at, frame_length)?,
         };
         let payload = frame::payload(&frame_bytes, Kind::Trailer, "trailer")?;
-        let trailer = Trailer::read(payload, at)?;
+        let mut trailer = Trailer::read(payload, at)?;
+        let header_text = unpack_header(&mut trailer)?;
+        let names = trailer.references.iter();
+        let shared = Shared {
+            references: Arc::new(names.map(|reference| reference.name.clone()).collect()),
+            header_text: Arc::new(header_text),
+            ..Shared::default()
+        };
         if trailer.header_hash != sha256(&header_bytes) {
             return Err(Error::Damaged(
                 "header: is not the one that the trailer vouches for".into(),
@@ -126,6 +140,7 @@ impl Opened {
             header,
             trailer,
             digest: sha256(payload),
+            shared,
         })
     }
 
@@ -190,15 +205,21 @@ impl Opened {
         let mut cursor = crate::container::wire::Cursor::new(unseal(&payload, "group")?, "group");
         cursor.varint()?;
         match cursor.u8()? {
-            0 => cursor.finish(),
+            NO_KEY | KEY_CHUNK => cursor.finish(),
             other => Err(Error::Unsupported(format!(
                 "group with a key part of unknown kind {other}"
             ))),
         }
     }
 
-    /// Reads, checks and decodes chunk number `index`.
-    pub fn chunk(&self, index: u64, entry: &Entry) -> Result<Chunk> {
+    /// Reads, checks and decodes chunk number `index`; `group` is what its group's key chunk left. A key chunk gives
+    /// what it leaves.
+    pub fn chunk(
+        &self,
+        index: u64,
+        entry: &Entry,
+        group: &Group,
+    ) -> Result<(Chunk, Option<Models>)> {
         let read = || {
             self.check_group(entry)?;
             let payload = self.frame(entry.offset, entry.length, Kind::Chunk, "chunk")?;
@@ -207,11 +228,11 @@ impl Opened {
                     "is not the one that the directory vouches for".into(),
                 ));
             }
-            let chunk = decode::decode(&payload)?;
+            let (chunk, left) = decode::decode(&payload, &self.shared, group)?;
             if chunk.head.records != entry.records || chunk.head.first_block != entry.first_block {
                 return Err(Error::Damaged("is not what the directory says".into()));
             }
-            Ok(chunk)
+            Ok((chunk, left))
         };
         read().map_err(|error| {
             error.at(format!(
@@ -310,7 +331,8 @@ impl Opened {
             sha256: sha256.map(|hash| hex(&hash)),
             digest: hex(&self.digest),
             uuid: uuid::Uuid::from_bytes(self.header.uuid).to_string(),
-            format_version: crate::container::VERSION,
+            format_version: self.header.version,
+            level: Level::from_number(self.header.level).map(|level| level.name().to_owned()),
             writer: self.trailer.writer.clone(),
         }
     }
@@ -319,6 +341,30 @@ impl Opened {
     pub fn source_report(&self) -> SourceReport {
         source_report(&self.trailer, self.header.kind.name(), self.source_name())
     }
+}
+
+/// The header's text as the trailer holds it, from which the reference table follows where it has none.
+fn unpack_header(trailer: &mut Trailer) -> Result<Vec<u8>> {
+    let Some(packed) = &trailer.header_text else {
+        return Ok(Vec::new());
+    };
+    let text = codec::decode(packed.codec, &packed.stored, packed.length as usize)
+        .map_err(|error| error.at("header text"))?;
+    if trailer.references.is_empty() {
+        trailer.references = references_of(&text).unwrap_or_default();
+        trailer.references_in_text = !trailer.references.is_empty();
+    }
+    Ok(text)
+}
+
+/// The reference table that a header's text gives.
+pub fn references_of(text: &[u8]) -> Option<Vec<Reference>> {
+    let references = bam::references(text)?.into_iter();
+    Some(
+        references
+            .map(|(name, length)| Reference { name, length })
+            .collect(),
+    )
 }
 
 /// What reports say of the source of an archive with this trailer.

@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::decode::Chunk;
 use super::open::Opened;
+use super::share::Group;
 use super::workers::{TICK, guard, lock, unlock, watch};
 use super::{Progress, threads};
 use crate::container::directory::Entry;
@@ -104,7 +105,7 @@ impl<R: Read> Write for Comparing<R> {
 
 /// What can be done next.
 enum Task {
-    Decode(u64),
+    Decode(u64, Group),
     Recreate(u64, Arc<Chunk>, Vec<Arc<Chunk>>),
     Wait,
     Done,
@@ -115,6 +116,8 @@ struct State<W> {
     decode: u64,
     /// Number of the next chunk to write.
     write: u64,
+    /// What key chunks left, by their numbers; none for chunks that start a group without being one.
+    groups: BTreeMap<u64, Group>,
     /// Chunks decoded and still needed.
     decoded: BTreeMap<u64, Arc<Chunk>>,
     /// Chunks whose blocks are being or have been re-created.
@@ -125,6 +128,8 @@ struct State<W> {
 struct Shared<'a, W> {
     opened: &'a Opened,
     entries: &'a [Entry],
+    /// For each chunk, the number of the chunk that starts its group.
+    starts: Vec<u64>,
     state: Mutex<State<W>>,
     changed: Condvar,
     done: AtomicU64,
@@ -147,9 +152,11 @@ pub fn rebuild<W: Write + Send>(
     let shared = Shared {
         opened,
         entries: &entries,
+        starts: group_starts(&entries),
         state: Mutex::new(State {
             decode: 0,
             write: 0,
+            groups: BTreeMap::new(),
             decoded: BTreeMap::new(),
             taken: BTreeMap::new(),
             sink: Sink::new(out),
@@ -203,7 +210,7 @@ impl<W: Write + Send> Shared<'_, W> {
             let done = match self.next_task() {
                 Task::Done => return,
                 Task::Wait => Ok(()),
-                Task::Decode(index) => self.decode(index, &mut maker),
+                Task::Decode(index, group) => self.decode(index, &group, &mut maker),
                 Task::Recreate(index, chunk, after) => {
                     self.recreate(index, &chunk, &after, &mut maker)
                 }
@@ -232,8 +239,14 @@ impl<W: Write + Send> Shared<'_, W> {
             }
         }
         if state.decode < count && state.decode < state.write + self.window {
-            state.decode += 1;
-            return Task::Decode(state.decode - 1);
+            let index = state.decode;
+            let start = self.starts[index as usize];
+            // The chunk that starts its group is being decoded until what it leaves is here.
+            let group = state.groups.get(&start).cloned();
+            if let Some(group) = group.or((start == index).then_some(None)) {
+                state.decode += 1;
+                return Task::Decode(index, group);
+            }
         }
         drop(
             self.changed
@@ -243,12 +256,16 @@ impl<W: Write + Send> Shared<'_, W> {
         Task::Wait
     }
 
-    fn decode(&self, index: u64, maker: &mut Maker) -> Result<()> {
-        let chunk = self.opened.chunk(index, &self.entries[index as usize])?;
+    fn decode(&self, index: u64, group: &Group, maker: &mut Maker) -> Result<()> {
+        let entry = &self.entries[index as usize];
+        let (chunk, left) = self.opened.chunk(index, entry, group)?;
         let alone = chunk.spill() == 0;
         let chunk = Arc::new(chunk);
         {
             let mut state = lock(&self.state);
+            if self.starts[index as usize] == index {
+                state.groups.insert(index, left.map(Arc::new));
+            }
             state.decoded.insert(index, chunk.clone());
             if alone {
                 // Its content is still in this core's cache: go on with it at once.
@@ -290,11 +307,26 @@ impl<W: Write + Send> Shared<'_, W> {
             state.write += 1;
             // Chunks before the one that is written next are needed by none.
             state.decoded = state.decoded.split_off(&(next + 1));
+            if let Some(start) = self.starts.get(next as usize + 1) {
+                state.groups = state.groups.split_off(start);
+            }
             self.done.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         }
         self.changed.notify_all();
         Ok(())
     }
+}
+
+/// For each chunk, the number of the chunk that starts its group.
+fn group_starts(entries: &[Entry]) -> Vec<u64> {
+    let mut start = 0;
+    let start_of = |(index, entry): (usize, &Entry)| {
+        if entry.group.is_some() {
+            start = index as u64;
+        }
+        start
+    };
+    entries.iter().enumerate().map(start_of).collect()
 }
 
 /// The chunks before `end` that hold the `spill` content bytes after chunk `index`; none while one is not decoded yet.

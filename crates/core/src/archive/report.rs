@@ -41,6 +41,8 @@ pub struct ArchiveReport {
     pub uuid: String,
     /// Container format version.
     pub format_version: u32,
+    /// Level it was made at; none for archives older than levels.
+    pub level: Option<String>,
     /// The software that wrote it, such as `readvault 0.1.0`.
     pub writer: String,
 }

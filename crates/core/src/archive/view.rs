@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use super::decode::Chunk;
 use super::open::Opened;
 use super::rebuild::{REACH, join};
+use super::share::Group;
 use super::workers::lock;
 use crate::container::directory::Entry;
 use crate::source::recipe::Maker;
@@ -16,6 +17,9 @@ use crate::{Error, Result};
 /// Decoded chunks that are kept for the next reads: one that is read, one that its last block reaches into, and a
 /// second reader's.
 const CACHED: usize = 4;
+
+/// Groups whose key chunk's models are kept: what a reader goes through, and a second one's.
+const GROUPS: usize = 2;
 
 /// Source bytes that are re-created at least when any are: sequential readers ask for little at a time.
 const AHEAD: usize = 256 << 10;
@@ -33,6 +37,8 @@ struct State {
     page: Option<(usize, Arc<Vec<Entry>>)>,
     /// Chunks by page and number in the page, the one used last at the end.
     chunks: Vec<((usize, usize), Arc<Chunk>)>,
+    /// What groups' first chunks left, by page and number in the page; the one used last at the end.
+    groups: Vec<((usize, usize), Group)>,
     /// Source bytes re-created last, and their offset.
     bytes: (u64, Vec<u8>),
     maker: Maker,
@@ -161,18 +167,67 @@ impl Archive {
             return Ok(chunk);
         }
         let entries = self.entries(page, state)?;
-        let before: u64 = self.opened.trailer.pages[..page]
-            .iter()
-            .map(|page| page.chunks)
-            .fold(0, u64::saturating_add);
-        let chunk = Arc::new(
-            self.opened
-                .chunk(before.saturating_add(at as u64), &entries[at])?,
-        );
+        let start = self.group_start(page, at, state)?;
+        let group = match state.groups.iter().position(|(place, _)| *place == start) {
+            _ if start == (page, at) => None,
+            Some(known) => {
+                let known = state.groups.remove(known);
+                state.groups.push(known.clone());
+                known.1
+            }
+            None => self.start_group(start, state)?.1,
+        };
+        let chunk = if start == (page, at) {
+            self.start_group(start, state)?.0
+        } else {
+            let number = self.number(page, at);
+            Arc::new(self.opened.chunk(number, &entries[at], &group)?.0)
+        };
         if state.chunks.len() == CACHED {
             state.chunks.remove(0);
         }
         state.chunks.push(((page, at), chunk.clone()));
         Ok(chunk)
+    }
+
+    /// The number of a chunk in the archive.
+    fn number(&self, page: usize, at: usize) -> u64 {
+        self.opened.trailer.pages[..page]
+            .iter()
+            .map(|page| page.chunks)
+            .fold(at as u64, u64::saturating_add)
+    }
+
+    /// Where the group of a chunk starts.
+    fn group_start(&self, page: usize, at: usize, state: &mut State) -> Result<(usize, usize)> {
+        let (mut page, mut until) = (page, at + 1);
+        loop {
+            let entries = self.entries(page, state)?;
+            let until_here = until.min(entries.len());
+            if let Some(start) = entries[..until_here]
+                .iter()
+                .rposition(|entry| entry.group.is_some())
+            {
+                return Ok((page, start));
+            }
+            if page == 0 {
+                return Ok((0, 0));
+            }
+            (page, until) = (page - 1, usize::MAX);
+        }
+    }
+
+    /// Decodes the first chunk of a group and keeps what it leaves.
+    fn start_group(&self, start: (usize, usize), state: &mut State) -> Result<(Arc<Chunk>, Group)> {
+        let entries = self.entries(start.0, state)?;
+        let number = self.number(start.0, start.1);
+        let (chunk, left) = self.opened.chunk(number, &entries[start.1], &None)?;
+        let group = left.map(Arc::new);
+        state.groups.retain(|(place, _)| *place != start);
+        if state.groups.len() == GROUPS {
+            state.groups.remove(0);
+        }
+        state.groups.push((start, group.clone()));
+        Ok((Arc::new(chunk), group))
     }
 }

@@ -6,11 +6,15 @@ use std::io::{self, Write};
 use sha2::{Digest, Sha256};
 
 use super::build::{Built, Totals};
+use super::open::references_of;
 use super::rebuild::REACH;
+use crate::codec::{self, Hint};
 use crate::container::directory::{self, Entry};
 use crate::container::frame::{self, Kind};
 use crate::container::header::Header;
-use crate::container::trailer::{self, Attachment, Naming, Reference, StreamTotal, Trailer};
+use crate::container::trailer::{
+    self, Attachment, Naming, Packed, Reference, StreamTotal, Trailer,
+};
 use crate::container::wire::{put_varint, seal, sha256, short_hash};
 
 /// Chunks of a group: what a damaged key part can take with it.
@@ -22,8 +26,11 @@ pub const ATTACHMENT_PIECE: usize = 1 << 20;
 /// zstd level of attachments: indexes are small, and written once.
 const ATTACHMENT_LEVEL: i32 = 12;
 
-/// Kind of a group's key part: none.
-const NO_KEY: u8 = 0;
+/// Kind of a group's key part: its chunks share nothing.
+pub const NO_KEY: u8 = 0;
+
+/// Kind of a group's key part: its first chunk is a key chunk, from which the others start.
+pub const KEY_CHUNK: u8 = 1;
 
 /// What is known of the source when the archive ends.
 pub struct Ending {
@@ -35,6 +42,8 @@ pub struct Ending {
     pub mtime_ns: Option<i64>,
     /// Reference table.
     pub references: Vec<Reference>,
+    /// Whether it follows from the header's text.
+    pub references_in_text: bool,
 }
 
 /// An attachment's bytes and what is said of them.
@@ -71,6 +80,9 @@ pub struct ArchiveWriter<W> {
     header_hash: [u8; 32],
     entries: Vec<Entry>,
     groups: u64,
+    /// Chunks of the group at hand, and whether it has a key chunk.
+    group: (u64, bool),
+    header_text: Vec<u8>,
     source_offset: u64,
     content_offset: u64,
     records: u64,
@@ -91,6 +103,8 @@ impl<W: Write> ArchiveWriter<W> {
             header_hash: sha256(&bytes),
             entries: Vec::new(),
             groups: 0,
+            group: (0, false),
+            header_text: Vec::new(),
             source_offset: 0,
             content_offset: 0,
             records: 0,
@@ -118,14 +132,23 @@ impl<W: Write> ArchiveWriter<W> {
     /// Adds a chunk.
     pub fn chunk(&mut self, built: &Built) -> io::Result<()> {
         let mut group = None;
-        if (self.entries.len() as u64).is_multiple_of(CHUNKS_PER_GROUP) {
+        let full = self.group.0 >= CHUNKS_PER_GROUP && !built.needs_key;
+        if built.is_key || full || self.entries.is_empty() {
+            self.group = (0, built.is_key);
             let mut payload = Vec::new();
             put_varint(&mut payload, self.groups);
-            payload.push(NO_KEY);
+            payload.push(if built.is_key { KEY_CHUNK } else { NO_KEY });
             seal(&mut payload, 0);
             self.put_frame(Kind::Group, &payload)?;
             self.groups += 1;
             group = Some((payload.len() as u64, short_hash(&payload)));
+        }
+        if built.needs_key && !self.group.1 {
+            return Err(io::Error::other("a chunk's group has no key chunk"));
+        }
+        self.group.0 += 1;
+        if !built.header_text.is_empty() {
+            self.header_text = built.header_text.clone();
         }
         let mut span = built.span;
         if built.records > 0 {
@@ -197,6 +220,11 @@ impl<W: Write> ArchiveWriter<W> {
         Ok(())
     }
 
+    /// Whether the header's text that was kept apart gives this reference table.
+    pub fn gives_references(&self, references: &[Reference]) -> bool {
+        !references.is_empty() && references_of(&self.header_text).as_deref() == Some(references)
+    }
+
     /// Ends the archive: directory, trailer, footer.
     pub fn finish(mut self, ending: Ending) -> io::Result<Written> {
         self.check_owed(|_| true)?;
@@ -228,6 +256,8 @@ impl<W: Write> ArchiveWriter<W> {
             name: ending.name,
             mtime_ns: ending.mtime_ns,
             references: ending.references,
+            references_in_text: ending.references_in_text,
+            header_text: packed(&self.header_text),
             attachments: std::mem::take(&mut self.attachments),
             counts: [
                 self.records,
@@ -261,4 +291,14 @@ impl<W: Write> ArchiveWriter<W> {
             trailer,
         })
     }
+}
+
+/// The header's text, coded.
+fn packed(text: &[u8]) -> Option<Packed> {
+    let encoded = codec::encode(Hint::Text, text);
+    (!text.is_empty()).then(|| Packed {
+        codec: encoded.codec,
+        length: text.len() as u64,
+        stored: encoded.stored,
+    })
 }

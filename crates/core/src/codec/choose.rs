@@ -3,7 +3,7 @@
 use super::integers::{self, Split, Tokens, Transform};
 use super::rans::{Order, Ranked, order_zero_size};
 use super::wire::to_i32;
-use super::{Encoded, Hint, columns, number, packed, planes, repeats, zstandard};
+use super::{Encoded, Hint, columns, number, packed, planes, repeats, text, zstandard};
 
 /// Bytes of a sample that decides whether Zstandard is worth trying on all of a long stream.
 const SAMPLE: usize = 1 << 16;
@@ -29,7 +29,10 @@ pub(super) fn encode(hint: Hint, decoded: &[u8]) -> Encoded {
         Hint::Symbols => with_repeats(decoded, entropy(decoded, &[Order::One])),
         Hint::Qualities => with_repeats(decoded, without_repeats(decoded)),
         Hint::Integers => integers(decoded),
-        Hint::Text => best_of(decoded, &[order_one, zstandard, columns::encode]),
+        Hint::Text => best_of(
+            decoded,
+            &[order_one, zstandard, columns::encode, mixed_text],
+        ),
         Hint::Names => {
             columns::encode(decoded).unwrap_or_else(|| best_of(decoded, &[order_one, zstandard]))
         }
@@ -65,6 +68,12 @@ fn with_repeats(decoded: &[u8], plain: Encoded) -> Encoded {
 
 /// One way to encode a stream; `None` if it does not suit.
 type Way = fn(&[u8]) -> Option<Encoded>;
+
+/// Mixing, which is slow: not for long texts.
+fn mixed_text(decoded: &[u8]) -> Option<Encoded> {
+    let short = decoded.len() <= text::LONGEST;
+    short.then(|| Encoded::new(number::MIXED_TEXT, text::encode(decoded)))
+}
 
 /// Zstandard over all of `decoded`.
 fn zstandard(decoded: &[u8]) -> Option<Encoded> {

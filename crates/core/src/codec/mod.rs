@@ -9,16 +9,15 @@ mod binary;
 mod choose;
 mod columns;
 mod integers;
-#[allow(dead_code, unused_imports)]
 mod mixing;
 mod packed;
 mod planes;
 mod rans;
-#[allow(dead_code, unused_imports)]
-mod records;
+pub(crate) mod records;
 mod repeats;
 #[cfg(test)]
 mod tests;
+mod text;
 mod wire;
 mod zstandard;
 
@@ -38,9 +37,13 @@ mod number {
     pub(super) const COLUMNS: u8 = 7;
     pub(super) const BASES: u8 = 8;
     pub(super) const REPEATS: u8 = 9;
+    /// The records' parts have this number and those after it, in the order of `records::models::Part`.
+    pub(super) const ALIGNMENT: u8 = 10;
+    /// Text by mixing.
+    pub(super) const MIXED_TEXT: u8 = 16;
     /// The first number without a meaning.
     #[cfg(test)]
-    pub(super) const UNKNOWN: u8 = 10;
+    pub(super) const UNKNOWN: u8 = 17;
 }
 
 /// Streams inside streams: columns hold integers, which hold packed symbols, which hold rANS. One to spare.
@@ -109,6 +112,13 @@ pub(crate) fn name(codec: u8) -> Option<&'static str> {
         number::COLUMNS => "columns",
         number::BASES => "bases",
         number::REPEATS => "repeats",
+        10 => "alignment model",
+        11 => "template model",
+        12 => "name model",
+        13 => "base model",
+        14 => "quality model",
+        15 => "tag model",
+        number::MIXED_TEXT => "mixed text",
         _ => return None,
     })
 }
@@ -134,6 +144,10 @@ fn decode_at(depth: u32, codec: u8, stored: &[u8], length: usize) -> Result<Vec<
         number::COLUMNS if depth > 0 => return Err(damaged("columns inside another stream")),
         number::COLUMNS => columns::decode(depth, stored, length)?,
         number::REPEATS => repeats::decode(depth, stored, length)?,
+        number::MIXED_TEXT => text::decode(stored, length)?,
+        number::ALIGNMENT..number::MIXED_TEXT => {
+            return Err(damaged("a part of records cannot be decoded alone"));
+        }
         number::BASES => return Err(damaged("bases cannot be decoded without their alignments")),
         unknown => return Err(unsupported(unknown)),
     };

@@ -33,6 +33,18 @@ pub enum ChunkKind {
     Kept = 2,
     /// Source bytes without content.
     Raw = 3,
+    /// As [`Self::Content`], but records are coded by models that start blank; what they know in the end is where the
+    /// modelled chunks of the group start.
+    Key = 4,
+    /// As [`Self::Key`], but the models start from what the group's key chunk left.
+    Modelled = 5,
+}
+
+impl ChunkKind {
+    /// Whether blocks are re-created by recipe.
+    pub fn recreates(self) -> bool {
+        matches!(self, Self::Content | Self::Key | Self::Modelled)
+    }
 }
 
 /// How the writer of the source cut its content into BGZF blocks, so that only exceptions are stored.
@@ -83,21 +95,21 @@ pub struct Head {
 }
 
 /// A unit to be written.
-pub struct NewUnit {
+pub struct NewUnit<'a> {
     /// Bundle number.
     pub bundle: u8,
     /// Codec number.
     pub codec: u8,
     /// Stored bytes.
-    pub stored: Vec<u8>,
+    pub stored: &'a [u8],
     /// CRC32C of the decoded bytes.
     pub decoded_crc: u32,
     /// Streams inside, in order: key and decoded length.
-    pub members: Vec<(u32, u64)>,
+    pub members: &'a [(u32, u64)],
 }
 
 /// A chunk's payload: `head`'s fields (its `units` are ignored) and `units`, which must be sorted by bundle.
-pub fn write(head: &Head, units: &[NewUnit]) -> Vec<u8> {
+pub fn write(head: &Head, units: &[NewUnit<'_>]) -> Vec<u8> {
     let mut body = Vec::with_capacity(64 + units.len() * 20);
     body.push(head.kind as u8);
     put_varint(&mut body, head.content_length);
@@ -114,10 +126,10 @@ pub fn write(head: &Head, units: &[NewUnit]) -> Vec<u8> {
         body.push(unit.bundle);
         body.push(unit.codec);
         put_varint(&mut body, unit.stored.len() as u64);
-        body.extend_from_slice(&crc32c::crc32c(&unit.stored).to_le_bytes());
+        body.extend_from_slice(&crc32c::crc32c(unit.stored).to_le_bytes());
         body.extend_from_slice(&unit.decoded_crc.to_le_bytes());
         put_varint(&mut body, unit.members.len() as u64);
-        for &(key, length) in &unit.members {
+        for &(key, length) in unit.members {
             put_varint(&mut body, u64::from(key));
             put_varint(&mut body, length);
         }
@@ -129,7 +141,7 @@ pub fn write(head: &Head, units: &[NewUnit]) -> Vec<u8> {
     out.extend_from_slice(&body);
     seal(&mut out, 0);
     for unit in units {
-        out.extend_from_slice(&unit.stored);
+        out.extend_from_slice(unit.stored);
     }
     out
 }
@@ -151,6 +163,8 @@ pub fn read(payload: &[u8]) -> Result<Head> {
         1 => ChunkKind::Content,
         2 => ChunkKind::Kept,
         3 => ChunkKind::Raw,
+        4 => ChunkKind::Key,
+        5 => ChunkKind::Modelled,
         other => return Err(Error::Unsupported(format!("chunk of unknown kind {other}"))),
     };
     let content_length = cursor.bounded(MAX_CHUNK_CONTENT, "content length")? as u64;
@@ -249,12 +263,12 @@ mod tests {
             },
             units: Vec::new(),
         };
-        let unit = |bundle, stored: &[u8]| NewUnit {
+        let unit = |bundle, stored| NewUnit {
             bundle,
             codec: 1,
-            stored: stored.to_vec(),
+            stored,
             decoded_crc: 5,
-            members: vec![(9, 40), (300_000, 2)],
+            members: &[(9, 40), (300_000, 2)],
         };
         let payload = write(&head, &[unit(0, b"abc"), unit(0, b""), unit(6, b"defg")]);
         (head, payload)

@@ -45,6 +45,10 @@ pub struct Header {
     pub uuid: [u8; 16],
     /// The one member.
     pub kind: MemberKind,
+    /// Format version.
+    pub version: u32,
+    /// Number of the compression level that was asked for; 0 before version 2. Chunks say themselves what they use.
+    pub level: u8,
 }
 
 impl Header {
@@ -54,10 +58,10 @@ impl Header {
         payload.extend_from_slice(&self.uuid);
         put_varint(&mut payload, 1);
         payload.push(self.kind as u8);
-        put_bytes(&mut payload, b""); // settings of the member: none in version 1
+        put_bytes(&mut payload, &[self.level]); // settings of the member
         put_varint(&mut payload, 0);
         let mut out = MAGIC.to_vec();
-        out.extend_from_slice(&super::VERSION.to_le_bytes());
+        out.extend_from_slice(&self.version.to_le_bytes());
         out.extend_from_slice(&(payload.len() as u32).to_le_bytes());
         out.extend_from_slice(&payload);
         seal(&mut out, 0);
@@ -118,10 +122,17 @@ impl Header {
                 )));
             }
         };
-        cursor.bytes()?; // settings of the member: none are defined in version 1
+        // Settings of the member: none in version 1, later versions may add to the level.
+        let level = cursor.bytes()?.first().copied().unwrap_or(0);
         read_extensions(&mut cursor, "header extension")?;
         cursor.finish()?;
-        Ok(Self { uuid, kind })
+        let [a, b, c, d] = [body[8], body[9], body[10], body[11]];
+        Ok(Self {
+            uuid,
+            kind,
+            version: u32::from_le_bytes([a, b, c, d]),
+            level,
+        })
     }
 }
 
@@ -155,6 +166,8 @@ mod tests {
         Header {
             uuid: [7; 16],
             kind: MemberKind::Bam,
+            version: super::super::VERSION,
+            level: 2,
         }
     }
 

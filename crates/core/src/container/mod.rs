@@ -11,10 +11,11 @@ pub mod trailer;
 pub mod wire;
 
 /// Container format version that this code writes, and the newest that it reads.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
-/// Most bytes of content (uncompressed BAM) or of raw source that one chunk may hold: bounds a reader's memory.
-pub const MAX_CHUNK_CONTENT: u64 = 8 << 20;
+/// Most bytes of content (uncompressed BAM) or of raw source that one chunk may hold: bounds a reader's memory. A key
+/// chunk and a record that had to wait for its end fit.
+pub const MAX_CHUNK_CONTENT: u64 = 12 << 20;
 
 /// Most source bytes that one chunk may hold: incompressible content with its blocks' headers stays below.
 pub const MAX_CHUNK_SOURCE: u64 = 16 << 20;

@@ -27,6 +27,7 @@ mod section {
     pub const FINGERPRINT: u64 = 1;
     pub const HEADER_HASH: u64 = 3;
     pub const ROOT: u64 = 5;
+    pub const HEADER_TEXT: u64 = 7;
     pub const NAME: u64 = 2;
     pub const MTIME: u64 = 4;
     pub const REFERENCES: u64 = 6;
@@ -92,6 +93,17 @@ pub struct StreamTotal {
     pub decoded: u64,
 }
 
+/// Bytes coded by a codec.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Packed {
+    /// Codec number.
+    pub codec: u8,
+    /// Decoded length.
+    pub length: u64,
+    /// Stored bytes.
+    pub stored: Vec<u8>,
+}
+
 /// The trailer's fields.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trailer {
@@ -111,6 +123,10 @@ pub struct Trailer {
     pub mtime_ns: Option<i64>,
     /// Reference table.
     pub references: Vec<Reference>,
+    /// Whether the reference table follows from the header's text, and is not stored.
+    pub references_in_text: bool,
+    /// The BAM header's text, if the header follows from it.
+    pub header_text: Option<Packed>,
     /// Attachments.
     pub attachments: Vec<Attachment>,
     /// records, record escapes, groups, chunks, blocks, content bytes, layout bytes, block size bytes, kept bytes.
@@ -143,8 +159,14 @@ impl Trailer {
         if let Some(mtime) = self.mtime_ns {
             section(section::MTIME, &mtime.to_le_bytes());
         }
-        if !self.references.is_empty() {
+        if !self.references.is_empty() && !self.references_in_text {
             section(section::REFERENCES, &write_references(&self.references));
+        }
+        if let Some(text) = &self.header_text {
+            let mut packed = vec![text.codec];
+            put_varint(&mut packed, text.length);
+            packed.extend_from_slice(&text.stored);
+            section(section::HEADER_TEXT, &packed);
         }
         if !self.attachments.is_empty() {
             section(section::ATTACHMENTS, &write_attachments(&self.attachments));
@@ -212,6 +234,14 @@ impl Trailer {
             section::NAME => self.name = bytes.to_vec(),
             section::MTIME => self.mtime_ns = Some(i64::from_le_bytes(cursor.array()?)),
             section::REFERENCES => self.references = read_references(bytes)?,
+            section::HEADER_TEXT => {
+                self.header_text = Some(Packed {
+                    codec: cursor.u8()?,
+                    length: cursor.bounded(super::MAX_CHUNK_CONTENT, "length of the header")?
+                        as u64,
+                    stored: cursor.take(cursor.remaining())?.to_vec(),
+                });
+            }
             section::ATTACHMENTS => self.attachments = read_attachments(bytes, at)?,
             section::COUNTS => {
                 for count in &mut self.counts {
@@ -408,6 +438,12 @@ mod tests {
             header_hash: [3; 32],
             name: b"a\x1b[31m.bam".to_vec(),
             mtime_ns: Some(-5),
+            references_in_text: false,
+            header_text: Some(Packed {
+                codec: 3,
+                length: 100,
+                stored: vec![1, 2, 3],
+            }),
             references: vec![
                 Reference {
                     name: b"chr1".to_vec(),

@@ -59,6 +59,12 @@ fixed_keys! {
     KEPT = 48, VERBATIM, "kept blocks";
     RAW = 49, VERBATIM, "raw bytes";
     HEADER_TEXT = 50, VERBATIM, "header text";
+    ALIGNMENT_PART = 52, CORE, "alignments";
+    TEMPLATES_PART = 53, MATES, "templates";
+    NAMES_PART = 54, NAMES, "names of records";
+    BASES_PART = 55, BASES, "bases of records";
+    QUALITIES_PART = 56, QUALITIES, "qualities of records";
+    TAGS_PART = 57, TAGS, "tags of records";
 }
 
 /// First key of tag streams.

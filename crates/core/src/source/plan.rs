@@ -56,6 +56,14 @@ pub enum Planned {
     Raw(Arc<Vec<u8>>, Range<usize>),
 }
 
+impl Planned {
+    /// Whether there are records in it.
+    pub fn has_records(&self) -> bool {
+        let is_record = |item: &Item| matches!(item, Item::Record(_));
+        matches!(self, Self::Content(content) if content.items.iter().any(is_record))
+    }
+}
+
 /// Content of a chunk to be made.
 #[derive(Default)]
 pub struct Content {

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::bgzf::{self, Framing};
 
-/// Source bytes after which a span ends whatever its content.
+/// Source bytes after which a span ends whatever its content; a key span may have twice as many.
 const MAX_SOURCE: usize = 4 << 20;
 
 /// Source bytes of a span of a file that is not BGZF: zstd's window pays up to here.
@@ -38,6 +38,19 @@ pub struct Span {
     pub pieces: Vec<Piece>,
     /// Whether the source ends here.
     pub last: bool,
+    /// Whether a group of chunks starts here.
+    pub starts_group: bool,
+}
+
+/// How much goes into spans.
+#[derive(Clone, Copy, Debug)]
+pub struct Sizes {
+    /// Content bytes after which the first span of a group ends: it becomes the key chunk.
+    pub key: usize,
+    /// Content bytes after which other spans end.
+    pub other: usize,
+    /// Spans of a group.
+    pub group: u64,
 }
 
 /// What the first bytes of a source say it is.
@@ -58,8 +71,7 @@ pub struct SpanReader<R> {
     at_end: bool,
     next: u64,
     finished: bool,
-    /// Content bytes after which a span ends.
-    target: usize,
+    sizes: Sizes,
     bgzf: bool,
     length: u64,
     sha256: Sha256,
@@ -67,15 +79,15 @@ pub struct SpanReader<R> {
 }
 
 impl<R: Read> SpanReader<R> {
-    /// A reader of spans of about `target` content bytes.
-    pub fn new(input: R, target: usize) -> Self {
+    /// A reader of spans of these sizes.
+    pub fn new(input: R, sizes: Sizes) -> Self {
         Self {
             input,
             buffer: Vec::new(),
             at_end: false,
             next: 0,
             finished: false,
-            target,
+            sizes,
             bgzf: true,
             length: 0,
             sha256: Sha256::new(),
@@ -136,6 +148,12 @@ impl<R: Read> SpanReader<R> {
         if self.finished || self.buffer.is_empty() {
             return Ok(None);
         }
+        let starts_group = self.next.is_multiple_of(self.sizes.group);
+        let (target, most) = if starts_group {
+            (self.sizes.key, 2 * MAX_SOURCE)
+        } else {
+            (self.sizes.other, MAX_SOURCE)
+        };
         let (mut pieces, mut at, mut content) = (Vec::new(), 0, 0);
         if !self.bgzf {
             self.fill(RAW_SPAN + 1)?;
@@ -148,7 +166,7 @@ impl<R: Read> SpanReader<R> {
             if rest.is_empty() {
                 break;
             }
-            let full = content >= self.target || at >= MAX_SOURCE;
+            let full = content >= target || at >= most;
             let piece = self.next_piece(at);
             // Empty blocks, such as the one that ends a file, go with the content before them.
             let empty = matches!(&piece, Piece::Block(range, _) if bgzf::tail(&self.buffer[range.clone()]).1 == 0);
@@ -181,6 +199,7 @@ impl<R: Read> SpanReader<R> {
             bytes: Arc::new(bytes),
             pieces,
             last: self.finished,
+            starts_group,
         }))
     }
 
@@ -248,7 +267,12 @@ mod tests {
     }
 
     fn spans(source: &[u8], target: usize) -> Vec<Vec<Piece>> {
-        let mut reader = SpanReader::new(source, target);
+        let sizes = Sizes {
+            key: target,
+            other: target,
+            group: 9,
+        };
+        let mut reader = SpanReader::new(source, sizes);
         reader.detect().unwrap();
         let (mut spans, mut bytes) = (Vec::new(), Vec::new());
         while let Some(span) = reader.next_span().unwrap() {

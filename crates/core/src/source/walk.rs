@@ -100,6 +100,15 @@ impl Walk {
         self.references
     }
 
+    /// The reference table, once no more of it can follow.
+    pub fn known_table(&self) -> Option<&[Reference]> {
+        let before = matches!(
+            self.state,
+            State::Start | State::Text(_) | State::ReferenceCount | State::References(_)
+        );
+        (!before).then_some(&self.references)
+    }
+
     /// Says that what comes next does not continue what came before: source bytes without content lie between.
     pub fn interrupt(&mut self) {
         if self.state != State::Foreign {

@@ -6,8 +6,10 @@
 
 pub(crate) mod alignment;
 pub(crate) mod bases;
+pub(crate) mod digest;
 pub(crate) mod lines;
 pub(crate) mod links;
+pub(crate) mod models;
 pub(crate) mod names;
 pub(crate) mod qualities;
 pub(crate) mod states;
@@ -18,7 +20,7 @@ use crate::codec::wire::damaged;
 
 /// How much work the models may do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Level {
+pub enum Level {
     /// Few contexts.
     Fast,
     /// What pays for its time.
@@ -26,6 +28,35 @@ pub(crate) enum Level {
     Default,
     /// Everything that makes archives smaller.
     Max,
+}
+
+impl Level {
+    /// All levels, in the order of their numbers in archives, which start at 1.
+    pub const ALL: [Self; 3] = [Self::Fast, Self::Default, Self::Max];
+
+    /// Its name on the command line and in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fast => "fast",
+            Self::Default => "default",
+            Self::Max => "max",
+        }
+    }
+
+    /// The level of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|level| level.name() == name)
+    }
+
+    /// Its number in archives.
+    pub(crate) fn number(self) -> u8 {
+        self as u8 + 1
+    }
+
+    /// The level of this number.
+    pub(crate) fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|level| level.number() == number)
+    }
 }
 
 /// What all chunks of an archive share and the codecs may use.
@@ -213,6 +244,16 @@ impl Records {
     pub(crate) fn column(&self, tag: [u8; 2], kind: u8) -> Option<&Column> {
         let is = |column: &&Column| column.tag == tag && column.kind == kind;
         self.columns.iter().find(is)
+    }
+
+    /// Whether every record has the fields of an alignment, and as many bases as its length says.
+    pub(crate) fn is_aligned(&self) -> bool {
+        let ends = |ends: &[usize], length: Option<usize>| {
+            ends.len() == self.count
+                && ends.is_sorted()
+                && length.is_none_or(|length| ends.last().copied().unwrap_or(0) == length)
+        };
+        ends(&self.cigar_ends, Some(self.cigar.len())) && ends(&self.base_ends, None)
     }
 
     /// The error when decoded parts come to more than the limit.

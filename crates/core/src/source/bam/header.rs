@@ -45,6 +45,20 @@ pub fn from_text(text: &[u8], limit: usize) -> Option<Vec<u8>> {
     (out.len() <= limit).then_some(out)
 }
 
+/// The reference sequences that the `@SQ` lines of `text` give: names and lengths. None if one lacks either.
+pub fn references(text: &[u8]) -> Option<Vec<(Vec<u8>, u32)>> {
+    let header = from_text(text, usize::MAX)?;
+    let mut rest = header.get(12 + text.len()..)?;
+    let mut references = Vec::new();
+    while let Some((length, after)) = rest.split_first_chunk::<4>() {
+        let (name, after) = after.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+        let (length, after) = after.split_first_chunk::<4>()?;
+        references.push((name.split_last()?.1.to_vec(), u32::from_le_bytes(*length)));
+        rest = after;
+    }
+    Some(references)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

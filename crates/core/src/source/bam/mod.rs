@@ -9,10 +9,13 @@ mod header;
 mod parse;
 mod rebuild;
 pub mod record;
+mod restore;
 mod tags;
 
-pub use parse::{Aligned, Parsed, parse};
-pub use rebuild::rebuild;
+pub use header::references;
+pub use parse::{Parsed, parse};
+pub use rebuild::{Aligned, Rebuilt, rebuild};
+pub use restore::{count, restore};
 
 /// Bits of an item's form: how it is stored. The values are stored.
 mod form {

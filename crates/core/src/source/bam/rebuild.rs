@@ -1,8 +1,8 @@
-//! Streams back into records.
+//! Streams of version 1's chunks back into records.
 
-use super::parse::Aligned;
 use super::record::{self, Fixed};
 use super::{form, header, mate, tags};
+use crate::codec::Alignments;
 use crate::source::key;
 use crate::source::streams::Decoded;
 use crate::{Error, Result};
@@ -56,22 +56,48 @@ fn regular(forms: &[u8]) -> impl Iterator<Item = u8> + '_ {
         .filter(|form| form & form::NOT_REGULAR == 0)
 }
 
-fn damaged(text: &str) -> Error {
+/// What the bases' codec needs to know of each regular record.
+#[derive(Default)]
+pub struct Aligned {
+    pub references: Vec<i32>,
+    pub positions: Vec<i32>,
+    pub lengths: Vec<u32>,
+    pub cigar_counts: Vec<u32>,
+    pub cigar: Vec<u32>,
+}
+
+impl Aligned {
+    /// The same, as the codec takes it.
+    pub fn view(&self) -> Alignments<'_> {
+        Alignments {
+            reference: &self.references,
+            position: &self.positions,
+            lengths: &self.lengths,
+            cigar_counts: &self.cigar_counts,
+            cigar: &self.cigar,
+        }
+    }
+}
+
+/// The error when streams contradict each other.
+pub fn damaged(text: &str) -> Error {
     Error::Damaged(format!("chunk: its streams do not agree: {text}"))
 }
 
 /// Reads a stream of four-byte numbers from the front.
-struct Numbers {
+pub struct Numbers {
     data: Vec<u8>,
     at: usize,
 }
 
 impl Numbers {
-    fn new(data: Vec<u8>) -> Self {
+    /// The numbers in `data`.
+    pub fn new(data: Vec<u8>) -> Self {
         Self { data, at: 0 }
     }
 
-    fn next(&mut self) -> Result<i32> {
+    /// The next.
+    pub fn next(&mut self) -> Result<i32> {
         let Some(bytes) = self.data.get(self.at..).and_then(<[u8]>::first_chunk::<4>) else {
             return Err(damaged("numbers run out"));
         };
@@ -477,14 +503,15 @@ impl Writer<'_> {
 }
 
 /// Byte stretches with their lengths in a stream of their own.
-struct Pieces {
+pub struct Pieces {
     lengths: Numbers,
     bytes: Vec<u8>,
     at: usize,
 }
 
 impl Pieces {
-    fn new(lengths: Vec<u8>, bytes: Vec<u8>) -> Self {
+    /// The stretches of `bytes`.
+    pub fn new(lengths: Vec<u8>, bytes: Vec<u8>) -> Self {
         Self {
             lengths: Numbers::new(lengths),
             bytes,
@@ -492,7 +519,8 @@ impl Pieces {
         }
     }
 
-    fn next(&mut self) -> Result<&[u8]> {
+    /// The next.
+    pub fn next(&mut self) -> Result<&[u8]> {
         let length = self.lengths.length()?;
         let end = self.at.checked_add(length);
         let piece = end

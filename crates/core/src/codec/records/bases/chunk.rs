@@ -2,9 +2,9 @@
 
 use super::Parts;
 use super::disputed::{Leader, Run, Side, Sites, runner_up};
-use super::quiet::{BLOCK, DISPUTED, Known, Manner};
+use super::quiet::{BLOCK, DISPUTED, Detail, Known, Manner};
 use crate::codec::mixing::Coder;
-use crate::codec::records::states::{AGREES, ALONE, DIFFERS, Pileup, Segment, Walk};
+use crate::codec::records::states::{AGREES, ALONE, DIFFERS, INSERTED, Pileup, Segment, Walk};
 use crate::codec::records::{Context, Records, part};
 
 /// Places of the memory of bases that were inserted or clipped beside a place of the chunk.
@@ -122,7 +122,7 @@ impl<'a> Chunk<'a> {
         parts
             .odd
             .code(coder, records, bases, record, &mut lists.settled);
-        self.sort(parts, record, walk, &mut lists);
+        self.sort(parts, walk, &mut lists);
         let (disputes, side) = self.disputed(coder, parts, record, first_run, &lists);
         let clipped = walk.segments.len().min(4) as u32 - 1;
         let differed = self.quiet(coder, parts, record, (disputes, side, clipped), &lists);
@@ -133,14 +133,10 @@ impl<'a> Chunk<'a> {
     }
 
     /// Sorts a record's bases into lists.
-    fn sort(&self, parts: &Parts, record: usize, walk: &Walk, lists: &mut Lists) {
+    fn sort(&self, parts: &Parts, walk: &Walk, lists: &mut Lists) {
         lists.disputed.clear();
         lists.quiet.clear();
         lists.free.clear();
-        let flags = self.records.flags[record];
-        let second = flags >> 6 & 1;
-        let reverse = flags & 0x10 != 0;
-        let length = part(&self.records.base_ends, record).len();
         let primed = u8::from(self.context.bases.is_some()) << 5;
         for (number, segment) in walk.segments.iter().enumerate() {
             let end = segment.start + segment.length;
@@ -153,10 +149,18 @@ impl<'a> Chunk<'a> {
                 });
                 continue;
             }
-            let mut before = 0u8;
-            let tops = &self.pileup.top[segment.place..segment.place + segment.length];
-            for (at, &top) in tops.iter().enumerate() {
-                let index = segment.start + at;
+            let ends = (
+                walk.segments.get(number.wrapping_sub(1)),
+                walk.segments.get(number + 1),
+            );
+            let ends = (ending(ends.0), ending(ends.1));
+            let places = segment.place..segment.place + segment.length;
+            let tops = self.pileup.top[places.clone()].iter();
+            let seen = self.pileup.agree[places.clone()].iter();
+            let seen = seen.zip(&self.pileup.other[places.clone()]);
+            for ((index, place), (&top, (&agree, &other))) in
+                (segment.start..).zip(places).zip(tops.zip(seen))
+            {
                 if top == 0 {
                     match lists.free.last_mut() {
                         Some(last) if last.kind == AGREES && last.end == index => last.end += 1,
@@ -167,40 +171,46 @@ impl<'a> Chunk<'a> {
                             segment: number,
                         }),
                     }
-                    before = 0;
                     continue;
                 }
-                let neighbour = if reverse {
-                    tops.get(at + 1).copied().unwrap_or(0)
-                } else {
-                    before
-                };
-                before = top;
                 if lists.settled.get(index) == Some(&true) {
                     continue;
                 }
-                let place = segment.place + at;
-                let class = parts
-                    .quiet
-                    .class(self.pileup.agree[place], self.pileup.other[place]);
+                let class = parts.quiet.class(agree, other);
                 if class == DISPUTED {
                     lists.disputed.push((index, place));
-                    continue;
+                } else {
+                    lists.quiet.push(Known {
+                        index,
+                        place,
+                        class: class + primed,
+                        edge: edge(index - segment.start, ends.0)
+                            .max(edge(end - 1 - index, ends.1)),
+                    });
                 }
-                let cycle = if reverse { length - 1 - index } else { index };
-                lists.quiet.push(Known {
-                    index,
-                    place,
-                    class: class + primed,
-                    cycle: (cycle / 8).min(31) as u8 | (second as u8) << 5,
-                    motif: u16::from(neighbour) << 4
-                        | u16::from(top)
-                        | second << 9
-                        | u16::from(reverse) << 10,
-                    risk: 0,
-                });
             }
         }
+    }
+
+    /// The classes of a base among the quiet ones: `flags` and `length` are the record's.
+    fn detail(known: &Known, tops: &[u8], flags: u16, length: usize) -> Detail {
+        let (neighbour, cycle) = if flags & 0x10 != 0 {
+            (tops.get(known.place + 1), length - 1 - known.index)
+        } else {
+            (
+                known.place.checked_sub(1).map(|place| &tops[place]),
+                known.index,
+            )
+        };
+        let second = flags >> 6 & 1;
+        Detail::new(
+            known,
+            (cycle / 8).min(31) as u8 | (second as u8) << 5,
+            u16::from(neighbour.copied().unwrap_or(0)) << 4
+                | u16::from(tops[known.place])
+                | second << 9
+                | (flags >> 4 & 1) << 10,
+        )
     }
 
     /// Codes the bases at disputed places; gives how many are not the top base.
@@ -265,11 +275,12 @@ impl<'a> Chunk<'a> {
         lists: &Lists,
     ) -> u32 {
         let records = self.records;
-        let start = part(&records.base_ends, record).start;
-        let flags = u32::from(records.flags[record]);
+        let within = part(&records.base_ends, record);
+        let start = within.start;
+        let flags = records.flags[record];
         let linked = records.linked(record);
         let manner = Manner {
-            strand: flags >> 4 & 1 | (flags >> 6 & 3) << 1,
+            strand: u32::from(flags >> 4 & 1 | (flags >> 6 & 3) << 1),
             mapq: side.mapq,
             clipped,
             mate: linked.map_or(3, |linked| self.differed[linked].min(2)),
@@ -290,7 +301,9 @@ impl<'a> Chunk<'a> {
             let mut from = 0;
             loop {
                 let differs = |known: &Known| bases[start + known.index] != pileup.top[known.place];
-                let Some(next) = quiet.next(coder, from, manner, differed, differs) else {
+                let detail = |known: &Known| Self::detail(known, &pileup.top, flags, within.len());
+                let at = (block, from);
+                let Some(next) = quiet.next(coder, at, (manner, differed), detail, differs) else {
                     break;
                 };
                 let known = block[next];
@@ -298,13 +311,13 @@ impl<'a> Chunk<'a> {
                 let top = pileup.top[known.place];
                 let (second, count, _) = runner_up(pileup.other[known.place], top);
                 let seen = u32::from(pileup.agree[known.place]).min(3) | 64;
-                let motif = known.motif.into();
+                let motif = detail(&known).motif.into();
                 bases[at] =
                     disputed.another(coder, bases[at], (top, second, count), 0, (seen, motif));
                 differed += 1;
                 from = next + 1;
             }
-            quiet.end();
+            quiet.end(block.len());
         }
         quiet.finish(differed);
         differed
@@ -338,5 +351,23 @@ impl<'a> Chunk<'a> {
                 self.pileup.vote(place, base);
             }
         }
+    }
+}
+
+/// What a segment ends at: 0 the record's end, 1 a deletion or skip, 2 an insertion, 3 a clip.
+fn ending(next: Option<&Segment>) -> u8 {
+    next.map_or(0, |next| match next.kind {
+        AGREES => 1,
+        INSERTED => 2,
+        _ => 3,
+    })
+}
+
+/// A class for a base `distance` bases from its segment's end: 0 if it is far, else nearer ones higher.
+#[inline]
+fn edge(distance: usize, ending: u8) -> u8 {
+    match distance {
+        0..6 => 1 + (5 - distance as u8) * 4 + ending,
+        _ => 0,
     }
 }

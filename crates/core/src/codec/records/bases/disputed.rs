@@ -106,17 +106,19 @@ impl Leader {
     pub(super) fn base(&mut self, sites: &Sites, bases: &[u8], place: usize) -> Option<u8> {
         let mut at = self.run.checked_sub(1)?;
         let record = sites.runs[at].record;
-        loop {
-            let run = sites.runs.get(at).filter(|run| run.record == record)?;
+        while let Some(run) = sites.runs.get(at).filter(|run| run.record == record) {
+            self.run = at + 1;
             if place < run.place {
                 return None;
             }
             if place - run.place < run.length {
-                self.run = at + 1;
                 return Some(bases[run.at + (place - run.place)]);
             }
             at += 1;
         }
+        // Places only grow: it has no more to say.
+        self.run = 0;
+        None
     }
 }
 
@@ -178,7 +180,7 @@ impl Disputed {
         let contexts = [
             counts,
             voice | ratio << 8,
-            own | u32::from(site.choices[1 - side.strand & 1]) << 4 | voice / 16 << 8,
+            own | u32::from(site.choices[side.strand & 1 ^ 1]) << 4 | voice / 16 << 8,
             pair | (side.strand as u32) << 8 | ratio << 9,
             side.choices | side.lone << 3 | ratio << 5 | voice / 16 << 9,
             side.mapq | voice << 4 | side.choices << 10,

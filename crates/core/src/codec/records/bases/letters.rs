@@ -71,6 +71,7 @@ pub(super) struct Letters {
 
 impl Letters {
     pub(super) fn new(level: Level) -> Self {
+        // Of the last order's table; each before has half as many contexts.
         let bits = match level {
             Level::Fast => 17,
             Level::Default => 19,
@@ -83,7 +84,10 @@ impl Letters {
             plain: PLAIN
                 .map(|order| vec![[32_768; 4]; 1 << (2 * order)])
                 .into(),
-            counted: COUNTED.map(|_| vec![0; 1 << bits]).into(),
+            counted: (0..COUNTED.len())
+                .rev()
+                .map(|less| vec![0; 1 << (bits - less)])
+                .collect(),
             meaning: vec![[[Slot::NEW; 256]; 2]; COUNTED.len()],
             trust: vec![[[Slot::NEW; 2]; EXPERT_CONTEXTS]; EXPERTS],
             weights: vec![Weights { values, learnt: 0 }; SETS],

@@ -71,15 +71,40 @@ pub(super) struct Known {
     pub(super) index: usize,
     pub(super) place: usize,
     pub(super) class: u8,
-    pub(super) cycle: u8,
+    /// Below 32: how near the end of its segment it is, and what that ends at.
+    pub(super) edge: u8,
+}
+
+/// A base's classes, and its risk.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Detail {
+    class: u8,
+    edge: u8,
+    /// Below 64.
+    cycle: u8,
+    /// Below 2,048.
     pub(super) motif: u16,
-    pub(super) risk: u32,
+    risk: u32,
+}
+
+impl Detail {
+    /// The classes of a base.
+    pub(super) fn new(known: &Known, cycle: u8, motif: u16) -> Self {
+        Self {
+            class: known.class,
+            edge: known.edge,
+            cycle,
+            motif,
+            risk: 0,
+        }
+    }
 }
 
 /// See the module's head.
 #[derive(Clone)]
 pub(super) struct Quiet {
     known: Factor,
+    edge: Factor,
     cycle: Factor,
     motif: Factor,
     near: Factor,
@@ -87,12 +112,14 @@ pub(super) struct Quiet {
     turn: usize,
     counted: u32,
     rounds: u32,
-    /// Blocks coded, and whether this one is counted: later every second is.
+    /// Blocks coded, and whether this one is counted: later every fourth is.
     blocks: u32,
     counts: bool,
     flags: Mixer<6, 16>,
-    /// The bases of the block that is being filled.
-    block: Vec<Known>,
+    /// The risk of all bases of the block, from their positions' classes alone.
+    total: u32,
+    /// The bases of the block, once one of them differed.
+    details: Vec<Detail>,
     sums: Vec<u32>,
     last: u32,
     /// Classes by how often the top base was seen and, in steps of 256, how often others were, up to 15.
@@ -103,6 +130,7 @@ impl Quiet {
     pub(super) fn new() -> Self {
         Self {
             known: Factor::new(vec![20_000; CLASSES]),
+            edge: Factor::new(vec![ONE; 32]),
             cycle: Factor::new(vec![ONE; 64]),
             motif: Factor::new(vec![ONE; 2048]),
             near: Factor::new(vec![ONE; 5]),
@@ -112,7 +140,8 @@ impl Quiet {
             blocks: 0,
             counts: true,
             flags: Mixer::new(9, 1023),
-            block: Vec::with_capacity(BLOCK),
+            total: 0,
+            details: Vec::with_capacity(BLOCK),
             sums: Vec::with_capacity(BLOCK + 1),
             last: 0,
             classes: Box::new(std::array::from_fn(|at| {
@@ -135,51 +164,76 @@ impl Quiet {
         self.classes[sum as usize * 256 + usize::from(agree)]
     }
 
-    /// Takes the bases of a block.
+    /// Turns to a block.
     pub(super) fn take(&mut self, block: &[Known]) {
-        self.block.clear();
-        self.block.extend_from_slice(block);
-        for base in &mut self.block {
-            let risk = u64::from(self.known.values[usize::from(base.class)])
-                * u64::from(self.cycle.values[usize::from(base.cycle)])
-                >> 12;
-            let risk = risk * u64::from(self.motif.values[usize::from(base.motif)]) >> 12;
-            base.risk = risk.clamp(LEAST.into(), MOST.into()) as u32;
-        }
+        let risks = block
+            .iter()
+            .map(|base| bounded(self.place_risk(base.class, base.edge)));
+        self.total = risks.sum();
+        self.details.clear();
     }
 
-    /// Codes where the first base of the block that differs is, at `from` or behind; none if there is none. `differs` says
-    /// it of a base when encoding; `differed` bases of the record did before.
+    /// Codes where the first base of the block that differs is, at `from` or behind; none if there is none. `detail` gives a
+    /// base's classes, `differs` says whether it differs when encoding; `differed` bases of the record did before.
     pub(super) fn next<C: Coder>(
         &mut self,
         coder: &mut C,
-        from: usize,
-        manner: Manner,
-        differed: u32,
+        (block, from): (&[Known], usize),
+        (manner, differed): (Manner, u32),
+        detail: impl Fn(&Known) -> Detail,
         differs: impl Fn(&Known) -> bool,
     ) -> Option<usize> {
-        let length = self.block.len();
-        if from == length {
+        if from == block.len() {
             return None;
         }
-        self.sum(from);
-        let first = if C::DECODES {
-            length
+        let risk = if from == 0 {
+            self.total
         } else {
-            let rest = self.block[from..].iter();
+            self.sum(from);
+            self.sums[block.len()] - self.sums[from]
+        };
+        let first = if C::DECODES {
+            block.len()
+        } else {
+            let rest = block[from..].iter();
             from + rest.take_while(|base| !differs(base)).count()
         };
-        if !self.another(coder, first < length, manner, differed, from) {
-            self.count(from, length, false);
+        let another = self.another(coder, first < block.len(), manner, differed, risk);
+        if from == 0 && (another || self.counts) {
+            self.look(block, detail);
+        }
+        if !another {
+            self.count(from, block.len(), false);
             return None;
         }
         let at = self.search(coder, first, from);
         self.count(from, at, true);
-        for (base, class) in self.block[at + 1..].iter_mut().zip(NEAR) {
-            let risk = u64::from(base.risk) * u64::from(self.near.values[usize::from(class)]) >> 12;
-            base.risk = risk.clamp(LEAST.into(), MOST.into()) as u32;
+        for (base, class) in self.details[at + 1..].iter_mut().zip(NEAR) {
+            let near = self.near.values[usize::from(class)];
+            base.risk = bounded(u64::from(base.risk) * u64::from(near) >> 12);
         }
         Some(at)
+    }
+
+    /// The risk of a base by its place alone.
+    #[inline]
+    fn place_risk(&self, class: u8, edge: u8) -> u64 {
+        let risk = u64::from(self.known.values[usize::from(class)]);
+        risk * u64::from(self.edge.values[usize::from(edge)]) >> 12
+    }
+
+    /// Looks at the bases of the block one by one.
+    fn look(&mut self, block: &[Known], detail: impl Fn(&Known) -> Detail) {
+        for base in block {
+            let mut detail = detail(base);
+            let risk = self.place_risk(detail.class, detail.edge)
+                * u64::from(self.cycle.values[usize::from(detail.cycle)])
+                >> 12;
+            detail.risk =
+                bounded(risk * u64::from(self.motif.values[usize::from(detail.motif)]) >> 12);
+            self.details.push(detail);
+        }
+        self.sum(0);
     }
 
     /// Sums risks from `start` on; `sums[k]` is that of the bases before `k`.
@@ -190,7 +244,7 @@ impl Quiet {
         }
         self.sums.truncate(start + 1);
         let mut sum = self.sums[start];
-        for base in &self.block[start..] {
+        for base in &self.details[start..] {
             sum += base.risk;
             self.sums.push(sum);
         }
@@ -203,9 +257,9 @@ impl Quiet {
         another: bool,
         manner: Manner,
         differed: u32,
-        start: usize,
+        risk: u32,
     ) -> bool {
-        let risk = (self.sums[self.block.len()] - self.sums[start]).max(1 << 6);
+        let risk = risk.max(1 << 6);
         let octave = risk.ilog2();
         let fine = octave * 4 + (risk >> (octave - 2) & 3);
         let half = fine / 2;
@@ -225,7 +279,7 @@ impl Quiet {
 
     /// Finds the first base that differs at `start` or behind.
     fn search<C: Coder>(&mut self, coder: &mut C, first: usize, start: usize) -> usize {
-        let (mut low, mut high) = (start, self.block.len());
+        let (mut low, mut high) = (start, self.details.len());
         while high - low > 1 {
             let (bottom, top) = (self.sums[low], self.sums[high]);
             let half = bottom + (top - bottom) / 2;
@@ -252,11 +306,12 @@ impl Quiet {
             return;
         }
         let last = if differed { end + 1 } else { end };
-        for (at, base) in self.block[start..last].iter().enumerate() {
+        for (at, base) in self.details[start..last].iter().enumerate() {
             let (factor, class) = match self.turn {
                 0 => (&mut self.known, usize::from(base.class)),
                 1 => (&mut self.cycle, usize::from(base.cycle)),
                 2 => (&mut self.motif, usize::from(base.motif)),
+                3 => (&mut self.edge, usize::from(base.edge)),
                 // The bases before the first that differed are near none.
                 _ if start == 0 => break,
                 _ => match NEAR.get(at) {
@@ -271,14 +326,13 @@ impl Quiet {
         }
     }
 
-    /// Ends a block: corrects a factor when enough was counted.
-    pub(super) fn end(&mut self) {
-        self.blocks = self.blocks.wrapping_add(1);
-        let counts = self.rounds < 3 || self.blocks.is_multiple_of(2);
-        let counted = std::mem::replace(&mut self.counts, counts);
-        if counted {
-            self.counted += self.block.len() as u32;
+    /// Ends a block of so many bases: corrects a factor when enough was counted.
+    pub(super) fn end(&mut self, length: usize) {
+        if self.counts {
+            self.counted += length as u32;
         }
+        self.blocks = self.blocks.wrapping_add(1);
+        self.counts = self.rounds < 3 || self.blocks.is_multiple_of(4);
         if self.counted < 1 << (11 + self.rounds.min(3)) {
             return;
         }
@@ -286,10 +340,11 @@ impl Quiet {
             0 => self.known.correct(),
             1 => self.cycle.correct(),
             2 => self.motif.correct(),
+            3 => self.edge.correct(),
             _ => self.near.correct(),
         }
         self.counted = 0;
-        self.turn = (self.turn + 1) % 4;
+        self.turn = (self.turn + 1) % 5;
         self.rounds += u32::from(self.turn == 0 && self.rounds < 3);
     }
 
@@ -297,6 +352,11 @@ impl Quiet {
     pub(super) fn finish(&mut self, differed: u32) {
         self.last = differed;
     }
+}
+
+/// A risk within its bounds.
+fn bounded(risk: u64) -> u32 {
+    risk.clamp(LEAST.into(), MOST.into()) as u32
 }
 
 /// The class of a position whose top base was seen `agree` times and others `other` times.

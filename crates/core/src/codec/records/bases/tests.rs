@@ -44,14 +44,6 @@ fn round_trip(level: Level, chunks: &mut [Records], check: bool) -> (usize, usiz
         if number == 0 {
             key = model;
         }
-        if number == 0 && std::env::var("BASES_COSTS").is_ok_and(|v| !v.is_empty()) {
-            let costs: Vec<_> = encoder
-                .costs()
-                .into_iter()
-                .map(|(k, c)| (k, c / 128))
-                .collect();
-            eprintln!("{costs:?}");
-        }
         let stored = encoder.finish();
         sizes[number.min(1)] += stored.len();
         if !check {
@@ -103,12 +95,18 @@ const FILES: [&str; 26] = [
     "derived_dev/D_hiseq2500_yeast_chip_SRR5204810.bwa.markdup.bam",
 ];
 
-/// Sizes and times; `BASES_FILES` selects files by a part of their name, `BASES_WHOLE` one chunk only.
+/// Sizes and times; `BASES_FILES` selects files by parts of their paths, `BASES_WHOLE` one chunk only, `BASES_CHECK` decoding,
+/// `BASES_LEVEL` fast or max.
 #[test]
 #[ignore = "a measurement"]
 fn sizes_of_real_files() {
     let wanted = std::env::var("BASES_FILES").unwrap_or_default();
     let check = std::env::var("BASES_CHECK").is_ok();
+    let level = match std::env::var("BASES_LEVEL").as_deref() {
+        Ok("fast") => Level::Fast,
+        Ok("max") => Level::Max,
+        _ => Level::Default,
+    };
     let whole_only = std::env::var("BASES_WHOLE").is_ok();
     for path in FILES {
         if !wanted.is_empty() && !wanted.split(',').any(|part| path.contains(part)) {
@@ -119,11 +117,11 @@ fn sizes_of_real_files() {
         };
         let bases = whole[0].bases.len();
         let count = whole[0].count;
-        let (one, _, encode, decode) = round_trip(Level::Default, &mut whole, check);
+        let (one, _, encode, decode) = round_trip(level, &mut whole, check);
         let (mut key, mut rest) = (0, 0);
         if !whole_only {
             let (mut chunks, _) = load(path, 20_000, 2_500).unwrap();
-            (key, rest, ..) = round_trip(Level::Default, &mut chunks, check);
+            (key, rest, ..) = round_trip(level, &mut chunks, check);
         }
         let name = path.rsplit('/').next().unwrap_or(path);
         eprintln!(

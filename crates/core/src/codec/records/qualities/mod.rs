@@ -1,11 +1,11 @@
 //! Qualities, given everything of the alignment and the bases.
 
-pub(super) mod predictor;
-pub(super) mod reading;
-pub(super) mod recalibrated;
+mod predictor;
+mod reading;
+mod recalibrated;
 mod refine;
 mod short;
-pub(super) mod tree;
+mod tree;
 
 use super::super::mixing::{Coder, Slot};
 use super::{Context, Level, Records, part};

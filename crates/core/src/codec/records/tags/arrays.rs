@@ -31,7 +31,9 @@ pub(super) fn takes(tag: [u8; 2], kind: u8) -> bool {
 /// What has been learnt of all such columns.
 #[derive(Clone)]
 pub(super) struct Model {
-    mixer: Mixer<7, 16>,
+    /// Blocks per context of the large model are 2^this.
+    bits: u32,
+    large: Option<Box<Mixer<7, 16>>>,
     modifications: Option<Box<modifications::Model>>,
     small: Option<Box<Mixer<3, 8>>>,
     expected: expected::Model,
@@ -47,12 +49,20 @@ impl Model {
     /// With 2^`bits` blocks per context.
     fn sized(bits: u32) -> Self {
         Self {
-            mixer: Mixer::new(bits, 1023),
+            bits,
+            large: None,
             modifications: None,
             small: None,
             expected: expected::Model::new(),
             columns: Vec::new(),
         }
+    }
+
+    /// The model of most values.
+    fn large(&mut self) -> &mut Mixer<7, 16> {
+        let bits = self.bits;
+        self.large
+            .get_or_insert_with(|| Box::new(Mixer::new(bits, 1023)))
     }
 
     /// The model of long arrays that lie along the bases.

@@ -292,15 +292,11 @@ fn judge(weights: &[u16; 4]) -> u8 {
     let top = weights[best];
     let others = (0..4).filter(|&base| base != best);
     let second = others.map(|base| weights[base]).max().unwrap_or(0);
-    if top == 0 {
-        return 0;
-    }
-    let class = if second > top / 4 {
-        Class::Contested
-    } else if top <= SINGLE {
-        Class::Alone
-    } else {
-        Class::Agreed
+    let class = match top {
+        0 => return 0,
+        _ if second > top / 4 => Class::Contested,
+        ..=SINGLE => Class::Alone,
+        _ => Class::Agreed,
     };
     BASES[best] | (class as u8) << 5
 }

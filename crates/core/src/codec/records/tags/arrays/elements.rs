@@ -155,7 +155,7 @@ impl Model {
             contexts[0] = right & 0xff;
             contexts[1] = 0x100 | (right & 7);
             contexts[2] = hash(right & 3, guess.len().min(255) as u32, 0, 1);
-            let same = self.mixer.flag(coder, same, &contexts, salt);
+            let same = self.large().flag(coder, same, &contexts, salt);
             state.right[which] = right << 1 | u32::from(same);
             if same {
                 if C::DECODES {
@@ -191,7 +191,7 @@ impl Model {
             contexts[0] = which as u32;
             contexts[1] = hash(step as u32, state.scores[which] / 64, 0, 2);
             let salt = hash(state.key, 2, 0, 0);
-            if self.mixer.flag(coder, guess == length, &contexts, salt) {
+            if self.large().flag(coder, guess == length, &contexts, salt) {
                 found = Some(guess);
             }
         }
@@ -200,7 +200,7 @@ impl Model {
             None => {
                 let salt = hash(state.key, 3, 0, 0);
                 let number = self
-                    .mixer
+                    .large()
                     .number(coder, length as u64, &[0; CONTEXTS], salt);
                 usize::try_from(number).map_err(|_| damaged("an array is too long"))?
             }
@@ -244,7 +244,7 @@ impl Model {
             let bytes = values.bytes.get(value.start + 1..value.start + length);
             let plain = bytes.is_some_and(|bytes| bytes.iter().all(|&byte| byte < 2));
             let salt = hash(state.key, 10, 0, 0);
-            if self.mixer.flag(coder, plain, &[0; CONTEXTS], salt) {
+            if self.large().flag(coder, plain, &[0; CONTEXTS], salt) {
                 self.moves(coder, job, state, values, value, length);
                 return Ok(());
             }
@@ -273,7 +273,7 @@ impl Model {
             let truth = values.element(value.start + at) as u32;
             let selection = state.slot % 8 * 8;
             let element = self
-                .mixer
+                .large()
                 .symbol(coder, truth, 8, &contexts, salt, selection);
             calls.learn(at, element as u8, &mut job.sites);
             if C::DECODES {

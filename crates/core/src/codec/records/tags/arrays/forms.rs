@@ -29,12 +29,12 @@ impl Model {
         let salt = hash(state.key, 5, 0, 0);
         let element = match state.choice.form {
             Form::Number if matches!(kind, 12 | 14) => {
-                self.mixer.signed(coder, truth, contexts, salt)
+                self.large().signed(coder, truth, contexts, salt)
             }
-            Form::Number => self.mixer.number(coder, truth as u64, contexts, salt) as i64,
+            Form::Number => self.large().number(coder, truth as u64, contexts, salt) as i64,
             Form::Difference => {
                 let difference = truth.wrapping_sub(one);
-                one.wrapping_add(self.mixer.signed(coder, difference, contexts, salt))
+                one.wrapping_add(self.large().signed(coder, difference, contexts, salt))
             }
             Form::Decimal(digits) => self.decimal(coder, state, truth, digits, 0, contexts)?,
             Form::Bytes => self.planes(coder, state, kind, truth, contexts),
@@ -58,7 +58,10 @@ impl Model {
             let salt = hash(state.key, 6, plane, done);
             let byte = truth as u32 >> (8 * plane) & 255;
             let selection = state.slot % 8 * 8;
-            done = done << 8 | self.mixer.symbol(coder, byte, 8, contexts, salt, selection);
+            done = done << 8
+                | self
+                    .large()
+                    .symbol(coder, byte, 8, contexts, salt, selection);
         }
         element_of(kind, &done.to_le_bytes()[..width as usize])
     }
@@ -75,12 +78,12 @@ impl Model {
     ) -> Result<i64> {
         let number = from_float(truth as u32, digits);
         let salt = hash(state.key, 7, 0, 0);
-        if !self.mixer.flag(coder, number.is_some(), contexts, salt) {
+        if !self.large().flag(coder, number.is_some(), contexts, salt) {
             return Ok(self.planes(coder, state, 7, truth, contexts));
         }
         let difference = number.unwrap_or(0).wrapping_sub(expected);
         let salt = hash(state.key, 8, 0, 0);
-        let number = expected.wrapping_add(self.mixer.signed(coder, difference, contexts, salt));
+        let number = expected.wrapping_add(self.large().signed(coder, difference, contexts, salt));
         let float = to_float(number, digits).ok_or_else(|| damaged("a decimal is too large"))?;
         Ok(float.into())
     }
@@ -190,7 +193,7 @@ impl Model {
         let truth = values.element(value.start) as u32;
         let salt = hash(state.key, 9, 0, 0);
         let byte = self
-            .mixer
+            .large()
             .symbol(coder, truth, 8, &contexts, salt, state.slot % 8 * 8);
         if C::DECODES {
             values.push(byte.into());

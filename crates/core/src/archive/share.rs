@@ -1,0 +1,38 @@
+//! What the chunks of an archive share besides themselves: the level, the reference table, the header's text, and the
+//! models that a group's key chunk leaves.
+
+use std::sync::Arc;
+
+use crate::codec::records::models::Models;
+use crate::codec::records::{Context, Level, ReferenceBases};
+
+/// What coding a chunk needs to know of its archive.
+#[derive(Clone, Default)]
+pub struct Shared {
+    /// Level to encode at.
+    pub level: Level,
+    /// Names of the reference sequences.
+    pub references: Arc<Vec<Vec<u8>>>,
+    /// Whether the first key chunk leaves the text of its BAM header out.
+    pub header_apart: bool,
+    /// Text of the BAM header, when it is kept apart from the chunks.
+    pub header_text: Arc<Vec<u8>>,
+    /// Bases of the reference sequences, if they were given.
+    pub bases: Option<Arc<dyn ReferenceBases + Send>>,
+}
+
+impl Shared {
+    /// The same, as the codecs take it.
+    pub fn context(&self) -> Context<'_> {
+        Context {
+            references: &self.references,
+            bases: self
+                .bases
+                .as_deref()
+                .map(|bases| bases as &dyn ReferenceBases),
+        }
+    }
+}
+
+/// What a key chunk leaves to the chunks of its group; none before one.
+pub type Group = Option<Arc<Models>>;

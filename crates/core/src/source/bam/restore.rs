@@ -1,0 +1,178 @@
+//! Fields back into records.
+
+use super::rebuild::{Numbers, Pieces};
+use super::rebuild::{Rebuilt, damaged};
+use super::record::{self, FIXED, Fixed};
+use super::{form, header, tags};
+use crate::Result;
+use crate::codec::records::{Records, on_reference};
+use crate::source::key;
+use crate::source::streams::Decoded;
+
+/// How many regular records these forms stand for, checked against the content they must make.
+pub fn count(forms: &[u8], length: usize) -> Result<usize> {
+    let count = forms
+        .iter()
+        .filter(|&&form| form & form::NOT_REGULAR == 0)
+        .count();
+    if count.saturating_mul(FIXED) > length || forms.len() > length {
+        return Err(damaged("more records than the chunk can hold"));
+    }
+    Ok(count)
+}
+
+/// Writes a chunk's content, which must come to `length` bytes, from the fields of its regular records and the
+/// streams that hold the rest. A header is made from its stream, or from `header_text` if it has none.
+pub fn restore(
+    streams: &mut Decoded<'_>,
+    forms: &[u8],
+    fields: &Records,
+    header_text: &[u8],
+    length: usize,
+) -> Result<Rebuilt> {
+    let mut bins = Numbers::new(streams.take(key::BINS)?);
+    let mut escapes = Pieces::new(
+        streams.take(key::ESCAPE_LENGTHS)?,
+        streams.take(key::ESCAPES)?,
+    );
+    let mut opaque = Pieces::new(
+        streams.take(key::OPAQUE_LENGTHS)?,
+        streams.take(key::OPAQUE)?,
+    );
+    let mut writer = Writer {
+        out: Vec::with_capacity(length),
+        fields,
+        next: 0,
+        taken: vec![0; fields.columns.len()],
+        lines: columns_of_lines(fields)?,
+    };
+    let mut borders = Vec::with_capacity(forms.len());
+    for &form in forms {
+        if form & form::HEADER != 0 {
+            let own = streams.take(key::HEADER_TEXT)?;
+            let text = if own.is_empty() { header_text } else { &own };
+            let header = header::from_text(text, length);
+            let header =
+                header.ok_or_else(|| damaged("its header does not follow from its text"))?;
+            writer.out.extend_from_slice(&header);
+        } else if form & form::OPAQUE != 0 {
+            writer.out.extend_from_slice(opaque.next()?);
+        } else if form & form::ESCAPE != 0 {
+            writer.out.extend_from_slice(escapes.next()?);
+        } else {
+            let bin = (form & form::BIN != 0).then(|| bins.next()).transpose()?;
+            writer.record(bin.map(|bin| bin as u16), length)?;
+        }
+        if writer.out.len() > length {
+            return Err(damaged("the records are longer than the chunk"));
+        }
+        borders.push(writer.out.len());
+    }
+    if writer.out.len() != length {
+        return Err(damaged("the records are shorter than the chunk"));
+    }
+    Ok(Rebuilt {
+        content: writer.out,
+        borders,
+    })
+}
+
+/// For each line of tags, the columns that hold its values.
+fn columns_of_lines(fields: &Records) -> Result<Vec<Vec<usize>>> {
+    let place = |&(tag, kind): &([u8; 2], u8)| {
+        fields
+            .columns
+            .iter()
+            .position(|column| column.tag == tag && column.kind == kind)
+            .filter(|_| usize::from(kind) < key::TAG_TYPES.len())
+            .ok_or_else(|| damaged("a tag has no values"))
+    };
+    let line = |line: &Vec<_>| line.iter().map(place).collect();
+    fields.line_tags.iter().map(line).collect()
+}
+
+struct Writer<'a> {
+    out: Vec<u8>,
+    fields: &'a Records,
+    /// Number of the next regular record.
+    next: usize,
+    /// Values taken from each column.
+    taken: Vec<usize>,
+    /// Columns of each line.
+    lines: Vec<Vec<usize>>,
+}
+
+impl Writer<'_> {
+    /// Writes the next regular record.
+    fn record(&mut self, bin: Option<u16>, limit: usize) -> Result<()> {
+        let (fields, index, start) = (self.fields, self.next, self.out.len());
+        self.next += 1;
+        let cigar = fields.cigar_of(index);
+        let name = fields.name_of(index);
+        let length = fields.lengths[index];
+        if limit.saturating_sub(start) < length as usize + FIXED + 4 * cigar.len() {
+            return Err(damaged("a record is longer than the chunk"));
+        }
+        let reference_length = cigar.iter().map(|&op| u64::from(on_reference(op))).sum();
+        let mut fixed = Fixed {
+            size: 0,
+            reference: fields.references[index],
+            position: fields.positions[index],
+            name_length: u8::try_from(name.len() + 1)
+                .map_err(|_| damaged("a name is longer than BAM allows"))?,
+            mapq: fields.mapq[index],
+            bin: bin.unwrap_or_else(|| record::bin(fields.positions[index], reference_length)),
+            cigar_count: u16::try_from(cigar.len()).map_err(|_| damaged("a CIGAR is too long"))?,
+            flags: fields.flags[index],
+            length,
+            mate_reference: fields.mate_references[index],
+            mate_position: fields.mate_positions[index],
+            template_length: fields.template_lengths[index],
+        };
+        self.out.resize(start + FIXED, 0);
+        self.out.extend_from_slice(name);
+        self.out.push(0);
+        for operation in cigar {
+            self.out.extend_from_slice(&operation.to_le_bytes());
+        }
+        let (pairs, last) = fields.bases_of(index).as_chunks::<2>();
+        let packed = pairs.iter().map(|[high, low]| high << 4 | low & 15);
+        self.out.extend(packed);
+        self.out.extend(last.iter().map(|high| high << 4));
+        self.out.extend_from_slice(fields.qualities_of(index));
+        self.tags(fields.lines[index] as usize, index, limit)?;
+        fixed.size = (self.out.len() - start - 4) as u32;
+        fixed.write_at(&mut self.out[start..start + FIXED]);
+        Ok(())
+    }
+
+    fn tags(&mut self, line: usize, index: usize, limit: usize) -> Result<()> {
+        let Some(columns) = self.lines.get(line) else {
+            return Err(damaged("a tag line is not in the dictionary"));
+        };
+        for &place in columns {
+            let column = &self.fields.columns[place];
+            let at = self.taken[place];
+            self.taken[place] += 1;
+            if column.records.get(at) != Some(&(index as u32)) || at >= column.ends.len() {
+                return Err(damaged("tag values run out"));
+            }
+            let value = column.value(at);
+            self.out.extend_from_slice(&column.tag);
+            self.out
+                .extend_from_slice(key::TAG_TYPES[usize::from(column.kind)]);
+            if tags::is_array(column.kind) {
+                let count = value.len() / tags::width(column.kind);
+                self.out.extend_from_slice(&(count as u32).to_le_bytes());
+            }
+            self.out.extend_from_slice(value);
+            if tags::width(column.kind) == 0 {
+                self.out.push(0);
+            }
+            if self.out.len() > limit {
+                return Err(damaged("the records are longer than the chunk"));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,111 @@
+//! The regular records of a chunk as units: each part of their fields is one coder run.
+
+use super::key::{self, bundle};
+use super::streams::{CodedUnit, StoredUnit, check};
+use crate::codec::records::digest::digest;
+use crate::codec::records::models::{Models, Part};
+use crate::codec::records::{Context, Level, Records};
+use crate::{Error, Result};
+
+/// Bundle and stream key that a part's unit stands under.
+fn place(part: Part) -> (u8, u32) {
+    match part {
+        Part::Alignment => (bundle::CORE, key::ALIGNMENT_PART),
+        Part::Templates => (bundle::MATES, key::TEMPLATES_PART),
+        Part::Names => (bundle::NAMES, key::NAMES_PART),
+        Part::Bases => (bundle::BASES, key::BASES_PART),
+        Part::Qualities => (bundle::QUALITIES, key::QUALITIES_PART),
+        Part::Tags => (bundle::TAGS, key::TAGS_PART),
+    }
+}
+
+/// Codes the records, each part starting from what `models` know of it.
+pub fn encode(
+    records: &mut Records,
+    models: &Models,
+    level: Level,
+    context: &Context<'_>,
+) -> Result<Vec<CodedUnit>> {
+    Part::ALL
+        .into_iter()
+        .map(|part| {
+            let coded = models.encode(part, level, context, records)?;
+            let (length, decoded_crc) = digest(records, part);
+            let (bundle, key) = place(part);
+            let costs = coded.costs.iter();
+            Ok(CodedUnit {
+                bundle,
+                codec: part.codec(),
+                stored: coded.stored,
+                decoded_crc,
+                members: vec![(key, length)],
+                costs: costs
+                    .map(|&(key, cost)| (key, cost, decoded_length(records, key)))
+                    .collect(),
+            })
+        })
+        .collect()
+}
+
+/// Decodes `count` records of at most `limit` bytes; `find` gives the unit that holds a key. With `keep`, gives what the
+/// models know afterwards.
+pub fn decode<'a>(
+    count: usize,
+    limit: usize,
+    models: &Models,
+    keep: bool,
+    context: &Context<'_>,
+    mut find: impl FnMut(u32) -> Option<StoredUnit<'a>>,
+) -> Result<(Records, Option<Models>)> {
+    let mut records = Records::to_decode(count, limit);
+    let mut kept = keep.then(Models::default);
+    for part in Part::ALL {
+        let (_, key) = place(part);
+        let name = key::name(key);
+        let unit = find(key).ok_or_else(|| Error::Damaged(format!("chunk: {name} are missing")))?;
+        if unit.codec != part.codec() {
+            return Err(Error::Unsupported(format!(
+                "{name} are coded by codec number {}, which is not known to this version of Readvault",
+                unit.codec
+            )));
+        }
+        let after = models
+            .decode(part, unit.stored, context, &mut records)
+            .map_err(|error| error.at(&name))?;
+        let (length, crc) = digest(&records, part);
+        check(crc, unit.decoded_crc, key)?;
+        if unit.members != [(key, length)] {
+            return Err(Error::Damaged(format!(
+                "{name}: not as long as its head says"
+            )));
+        }
+        if let Some(kept) = &mut kept {
+            kept.take(part, after);
+        }
+    }
+    Ok((records, kept))
+}
+
+/// Bytes that the stream with key `key` takes in BAM.
+fn decoded_length(records: &Records, key: u32) -> u64 {
+    let per_record = |bytes: usize| records.count * bytes;
+    let length = match key {
+        key::FLAGS => per_record(2),
+        key::MAPQ => per_record(1),
+        key::REFERENCES
+        | key::POSITIONS
+        | key::LENGTHS
+        | key::MATE_REFERENCES
+        | key::MATE_POSITIONS
+        | key::TEMPLATE_LENGTHS => per_record(4),
+        key::CIGAR_LENGTHS => records.cigar.len() * 4,
+        key::READ_NAMES => records.names.len() + records.count,
+        key::READ_BASES => records.bases.len().div_ceil(2),
+        key::READ_QUALITIES => records.qualities.len(),
+        _ => {
+            let column = records.columns.iter().find(|column| column.key() == key);
+            column.map_or(0, |column| column.values.len())
+        }
+    };
+    length as u64
+}
