@@ -2,78 +2,94 @@
 //!
 //! Values of the domain are in 1/256. Tables are made with integers alone, so they are the same everywhere.
 
-use std::sync::LazyLock;
-
 /// Bounds of the domain: beyond them probabilities of 16 bits do not change.
 pub(crate) const LIMIT: i32 = 3071;
 
 /// Probabilities below this have a stretch of their own each; above, 16 share one.
 const FINE: u32 = 4096;
 
-/// e^(k/512) for k from 0 to 2 * LIMIT + 1, times 2^40.
-fn powers() -> Vec<u128> {
+/// Powers kept: e^(k/512) for k from 0 to this, not included.
+const POWERS: usize = 2 * LIMIT as usize + 2;
+
+/// e^(k/512), times 2^40.
+static POWER: [u128; POWERS] = {
     // e^(1/512) times 2^100, by its series.
     let mut step = 0u128;
     let mut term = 1u128 << 100;
-    for n in 1..30 {
+    let mut n = 1;
+    while n < 30 {
         step += term;
         term /= 512 * n;
+        n += 1;
     }
-    let mut powers = Vec::new();
+    let mut powers = [0; POWERS];
     let mut power = 1u128 << 60;
-    for _ in 0..2 * LIMIT + 2 {
-        powers.push(power >> 20);
+    let mut k = 0;
+    while k < POWERS {
+        powers[k] = power >> 20;
         // At most 2^78 times 2^49.
         power = (power * (step >> 52)) >> 48;
+        k += 1;
     }
     powers
-}
+};
 
-struct Tables {
-    /// Squash by domain value + LIMIT.
-    squash: Vec<u16>,
-    /// Stretch of the probabilities below one half, negated.
-    stretch: Vec<i16>,
-}
-
-static TABLES: LazyLock<Tables> = LazyLock::new(|| {
-    let powers = powers();
+/// 65536 / (1 + e^(-x/256)), rounded, from 1 to 65535, by x + LIMIT.
+static SQUASH: [u16; 2 * LIMIT as usize + 1] = {
     let one = 1u128 << 40;
-    // 65536 / (1 + e^(-x/256)), rounded, from 1 to 65535.
-    let squash = (-LIMIT..=LIMIT)
-        .map(|x| {
-            let power = powers[2 * x.unsigned_abs() as usize];
-            let (top, bottom) = if x < 0 {
-                (one, one + power)
-            } else {
-                (power, one + power)
-            };
-            let p = ((top << 17) / bottom).div_ceil(2);
-            p.clamp(1, 65_535) as u16
-        })
-        .collect();
-    let stretch = (0..FINE + 32_768 / 16)
-        .map(|index| {
-            // The middle of the probabilities that share an entry, in 1/2.
-            let twice = match index {
-                0 => 1,
-                _ if index < FINE => 2 * u128::from(index),
-                _ => 2 * u128::from(index - FINE) * 16 + 16,
-            };
-            let odds = ((131_072 - twice) << 40) / twice;
-            // Rounded: the odds lie between e^((x - 1/2) / 256) and e^((x + 1/2) / 256).
-            let over = powers.iter().skip(1).step_by(2);
-            let x = over.take_while(|&&power| power <= odds).count();
-            x as i16
-        })
-        .collect();
-    Tables { squash, stretch }
-});
+    let mut squash = [0; 2 * LIMIT as usize + 1];
+    let mut at = 0;
+    while at < squash.len() {
+        let x = at as i32 - LIMIT;
+        let power = POWER[2 * x.unsigned_abs() as usize];
+        let top = if x < 0 { one } else { power };
+        let p = ((top << 17) / (one + power)).div_ceil(2);
+        squash[at] = if p > 65_535 {
+            65_535
+        } else if p == 0 {
+            1
+        } else {
+            p as u16
+        };
+        at += 1;
+    }
+    squash
+};
+
+/// Entries of [`STRETCH`].
+const STRETCHES: usize = FINE as usize + 32_768 / 16;
+
+/// Stretch of the probabilities below one half, negated.
+static STRETCH: [i16; STRETCHES] = {
+    let mut stretch = [0; STRETCHES];
+    let mut index = STRETCHES;
+    let mut x = 0;
+    while index > 0 {
+        index -= 1;
+        if index == FINE as usize - 1 {
+            // The fine entries start again at one half of their own.
+            x = 0;
+        }
+        // The middle of the probabilities that share an entry, in 1/2.
+        let twice = match index as u128 {
+            0 => 1,
+            fine if fine < FINE as u128 => 2 * fine,
+            coarse => 2 * (coarse - FINE as u128) * 16 + 16,
+        };
+        let odds = ((131_072 - twice) << 40) / twice;
+        // Rounded: the odds lie between e^((x - 1/2) / 256) and e^((x + 1/2) / 256); they grow as probabilities fall.
+        while 2 * x + 1 < POWERS && POWER[2 * x + 1] <= odds {
+            x += 1;
+        }
+        stretch[index] = x as i16;
+    }
+    stretch
+};
 
 /// The probability (1 to 65,535, of 65,536) for a value of the domain, which is clamped.
 #[inline]
 pub(crate) fn squash(x: i32) -> u32 {
-    TABLES.squash[(x.clamp(-LIMIT, LIMIT) + LIMIT) as usize].into()
+    SQUASH[(x.clamp(-LIMIT, LIMIT) + LIMIT) as usize].into()
 }
 
 /// The domain's value for a probability of 16 bits.
@@ -90,7 +106,7 @@ pub(crate) fn stretch(p: u32) -> i32 {
     } else {
         FINE + small / 16
     };
-    let x = i32::from(TABLES.stretch[index as usize]);
+    let x = i32::from(STRETCH[index as usize]);
     if negative { -x } else { x }
 }
 

@@ -15,13 +15,27 @@ pub(crate) struct Weights<const I: usize> {
 const SELECTED: usize = 256;
 const BY_CONFIDENCE: usize = 1024;
 
+/// Bits after which weights go on learning at the same rate.
+const SETTLED: u16 = 4095;
+
+/// Learning rates in 1/65,536 by how often weights have learnt: from 0.023 down to 0.003.
+static RATES: [i32; SETTLED as usize + 1] = {
+    let mut rates = [0; SETTLED as usize + 1];
+    let mut learnt = 0;
+    while learnt < rates.len() {
+        rates[learnt] = 197 + 52_429 / (40 + learnt as i32);
+        learnt += 1;
+    }
+    rates
+};
+
 /// Mixes `N` contexts. `I` is at least 2 N + 1, rounded up to a multiple of 8.
 ///
 /// A context gives two inputs: what its slot says, and the same scaled by how much it has seen. Two weight sets, one
 /// selected by the caller and one by the confidence of the first five contexts, are averaged in the logistic domain.
 #[derive(Clone)]
 pub(crate) struct Mixer<const N: usize, const I: usize> {
-    tables: Vec<Table>,
+    tables: [Table; N],
     places: [usize; N],
     selected: Vec<Weights<I>>,
     by_confidence: Vec<Weights<I>>,
@@ -41,7 +55,7 @@ impl<const N: usize, const I: usize> Mixer<N, I> {
         }
         let new = Weights { values, learnt: 0 };
         Self {
-            tables: vec![Table::new(bits); N],
+            tables: std::array::from_fn(|_| Table::new(bits)),
             places: [0; N],
             selected: vec![new.clone(); SELECTED],
             by_confidence: vec![new; BY_CONFIDENCE],
@@ -70,7 +84,7 @@ impl<const N: usize, const I: usize> Mixer<N, I> {
         let mut inputs = [0i16; I];
         let mut confidence = 0;
         for at in 0..N {
-            let slot = self.tables[at].block(self.places[at])[node & 15];
+            let slot = self.tables[at].slot(self.places[at], node);
             let n = slot.count();
             if n > 0 {
                 let x = slot.stretched();
@@ -98,18 +112,17 @@ impl<const N: usize, const I: usize> Mixer<N, I> {
         let bit = coder.code(bit, p);
         let target = if bit { 65_536 } else { 0 };
         for (weights, x) in [(one, x), (other, y)] {
-            // From 0.023 down to 0.003.
-            let rate = 197 + 52_429 / (40 + i32::from(weights.learnt));
+            let rate = RATES[usize::from(weights.learnt)];
             train(
                 &inputs,
                 &mut weights.values,
                 (target - squash(x) as i32) >> 1,
                 rate,
             );
-            weights.learnt = weights.learnt.saturating_add(1);
+            weights.learnt = (weights.learnt + 1).min(SETTLED);
         }
         for at in 0..N {
-            self.tables[at].block(self.places[at])[node & 15].update(bit, self.limit);
+            self.tables[at].learn(self.places[at], node, bit, self.limit);
         }
         bit
     }

@@ -55,10 +55,9 @@ impl Slot {
     }
 }
 
-/// The slots of a context for up to 15 decisions that follow each other: number 1 to 15. 64 bytes, a cache line.
-pub(crate) type Block = [Slot; 16];
-
-const EMPTY: Block = [Slot::NEW; 16];
+/// The slots of a context for up to 15 decisions that follow each other: number 1 to 15. 64 bytes, a cache line. They
+/// are kept as their difference from a new slot, so that memory that is all zero is a table of new ones.
+type Block = [u32; 16];
 
 /// Blocks by hash. Slot 0 of a block holds what it belongs to.
 #[derive(Clone)]
@@ -71,7 +70,7 @@ impl Table {
     /// A table of 2^`bits` blocks (`bits` from 1 to 24), each of 64 bytes.
     pub(crate) fn new(bits: u32) -> Self {
         Self {
-            blocks: vec![EMPTY; 1 << bits],
+            blocks: vec![[0; 16]; 1 << bits],
             shift: 32 - bits,
         }
     }
@@ -81,27 +80,36 @@ impl Table {
     pub(crate) fn find(&mut self, hash: u32) -> usize {
         let owner = hash & 0xffff | 1 << 16;
         let first = (hash >> self.shift) as usize;
-        if self.blocks[first][0].0 == owner {
+        if self.blocks[first][0] == owner {
             return first;
         }
         let second = first ^ 1;
-        if self.blocks[second][0].0 == owner {
+        if self.blocks[second][0] == owner {
             return second;
         }
-        let place = if self.blocks[second][1].count() < self.blocks[first][1].count() {
+        let place = if self.slot(second, 1).count() < self.slot(first, 1).count() {
             second
         } else {
             first
         };
-        self.blocks[place] = EMPTY;
-        self.blocks[place][0] = Slot(owner);
+        self.blocks[place] = [0; 16];
+        self.blocks[place][0] = owner;
         place
     }
 
-    /// A block.
+    /// A slot of a block, by its number from 1 to 15.
     #[inline]
-    pub(crate) fn block(&mut self, place: usize) -> &mut Block {
-        &mut self.blocks[place]
+    pub(crate) fn slot(&self, place: usize, number: usize) -> Slot {
+        Slot(self.blocks[place][number & 15] ^ Slot::NEW.0)
+    }
+
+    /// Lets a slot learn a bit.
+    #[inline]
+    pub(crate) fn learn(&mut self, place: usize, number: usize, bit: bool, limit: u32) {
+        let kept = &mut self.blocks[place][number & 15];
+        let mut slot = Slot(*kept ^ Slot::NEW.0);
+        slot.update(bit, limit);
+        *kept = slot.0 ^ Slot::NEW.0;
     }
 }
 
@@ -130,7 +138,7 @@ mod tests {
         let mut table = Table::new(1);
         let kept = table.find(7);
         for _ in 0..3 {
-            table.block(kept)[1].update(true, 255);
+            table.learn(kept, 1, true, 255);
         }
         for hash in 8..40 {
             assert_ne!(table.find(hash), kept);
