@@ -97,8 +97,9 @@ fn tags_of_real_files_come_back() {
         "novaseq_wgs_wes/nf-cmgg.8645da.Sample10.bam",
         "hiseqx_8level/10XGenomics.257222.lr20.bam",
         "hiseq_40level/imgag.202788.SampleCorrelation_in5.bam",
+        "hiseq_bqsr_oq_bibd/samtools.9df4f6.CEUTrio.HiSeq.WGS.b37.NA12878.20.first.8000.bam",
     ] {
-        let Some((mut chunks, _)) = load(path, 4_000, 2_500) else {
+        let Some((mut chunks, _)) = load(path, 2_000, 1_000) else {
             return;
         };
         chunks.truncate(3);
@@ -248,7 +249,7 @@ fn absurd(seed: u64, count: usize) -> Records {
 
 #[test]
 fn absurd_records_come_back() {
-    for seed in 0..20 {
+    for seed in 0..8 {
         let mut chunks: Vec<_> = (0..3).map(|at| absurd(seed * 3 + at, 60)).collect();
         with_lines(&mut chunks);
         round_trip(&chunks, true);
@@ -258,7 +259,7 @@ fn absurd_records_come_back() {
 #[test]
 fn damaged_bytes_end_in_records_or_an_error() {
     let mut random = Random(7);
-    for seed in 0..12 {
+    for seed in 0..6 {
         let mut chunk = [absurd(100 + seed, 40)];
         with_lines(&mut chunk);
         let [mut records] = chunk;
