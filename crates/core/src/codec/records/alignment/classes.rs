@@ -170,7 +170,7 @@ impl Classes {
         span: Option<i64>,
     ) -> (u64, u32) {
         let flags = u32::from(records.flags[record]);
-        let class = flags >> 8 & 9 | flags & 4 | flags >> 5 & 6 << 4;
+        let class = flags >> 8 & 9 | flags & 4 | (flags >> 5 & 6) << 4;
         let kind = kind(related);
         let other = related.map_or(0, |related| u64::from(records.lengths[related.record]));
         let span = span.map_or(0, |span| span.clamp(0, 2000) as u64);

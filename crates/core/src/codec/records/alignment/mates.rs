@@ -157,6 +157,12 @@ impl Mates {
                 same << 8 | pieces << 2 | sign,
             ];
             let off = i64::from(given.position).wrapping_sub(from);
+            self.positions.turn(&contexts, 20);
+            let is = self.positions.bit(coder, off == 0, 1, 0);
+            self.history = self.history << 1 | u32::from(is);
+            if is {
+                return from as i32;
+            }
             let off = self.positions.signed(coder, off, &contexts, same * 8);
             from.wrapping_add(off) as i32
         });
