@@ -183,7 +183,8 @@ impl Model {
         let mut spelled = Line::new();
         let mut before = 0;
         for at in 0..count as usize {
-            let (tag, kind) = if C::DECODES { ([0; 2], 0) } else { line[at] };
+            // Nothing is there when decoding.
+            let (tag, kind) = line.get(at).copied().unwrap_or_default();
             let first = hash(before, 1, 0, 0);
             let a = self.byte(coder, tag[0], [first, 0, 0], 2);
             let second = hash(a.into(), 2, 0, 0);
@@ -326,7 +327,7 @@ fn line_contexts(
         hash(kind, operations, alone, 5),
         hash(u32::from(mapq < 20), linked, flags & 0xf0f, 6),
         hash(alike[0], alike[1], kind, 7),
-        hash(alike[0], gap.min(100) as u32, operations, 8),
+        hash(alike[0], gap.min(100), operations, 8),
     ]
 }
 

@@ -292,11 +292,15 @@ fn judge(weights: &[u16; 4]) -> u8 {
     let top = weights[best];
     let others = (0..4).filter(|&base| base != best);
     let second = others.map(|base| weights[base]).max().unwrap_or(0);
-    let class = match top {
-        0 => return 0,
-        _ if second > top / 4 => Class::Contested,
-        ..=SINGLE => Class::Alone,
-        _ => Class::Agreed,
+    if top == 0 {
+        return 0;
+    }
+    let class = if second > top / 4 {
+        Class::Contested
+    } else if top <= SINGLE {
+        Class::Alone
+    } else {
+        Class::Agreed
     };
     BASES[best] | (class as u8) << 5
 }
