@@ -45,7 +45,7 @@ pub(super) fn from_float(bits: u32, digits: u32) -> Option<i64> {
     if !(-50..=0).contains(&exponent) {
         return None;
     }
-    let scaled = mantissa * 10u128.pow(digits) << 1 >> -exponent;
+    let scaled = (mantissa * 10u128.pow(digits) * 2) >> -exponent;
     let magnitude = i64::try_from(scaled.div_ceil(2)).ok()?;
     let number = if bits >> 31 == 1 {
         -magnitude

@@ -147,7 +147,7 @@ impl Calls {
                 kind,
                 u32::from(site.mean / 128),
                 known,
-                one / 32 | other << 8,
+                (one / 32) | other << 8,
             ),
             hash(kind, here >> 4 & 0xff_ffff, other, 2),
             hash(kind, around / 8, 0, other),
@@ -157,7 +157,7 @@ impl Calls {
                 quality(base) / 4,
                 quality(base + 1) / 4,
             ),
-            hash(kind, mean / 8, one / 32 | far << 8, other),
+            hash(kind, mean / 8, (one / 32) | far << 8, other),
             hash(
                 kind,
                 least / 2,

@@ -126,7 +126,7 @@ pub(super) fn coarse(number: i64) -> u32 {
     let rough = if bits < 3 {
         magnitude as u32
     } else {
-        bits * 4 | (magnitude >> (bits - 3) & 3) as u32
+        (bits * 4) | (magnitude >> (bits - 3) & 3) as u32
     };
     rough << 1 | u32::from(number < 0)
 }
