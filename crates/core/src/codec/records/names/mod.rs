@@ -11,6 +11,7 @@ mod parts;
 mod places;
 mod shape;
 mod text;
+mod values;
 
 use crate::Result;
 use crate::codec::mixing::Coder;

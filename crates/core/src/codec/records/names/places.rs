@@ -20,6 +20,19 @@ pub(super) struct Around {
     pub(super) same: bool,
 }
 
+impl Around {
+    /// How many new names of the place are still to come, roughly: 0 to 7.
+    pub(super) fn roughly_ahead(&self) -> usize {
+        match self.ahead {
+            0..=3 => self.ahead as usize,
+            4..=5 => 4,
+            6..=9 => 5,
+            10..=20 => 6,
+            _ => 7,
+        }
+    }
+}
+
 /// The places of a chunk's records, and the keys of those that are known.
 pub(super) struct Places {
     same: Vec<bool>,
