@@ -7,9 +7,10 @@ use super::shape::{Field, Kind, MOST_FIELDS, MOST_LATTICES, MOST_LISTED, Parts, 
 
 /// Names that are looked at to find the shape.
 const SAMPLE: usize = 2000;
-/// Heads that a shape may have: of each so many names, or this many.
+/// Heads that a shape may have: of each so many names; or this many, of fewer names each.
 const NAMES_PER_HEAD: usize = 40;
 const FEW_HEADS: usize = 24;
+const LEAST_NAMES_PER_HEAD: usize = 8;
 /// Fewest names of one head in which a lattice is looked for.
 const LATTICE_NAMES: usize = 200;
 
@@ -39,6 +40,9 @@ fn runs(name: &[u8]) -> Vec<Run<'_>> {
 
 /// The shape of most of `names`.
 pub(super) fn fit(names: &[&[u8]]) -> Option<Shape> {
+    if names.is_empty() {
+        return None;
+    }
     let step = names.len().div_ceil(SAMPLE).max(1);
     let sample: Vec<Vec<Run<'_>>> = names.iter().step_by(step).map(|name| runs(name)).collect();
     let (trailing, count) = (0..3).find_map(|trailing| {
@@ -89,7 +93,8 @@ pub(super) fn fit(names: &[&[u8]]) -> Option<Shape> {
 
 /// How many numbers: as few as leave few heads.
 fn choose_count(sample: &[Vec<Run<'_>>], trailing: usize) -> Option<usize> {
-    let most = FEW_HEADS.max(sample.len() / NAMES_PER_HEAD);
+    let few = FEW_HEADS.min(sample.len() / LEAST_NAMES_PER_HEAD).max(1);
+    let most = few.max(sample.len() / NAMES_PER_HEAD);
     let heads = |count: usize| {
         separators(sample, trailing, count)?;
         let heads = sample

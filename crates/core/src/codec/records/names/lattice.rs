@@ -213,7 +213,7 @@ fn distort(mut line: Line, mut seen: Vec<(i128, i128)>) -> Line {
         let value = match seen.binary_search_by_key(&here, |seen| seen.0) {
             Ok(known) => seen[known].1 >> POINT,
             Err(_) => match offsets(&seen[from..to], pitch) {
-                Some((low, high)) => (low + high) / 2 + here * pitch >> POINT,
+                Some((low, high)) => ((low + high) / 2 + here * pitch) >> POINT,
                 None => continue,
             },
         };

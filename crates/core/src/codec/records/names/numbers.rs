@@ -85,13 +85,13 @@ impl Spread {
         let bits = 64 - (count - 1).leading_zeros();
         let learnt = learnt.min(bits);
         let mut fresh = vec![Slot::NEW; 1 << learnt];
-        for node in 1..1usize << learnt {
+        for (node, slot) in fresh.iter_mut().enumerate().skip(1) {
             let level = node.ilog2();
             let half = 1u64 << (bits - 1 - level);
             let base = (node as u64 - (1 << level)) * 2 * half;
             // As sure as after some numbers: the range is a better guess than a few numbers are.
             let p = upper_half(half, count.saturating_sub(base)).unwrap_or(1);
-            fresh[node] = Slot::expecting(p, 12);
+            *slot = Slot::expecting(p, 12);
         }
         Self {
             count,

@@ -145,10 +145,7 @@ impl PartsModel {
             return last;
         }
         let known = self.heads.iter().skip(1).position(|other| other == head);
-        match known {
-            Some(at) if !head.is_empty() => at + 1,
-            _ => 0,
-        }
+        known.map_or(0, |at| at + 1)
     }
 
     /// Codes which of the last names has the same head and first value, if any.

@@ -198,7 +198,7 @@ impl Text {
         let length = (place.end - place.start) as u32;
         let expected = match place.matched {
             Some(at) => {
-                u32::from(self.history[at & self.mask]) << 8 | place.length.min(24) as u32 + 1
+                u32::from(self.history[at & self.mask]) << 8 | (place.length.min(24) as u32 + 1)
             }
             None => 0,
         };
