@@ -1,7 +1,8 @@
-"""The benchmarks: `./run bench [ratios|sizes|restore|threads] [FILES...]`.
+"""The benchmarks: `./run bench [ratios|sizes|chunks|restore|threads] [FILES...]`.
 
     ratios    (the default) size and speed against CRAM and BAM; CSV and a Markdown table
     sizes     every level, and every field, against CRAM 3.1; with --reference FASTA, given to both sides
+    chunks    what chunks of 2,500 records cost against one chunk
     restore   exact restore against bare re-deflation
     threads   one thread against two, files against pipes, peak memory
 
@@ -12,6 +13,7 @@ import argparse
 import os
 from pathlib import Path
 
+import chunks
 import ratios
 import sizes
 from restore import restore
@@ -26,7 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="./run bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", nargs="?", default="ratios", help="ratios, sizes, restore, threads, or the first of FILES")
+    parser.add_argument("what", nargs="?", default="ratios", help="ratios, sizes, chunks, restore, threads, or the first of FILES")
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="BAM files to measure")
     parser.add_argument("--out", type=Path, help="CSV or table to write [bench/results/WHAT.csv or .md]")
     parser.add_argument("--corpus", type=Path, help="also measure the BAM files of this folder")
@@ -35,13 +37,13 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1, help="threads of every tool, for ratios [1]")
     arguments = parser.parse_args()
     # As `./run bench sample.bam` is meant.
-    if arguments.what not in {"ratios", "sizes", "restore", "threads"}:
+    if arguments.what not in {"ratios", "sizes", "chunks", "restore", "threads"}:
         arguments.files.insert(0, Path(arguments.what))
         arguments.what = "ratios"
     files = list(arguments.files)
     if arguments.corpus is not None:
         files += of_corpus(arguments.corpus)
-    if not arguments.files:
+    if not arguments.files and arguments.what != "chunks":
         made = [generated(profile, arguments.size, HERE / "work") for profile in ("novaseq", "hiseq")]
         files = made + files
     missing = [str(path) for path in files if not path.is_file()]
@@ -49,9 +51,13 @@ def main() -> None:
         parser.error(f"no such file: {', '.join(missing)}")
     results = HERE / "results"
     results.mkdir(exist_ok=True)
-    out = arguments.out or results / f"{arguments.what}.{'csv' if arguments.what in ('ratios', 'sizes') else 'md'}"
+    out = arguments.out or results / f"{arguments.what}.{'csv' if arguments.what in ('ratios', 'sizes', 'chunks') else 'md'}"
     if arguments.what == "ratios":
         table = ratios.summary(ratios.measure(files, out, arguments.threads))
+        out.with_suffix(".md").write_text(table)
+    elif arguments.what == "chunks":
+        (HERE / "work").mkdir(exist_ok=True)
+        table = chunks.measure(arguments.files or chunks.generated(HERE / "work"), out)
         out.with_suffix(".md").write_text(table)
     elif arguments.what == "sizes":
         table = sizes.summary(sizes.measure(files, out, reference=arguments.reference))

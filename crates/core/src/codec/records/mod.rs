@@ -287,4 +287,6 @@ pub(crate) fn on_read(operation: u32) -> u32 {
 }
 
 #[cfg(test)]
+mod chunks;
+#[cfg(test)]
 pub(crate) mod laboratory;
