@@ -1,11 +1,11 @@
 //! Qualities, given everything of the alignment and the bases.
 
-mod predictor;
-mod reading;
-mod recalibrated;
+pub(super) mod predictor;
+pub(super) mod reading;
+pub(super) mod recalibrated;
 mod refine;
 mod short;
-mod tree;
+pub(super) mod tree;
 
 use super::super::mixing::{Coder, Slot};
 use super::{Context, Level, Records, part};

@@ -5,6 +5,7 @@
 
 mod estimate;
 mod given;
+pub(in super::super) mod memory;
 
 use super::super::super::mixing::{Coder, Mixer, Slot, hash};
 use super::super::{Column, Context, Level, Records, part};
@@ -39,7 +40,10 @@ impl Model {
     pub(super) fn fit(level: Level, context: &Context<'_>, records: &mut Records) -> Self {
         let column = find(records).unwrap_or(0);
         let originals = gather(records, &records.columns[column]);
-        let given = Recalibrated::fit(records, &originals);
+        let told: Vec<bool> = (0..records.count)
+            .map(|record| is_told(&originals, &part(&records.base_ends, record)))
+            .collect();
+        let given = Recalibrated::fit(records, &originals, &told);
         let mut own = std::mem::replace(&mut records.qualities, originals);
         let model = super::Model::fit_plain(level, context, records);
         for (quality, original) in own.iter_mut().zip(&records.qualities) {

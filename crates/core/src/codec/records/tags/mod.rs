@@ -42,6 +42,7 @@ pub(crate) struct Model {
     mismatches: mismatches::Model,
     mates: mates::Model,
     texts: text::Model,
+    qualities: qualities::Model,
     strings: strings::Model,
     alternatives: alternatives::Model,
     arrays: arrays::Model,
@@ -60,6 +61,7 @@ impl Model {
             mismatches: mismatches::Model::new(),
             mates: mates::Model::new(),
             texts: text::Model::new(),
+            qualities: qualities::Model::new(),
             strings: strings::Model::new(),
             alternatives: alternatives::Model::new(),
             arrays: arrays::Model::new(),
@@ -136,7 +138,13 @@ impl Model {
             _ if arrays::takes(tag, kind) => {
                 self.arrays.code_column(coder, context, records, column)
             }
-            _ => self.strings.code_column(coder, context, records, column),
+            _ => {
+                let model = &mut self.qualities;
+                if model.code_column(coder, context, records, column)? {
+                    return Ok(());
+                }
+                self.strings.code_column(coder, context, records, column)
+            }
         }
     }
 }

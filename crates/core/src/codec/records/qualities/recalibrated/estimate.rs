@@ -14,8 +14,8 @@ const TERMS: usize = 8;
 /// 2^this many cells for each term.
 const BITS: [u32; TERMS] = [12, 18, 16, 14, 12, 14, 12, 16];
 
-/// Least share of the error that a term takes, in 1/65,536: cycle and bases with a quality 0.02, the others 0.004.
-const FLOORS: [i32; TERMS] = [262, 1311, 1311, 262, 262, 262, 262, 262];
+/// Least share of the error that a term takes, in 1/65,536: cycle and bases with a quality 0.006, the others 0.0012.
+const FLOORS: [i32; TERMS] = [79, 393, 393, 79, 79, 79, 79, 79];
 
 /// Errors beyond this many qualities teach nothing, unless the quality has hardly been seen.
 const OUTLIER: i32 = 12;
@@ -138,13 +138,60 @@ impl Estimator {
         let mut shares = [0; TERMS];
         for term in 0..TERMS {
             let count = self.cells[self.places[term]].count();
-            shares[term] = (1 << 16) / (count + 2) + FLOORS[term] * 30 / 100;
+            shares[term] = (1 << 16) / (count + 2) + FLOORS[term];
         }
         // The terms together take at most the whole error.
         let sum = shares.iter().sum::<i32>().max(1 << 16);
         for term in 0..TERMS {
             let by = i64::from(error) * i64::from(shares[term]) / i64::from(sum);
             self.cells[self.places[term]].learn(by as i32);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sum_of_terms_is_learnt_to_the_rounding() {
+        let mut estimator = Estimator::new();
+        let mut state = 1u32;
+        let mut hits = 0;
+        for turn in 0..60_000 {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let [original, cycle, bases] = [state >> 8, state >> 16, state >> 24].map(|x| x % 16);
+            let given = Given {
+                read_group: 1,
+                original: 20 + original as u8,
+                cycle,
+                end: 1,
+                bases,
+            };
+            // In thirds of a quality.
+            let sum = 3 * (18 + original) + cycle / 4 + bases % 5;
+            let quality = (sum + 1) / 3;
+            let estimate = estimator.estimate(given);
+            estimator.learn(quality as u8);
+            hits += u32::from(turn >= 50_000 && estimate.in_parts(1) == quality as i32);
+        }
+        assert!(hits > 9_500, "{hits} of 10,000");
+    }
+
+    #[test]
+    fn estimates_stay_in_bounds_whatever_is_learnt() {
+        let mut estimator = Estimator::new();
+        for turn in 0..100_000u32 {
+            let given = Given {
+                read_group: turn % 3 * 0x7fff_ffff,
+                original: (turn * 7) as u8,
+                cycle: u32::MAX - turn % 5,
+                end: 3,
+                bases: 0xff,
+            };
+            let estimate = estimator.estimate(given);
+            assert!(estimate.in_parts(8).abs() < 1 << 15);
+            estimator.learn(if turn % 2 == 0 { 0 } else { 255 });
         }
     }
 }

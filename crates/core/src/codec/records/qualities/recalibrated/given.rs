@@ -1,29 +1,41 @@
-//! Qualities given the original ones.
+//! Qualities given the original ones: how far each is from the nearest to what [`Estimator`] expects, among those that
+//! occur; mixed from what the same quality, cycle and bases gave before and from how the estimate lies.
 
 use super::super::super::super::mixing::{Coder, Slot, hash};
 use super::super::super::Records;
 use super::super::predictor::{self, Predictor, Shape};
 use super::super::reading::Reading;
 use super::super::tree::Tree;
-use super::estimate::{Estimator, Given};
+use super::estimate::{Estimate, Estimator, Given};
+use super::memory::Memory;
 
-const N: usize = 13;
+/// Contexts, weight sets.
+const N: usize = 11;
 const SETS: usize = 3;
+
+/// 2^this many slots for each context: 2.9 MB for all.
+const BITS: u32 = 16;
+
+/// 2^this many combinations of quality, cycle, bases and read group are remembered: 1 MB.
+const REMEMBERED: u32 = 19;
+
+/// The quality of bases without one.
+const NONE: u8 = 0xff;
 
 /// Where a quality stands among those that occur.
 #[derive(Clone)]
 struct Alphabet {
+    occurs: [bool; 256],
     /// All 256 values: those that occur in ascending order, then the others.
     values: [u8; 256],
     places: [u8; 256],
-    /// The place of the nearest value that occurs.
+    /// The place of the nearest value that occurs, the lower of two.
     nearest: [u8; 256],
 }
 
 impl Alphabet {
-    fn of(occurs: &[bool; 256]) -> Self {
-        let mut values = [0; 256];
-        let (mut places, mut nearest) = ([0; 256], [0; 256]);
+    fn of(occurs: [bool; 256]) -> Self {
+        let (mut values, mut places) = ([0; 256], [0; 256]);
         let known = (0..=255u8).filter(|&value| occurs[usize::from(value)]);
         let others = (0..=255u8).filter(|&value| !occurs[usize::from(value)]);
         let count = known.clone().count().max(1);
@@ -31,89 +43,130 @@ impl Alphabet {
             values[place] = value;
             places[usize::from(value)] = place as u8;
         }
+        let mut nearest = [0; 256];
         for value in 0..=255u8 {
             let distance = |place: &usize| values[*place].abs_diff(value);
             nearest[usize::from(value)] = (0..count).min_by_key(distance).unwrap_or(0) as u8;
         }
         Self {
+            occurs,
             values,
             places,
             nearest,
         }
+    }
+
+    /// Codes which values occur.
+    fn code<C: Coder>(&mut self, coder: &mut C) {
+        let mut slots = [Slot::NEW; 2];
+        let mut before = false;
+        let mut occurs = self.occurs;
+        for occurs in &mut occurs {
+            let slot = &mut slots[usize::from(before)];
+            before = coder.code(*occurs, slot.p().clamp(1, 65_535));
+            slot.update(before, 30);
+            *occurs = before;
+        }
+        *self = Self::of(occurs);
     }
 }
 
 /// The model.
 #[derive(Clone)]
 pub(super) struct Recalibrated {
-    occurs: [bool; 256],
-    started: bool,
     alphabet: Alphabet,
+    tree: Tree,
+    learnt: Option<Learnt>,
+}
+
+/// What is learnt from qualities.
+#[derive(Clone)]
+struct Learnt {
     estimator: Estimator,
-    predictor: Predictor<N, 32, SETS>,
-    memory: Vec<u32>,
+    memory: Memory,
+    predictor: Predictor<N, 24, SETS>,
+}
+
+/// The symbols before in the record.
+#[derive(Default)]
+struct Before {
+    quality: u32,
+    original: u32,
+    /// How far the last two were from the estimates, at most 7.
+    errors: [i32; 2],
+}
+
+/// What a quality is coded from.
+struct Place {
+    given: Given,
+    estimate: Estimate,
+    /// The place in the alphabet that the estimate is nearest to.
+    guess: u8,
+    /// A number for everything a recalibration goes by.
+    cell: u32,
 }
 
 impl Recalibrated {
     /// The model for records like these.
-    pub(super) fn fit(records: &Records, originals: &[u8]) -> Self {
+    pub(super) fn fit(records: &Records, originals: &[u8], of: &[bool]) -> Self {
         let mut occurs = [false; 256];
-        for &quality in &records.qualities {
-            occurs[usize::from(quality)] |= quality != 255;
+        for (&quality, &original) in records.qualities.iter().zip(originals) {
+            occurs[usize::from(quality)] |= original != NONE && quality != NONE;
         }
-        let mut h = [0; 256];
-        for s in 0..20 {
-            h[s] = 100000 >> s;
-            h[255 - s] = 50000 >> s;
+        let alphabet = Alphabet::of(occurs);
+        // As often as they would occur in the sample.
+        let mut histogram = [0; 256];
+        let mut estimator = Estimator::new();
+        let mut reading = Reading::default();
+        for record in (0..records.count).filter(|&record| of[record]) {
+            if records
+                .qualities_of(record)
+                .iter()
+                .all(|&quality| quality == NONE)
+            {
+                continue;
+            }
+            reading.turn(records, record);
+            for at in 0..reading.bases.len() {
+                let place = reading.place(at);
+                let place_of = Place::new(
+                    &mut estimator,
+                    &alphabet,
+                    given(records, &reading, originals[place], record, at),
+                );
+                let quality = records.qualities[place];
+                let symbol = alphabet.places[usize::from(quality)].wrapping_sub(place_of.guess);
+                histogram[usize::from(symbol)] += 1;
+                estimator.learn(quality);
+            }
         }
-        Self::new(&occurs, Tree::of(&h))
+        Self {
+            alphabet,
+            tree: Tree::of(&histogram),
+            learnt: None,
+        }
     }
 
+    /// A decoder's model.
     pub(super) fn blank() -> Self {
-        Self::new(&[false; 256], Tree::of(&[0; 256]))
+        Self {
+            alphabet: Alphabet::of([false; 256]),
+            tree: Tree::of(&[0; 256]),
+            learnt: None,
+        }
     }
 
     /// Codes the parameters, if they are not yet.
     pub(super) fn parameters<C: Coder>(&mut self, coder: &mut C) {
-        if std::mem::replace(&mut self.started, true) {
-            return;
-        }
-        let mut occurs = self.occurs;
-        let mut slots = [Slot::NEW; 2];
-        let mut before = false;
-        for occurs in &mut occurs {
-            let slot = &mut slots[usize::from(before)];
-            *occurs = coder.code(*occurs, slot.p().clamp(1, 65_535));
-            slot.update(*occurs, 30);
-            before = *occurs;
-        }
-        let mut tree = self.predictor.tree().clone();
-        tree.code(coder);
-        if C::DECODES {
-            *self = Self::new(&occurs, tree);
-            self.started = true;
+        if self.learnt.is_none() {
+            self.alphabet.code(coder);
+            self.tree.code(coder);
+            self.learnt = Some(Learnt::new(self.tree.clone()));
         }
     }
 
-    pub(super) fn new(occurs: &[bool; 256], tree: Tree) -> Self {
-        let shape = Shape {
-            bits: 18 as u32,
-            selections: [64, 256, 1024],
-            corrections: [128, 1024],
-            limit: 1023,
-            rates: (197, 197),
-        };
-        Self {
-            occurs: *occurs,
-            started: false,
-            alphabet: Alphabet::of(occurs),
-            estimator: Estimator::new(),
-            predictor: Predictor::new(tree, shape),
-            memory: vec![0; 1 << 18],
-        }
-    }
-
-    /// Codes a record's qualities; `original` holds its original ones where its qualities are in the joined ones.
+    /// Codes a record's qualities; `originals` holds the original ones, joined as the qualities are. The parameters must
+    /// have been coded.
     pub(super) fn record<C: Coder>(
         &mut self,
         coder: &mut C,
@@ -122,102 +175,144 @@ impl Recalibrated {
         record: usize,
         reading: &Reading,
     ) {
-        let length = reading.bases.len();
-        let group = records.read_groups[record];
-        let end = u32::from(records.flags[record] >> 6 & 3);
-        let (mut q1, mut q2, mut o1) = (0u32, 0u32, 0u32);
-        let (mut error1, mut error2) = (0, 0);
-        for at in 0..length {
+        let Some(learnt) = &mut self.learnt else {
+            return;
+        };
+        let alphabet = &self.alphabet;
+        let mut before = Before::default();
+        for at in 0..reading.bases.len() {
             let place = reading.place(at);
-            let original = originals[place];
-            let o = u32::from(original);
-            let bases = reading.base(at) | reading.base(at.wrapping_sub(1)) << 4;
-            let i = at as u32;
-            let estimate = self.estimator.estimate(Given {
-                read_group: group,
-                original,
-                cycle: i,
-                end,
-                bases,
-            });
-            let (e1, e2, e4, e8) = (
-                estimate.in_parts(1),
-                estimate.in_parts(2) as u32,
-                estimate.in_parts(4) as u32,
-                estimate.in_parts(8) as u32,
-            );
-            let guess = self.alphabet.nearest[e1.clamp(0, 255) as usize];
-            let guessed = self.alphabet.values[usize::from(guess)];
-            let known = estimate.cycle_known * 3 + estimate.bases_known;
-            let state = |at: usize| reading.states.get(at).map_or(5, |&s| u32::from(s));
-            let (c0, cp) = (state(at), state(at.wrapping_sub(1)));
-            let left = (length - at).min(20) as u32;
-            let g = u32::from(guess);
-            let clipped = if c0 == 3 { q1 } else { 0 };
-            // The estimate relative to the guess.
-            let f = (e8 as i32 - 8 * i32::from(guessed)) as u32;
-            let cell = hash(o | i << 8, bases, group << 2 ^ end, 0);
-            let spot = (cell >> (32 - 18)) as usize;
-            let owner = cell & 0xffff;
-            let entry = self.memory[spot];
-            let (remembered, sure) = if entry >> 16 == owner && entry & 0xff > 0 {
-                let value = (entry >> 8) as u8;
-                (
-                    u32::from(self.alphabet.places[usize::from(value)].wrapping_sub(guess)),
-                    (entry & 0xff).min(3),
-                )
-            } else {
-                (0, 0)
-            };
-            let memory = remembered | sure << 8;
-            let contexts = [
-                hash(1, o | g << 8, group, 0),
-                hash(2, o | i << 8, group, end | g << 8),
-                hash(3, o | bases << 8, group, g),
-                hash(4, memory, f, 0),
-                hash(5, o | q1 << 8 | o1 << 16 | g << 24, group, 0),
-                hash(6, o | i << 8, bases | g << 8, q1),
-                hash(7, o | q1 << 8 | q2 << 16 | o1 << 24, g, 0),
-                hash(8, o | c0 << 8 | cp << 12 | g << 16, clipped, left),
-                hash(9, f, known, 0),
-                hash(10, memory, o, 0),
-                hash(11, e8, known, 0),
-                hash(12, e2, o, known),
-                hash(13, f, error1 as u32, error2 as u32),
-            ];
-            let given = predictor::Given {
-                contexts,
-                selections: [
-                    e1.clamp(0, 63) as u32,
-                    (f.wrapping_add(8) & 15) * 12 + known,
-                    (sure * 3
-                        + u32::from(remembered == 0)
-                        + u32::from(remembered > 1 && remembered < 255))
-                        * 12
-                        + known,
-                ],
-                corrections: [e2 & 127, sure * 256 + remembered],
-            };
-            let quality = {
-                let symbol =
-                    self.alphabet.places[usize::from(records.qualities[place])].wrapping_sub(guess);
-                let symbol = self.predictor.symbol(coder, symbol, &given);
-                self.alphabet.values[usize::from(symbol.wrapping_add(guess))]
-            };
+            let given = given(records, reading, originals[place], record, at);
+            let now = Place::new(&mut learnt.estimator, alphabet, given);
+            let symbol = alphabet.places[usize::from(records.qualities[place])];
+            let symbol = symbol.wrapping_sub(now.guess);
+            let sides = sides(reading, at, before.quality);
+            let symbol = learnt.symbol(coder, symbol, alphabet, &now, &before, sides);
+            let quality = alphabet.values[usize::from(symbol.wrapping_add(now.guess))];
             records.qualities[place] = quality;
-            let entry = self.memory[spot];
-            if entry >> 16 == owner && (entry >> 8) as u8 == quality {
-                if entry & 0xff < 255 {
-                    self.memory[spot] += 1;
-                }
-            } else if entry >> 16 == owner || entry & 0xff <= 1 {
-                self.memory[spot] = owner << 16 | u32::from(quality) << 8 | 1;
-            } else {
-                self.memory[spot] -= 1;
-            }
-            self.estimator.learn(quality);
-            (q2, q1, o1) = (q1, quality.into(), o);
-            (error2, error1) = (error1, (i32::from(quality) - e1).clamp(-7, 7));
+            learnt.memory.learn(now.cell, quality);
+            learnt.estimator.learn(quality);
+            let error = i32::from(quality) - now.estimate.in_parts(1);
+            before = Before {
+                quality: quality.into(),
+                original: given.original.into(),
+                errors: [error.clamp(-7, 7), before.errors[0]],
+            };
         }
+    }
+}
+
+/// What the estimate of a base is made from.
+#[inline]
+fn given(records: &Records, reading: &Reading, original: u8, record: usize, at: usize) -> Given {
+    let base = reading.base(at) | reading.base(at.wrapping_sub(1)) << 4;
+    Given {
+        read_group: records.read_groups[record],
+        original,
+        cycle: at as u32,
+        end: u32::from(records.flags[record] >> 6 & 3),
+        bases: base,
+    }
+}
+
+/// A number for how the base lies, how many follow, and in clipped ones the quality before.
+#[inline]
+fn sides(reading: &Reading, at: usize, before: u32) -> u32 {
+    let state = |at: usize| reading.states.get(at).map_or(5, |&state| u32::from(state));
+    let (own, last) = (state(at), state(at.wrapping_sub(1)));
+    let left = (reading.bases.len() - at).min(20) as u32;
+    let before = if own == 3 { before } else { 0 };
+    own | last << 4 | left << 8 | before << 16
+}
+
+impl Place {
+    #[inline]
+    fn new(estimator: &mut Estimator, alphabet: &Alphabet, given: Given) -> Self {
+        let estimate = estimator.estimate(given);
+        let rounded = estimate.in_parts(1).clamp(0, 255);
+        let Given { cycle, bases, .. } = given;
+        let group = given.read_group << 2 ^ given.end;
+        Self {
+            guess: alphabet.nearest[rounded as usize],
+            cell: hash(u32::from(given.original) | cycle << 8, bases, group, 0),
+            given,
+            estimate,
+        }
+    }
+}
+
+impl Learnt {
+    fn new(tree: Tree) -> Self {
+        let shape = Shape {
+            bits: BITS,
+            selections: [64, 192, 144],
+            corrections: [128, 1024],
+            limit: 1023,
+            // 0.003 throughout.
+            rates: (197, 197),
+        };
+        Self {
+            estimator: Estimator::new(),
+            memory: Memory::new(REMEMBERED),
+            predictor: Predictor::new(tree, shape),
+        }
+    }
+
+    /// Codes a symbol: how far the quality's place in the alphabet is from the guess.
+    #[inline]
+    fn symbol<C: Coder>(
+        &mut self,
+        coder: &mut C,
+        symbol: u8,
+        alphabet: &Alphabet,
+        now: &Place,
+        before: &Before,
+        sides: u32,
+    ) -> u8 {
+        let Place {
+            given, estimate, ..
+        } = now;
+        let parts = |parts| estimate.in_parts(parts) as u32;
+        let (o, i, bases) = (u32::from(given.original), given.cycle, given.bases);
+        let (group, end, q1) = (given.read_group, given.end, before.quality);
+        let g = u32::from(now.guess);
+        // How the estimate lies from the guess, in 1/8.
+        let guessed = u32::from(alphabet.values[usize::from(now.guess)]);
+        let lies = parts(8).wrapping_sub(8 * guessed);
+        let known = estimate.cycle_known * 3 + estimate.bases_known;
+        let (value, sure) = self.memory.get(now.cell);
+        let remembered = match sure {
+            0 => 0,
+            _ => alphabet.places[usize::from(value)].wrapping_sub(now.guess),
+        };
+        let near = match remembered {
+            0 => 1,
+            1 | 255 => 0,
+            _ => 2,
+        };
+        let remembered = u32::from(remembered) | sure << 8;
+        let contexts = [
+            hash(1, o | g << 8, group, 0),
+            hash(2, o | i << 8, group, end | g << 8),
+            hash(3, o | bases << 8, group, g),
+            hash(4, remembered, lies, 0),
+            hash(5, o | q1 << 8 | before.original << 16 | g << 24, group, 0),
+            hash(6, o | g << 8, sides, 0),
+            hash(7, lies, known, 0),
+            hash(8, remembered, o, 0),
+            hash(9, parts(8), known, 0),
+            hash(10, parts(2), o, known),
+            hash(11, lies, before.errors[0] as u32, before.errors[1] as u32),
+        ];
+        let given = predictor::Given {
+            contexts,
+            selections: [
+                estimate.in_parts(1).clamp(0, 63) as u32,
+                (lies.wrapping_add(8) & 15) * 12 + known,
+                (sure * 3 + near) * 12 + known,
+            ],
+            corrections: [parts(2) & 127, remembered],
+        };
+        self.predictor.symbol(coder, symbol, &given)
     }
 }

@@ -180,7 +180,7 @@ fn strange_records_come_back() {
 fn damaged_streams_end_without_a_panic() {
     let records = strange(6, 40);
     let (_, stored, _) = store(&Whole::fit(Level::Fast, &CONTEXT, &records), &records);
-    for at in (0..stored.len()).step_by(stored.len() / 40) {
+    for at in (0..stored.len()).step_by(stored.len() / 12) {
         let mut flipped = stored.clone();
         flipped[at] ^= 1 << (at % 8);
         for bytes in [&stored[..at], &flipped] {
@@ -201,7 +201,8 @@ fn sizes() {
         let of = costs.iter().filter(|(key, _)| (*key < 64) == small);
         of.map(|(_, cost)| cost).sum::<u64>() / 128
     };
-    for file in FILES {
+    let wanted = std::env::var("FILE").unwrap_or_default();
+    for file in FILES.iter().filter(|file| file.contains(&wanted)) {
         let first = if chunked { 5000 } else { usize::MAX };
         let Some(chunks) = chunks(file, first, 1000) else {
             continue;
