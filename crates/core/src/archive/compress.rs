@@ -46,6 +46,9 @@ struct Shared<'a, W> {
     /// What the key chunks before each span leave to it, by the span's number.
     groups: Mutex<BTreeMap<u64, Group>>,
     grouped: Condvar,
+    /// Content bytes of the spans of each group but its first.
+    sizes: Mutex<BTreeMap<u64, usize>>,
+    sized: Condvar,
     /// Names of the reference sequences, once the header is over.
     references: OnceLock<Arc<Vec<Vec<u8>>>>,
     level: Level,
@@ -75,6 +78,7 @@ impl<W: Write + Send> Shared<'_, W> {
         self.stop.store(true, Ordering::Relaxed);
         self.carried.notify_all();
         self.grouped.notify_all();
+        self.sized.notify_all();
         self.written.notify_all();
     }
 
@@ -97,6 +101,10 @@ impl<W: Write + Send> Shared<'_, W> {
     fn next(&self, inflater: &mut Inflater, finder: &mut Finder<'_>) -> Result<bool> {
         let span = {
             let mut reader = lock(&self.reader);
+            match self.take_size(reader.next_index()) {
+                Some(size) => reader.set_other(size),
+                None => return Ok(true),
+            }
             reader
                 .next_span()
                 .map_err(|error| reader.input().error(error))?
@@ -118,6 +126,16 @@ impl<W: Write + Send> Shared<'_, W> {
         }
         lock(&self.carries).insert(index + 1, carry);
         self.carried.notify_all();
+        if starts_group {
+            let size = planned
+                .iter()
+                .find_map(Planned::records)
+                .map_or(SIZES.other, |(content, records)| {
+                    SIZES.other_for(content, &records)
+                });
+            lock(&self.sizes).insert(index / SIZES.group, size);
+            self.sized.notify_all();
+        }
         let Some(mut group) = self.take_group(index, starts_group) else {
             return Ok(true);
         };
@@ -142,6 +160,27 @@ impl<W: Write + Send> Shared<'_, W> {
         }
         self.write(index, length, built)?;
         Ok(true)
+    }
+
+    /// Content bytes for the span `index`, as its group's first span tells them; none when the run has been stopped.
+    fn take_size(&self, index: u64) -> Option<usize> {
+        if index.is_multiple_of(SIZES.group) {
+            return Some(SIZES.other);
+        }
+        let mut sizes = lock(&self.sizes);
+        loop {
+            if let Some(size) = sizes.get(&(index / SIZES.group)) {
+                return Some(*size);
+            }
+            if self.stopped() {
+                return None;
+            }
+            sizes = self
+                .sized
+                .wait_timeout(sizes, TICK)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
     }
 
     /// What the key chunk before a span leaves to it; none when the run has been stopped.
@@ -256,6 +295,8 @@ fn run<'a, W: Write + Send>(
         carried: Condvar::new(),
         groups: Mutex::new(BTreeMap::from([(0, None)])),
         grouped: Condvar::new(),
+        sizes: Mutex::default(),
+        sized: Condvar::new(),
         references: OnceLock::new(),
         level: options.level,
         bases: None,

@@ -57,6 +57,18 @@ pub enum Planned {
 }
 
 impl Planned {
+    /// Its content and the records in it, if it has any.
+    pub fn records(&self) -> Option<(&[u8], Vec<Range<usize>>)> {
+        let Self::Content(content) = self else {
+            return None;
+        };
+        let records = content.items.iter().filter_map(|item| match item {
+            Item::Record(range) => Some(range.clone()),
+            Item::Opaque(_) => None,
+        });
+        Some((&content.buffer, records.collect()))
+    }
+
     /// Whether there are records in it.
     pub fn has_records(&self) -> bool {
         let is_record = |item: &Item| matches!(item, Item::Record(_));

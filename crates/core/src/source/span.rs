@@ -8,6 +8,7 @@ use std::sync::Arc;
 use md5::Md5;
 use sha2::{Digest, Sha256};
 
+use super::bam::record;
 use super::bgzf::{self, Framing};
 
 /// Source bytes after which a span ends whatever its content; a key span may have twice as many.
@@ -15,6 +16,13 @@ const MAX_SOURCE: usize = 4 << 20;
 
 /// Source bytes of a span of a file that is not BGZF: zstd's window pays up to here.
 const RAW_SPAN: usize = 4 << 20;
+
+/// Reference bases that a chunk should span: some fifteen times what lies between mates, so that seven of a hundred
+/// templates lie across a border.
+const WIDTH: usize = 6000;
+
+/// Reference bases between two records that count at most: the rest is a gap in what was sequenced.
+const FARTHEST: i64 = 500;
 
 /// Bytes read at once.
 const READ: usize = 1 << 20;
@@ -76,6 +84,28 @@ pub struct SpanReader<R> {
     length: u64,
     sha256: Sha256,
     md5: Md5,
+}
+
+impl Sizes {
+    /// Content bytes for the other spans of a group whose first span holds these records: so many that few mates, and
+    /// little of what reads say of each other, lie in different chunks.
+    pub fn other_for(&self, content: &[u8], records: &[Range<usize>]) -> usize {
+        let place = |range: &Range<usize>| {
+            let number = |at| record::u32_at(content, range.start + at);
+            Some((number(4)?, i64::from(number(8)? as i32)))
+        };
+        let places: Vec<(u32, i64)> = records.iter().filter_map(place).collect();
+        let steps = places.windows(2).filter(|pair| pair[0].0 == pair[1].0);
+        let gone = steps.map(|pair| (pair[1].1 - pair[0].1).clamp(0, FARTHEST));
+        let gone = gone.sum::<i64>() as usize;
+        let bytes: usize = records.iter().map(Range::len).sum();
+        // Reads that lie nowhere, or in no order, tell nothing of each other.
+        if gone * 4 < records.len() || records.len() < 1000 {
+            return self.other;
+        }
+        let wanted = bytes.saturating_mul(WIDTH) / gone;
+        wanted.clamp(self.other, (self.key / 2).max(self.other))
+    }
 }
 
 impl<R: Read> SpanReader<R> {
@@ -140,6 +170,16 @@ impl<R: Read> SpanReader<R> {
         };
         self.bgzf = kind != Kind::Raw;
         Ok(kind)
+    }
+
+    /// Number of the next span.
+    pub fn next_index(&self) -> u64 {
+        self.next
+    }
+
+    /// Sets the content bytes after which spans that start no group end.
+    pub fn set_other(&mut self, other: usize) {
+        self.sizes.other = other;
     }
 
     /// The next span; none at the end. An empty source has no spans.
