@@ -14,6 +14,8 @@ def compress(
     force: bool = False,
     name: str | None = None,
     level: str = "default",
+    reference: str | PathLike[str] | None = None,
+    reference_folders: bool = False,
     progress: Callable[[int, int | None], object] | None = None,
 ) -> str: ...
 def estimate(
@@ -30,12 +32,14 @@ def decompress(
     threads: int = 0,
     force: bool = False,
     attachments: bool = True,
+    reference: str | PathLike[str] | None = None,
     progress: Callable[[int, int | None], object] | None = None,
 ) -> str: ...
 def verify(
     archive: str | PathLike[str] | None,
     *,
     against: str | PathLike[str] | None = None,
+    reference: str | PathLike[str] | None = None,
     threads: int = 0,
     progress: Callable[[int, int | None], object] | None = None,
 ) -> str: ...
@@ -44,7 +48,9 @@ def info(archive: str | PathLike[str] | None) -> str: ...
 
 @final
 class Archive:
-    def __new__(cls, path: str | PathLike[str]) -> Archive: ...
+    def __new__(
+        cls, path: str | PathLike[str], *, reference: str | PathLike[str] | None = None
+    ) -> Archive: ...
     @property
     def source_length(self) -> int: ...
     @property

@@ -36,16 +36,28 @@ def compress(
     force: bool = False,
     name: str | None = None,
     level: Level = "default",
+    reference: StrPath | None = None,
+    reference_folders: bool = False,
     progress: Progress | None = None,
 ) -> CompressReport:
     """Compress `source` into `archive` (by default the source's path with `.rv` added), and prove every byte first.
 
     `force` replaces an existing archive. `name` is recorded for a source that comes from standard input. `level` says
-    how much work to do: "fast", "default" or "max".
+    how much work to do: "fast", "default" or "max". With `reference`, a FASTA file, or `reference_folders` (those that
+    `REF_CACHE` and `REF_PATH` name) the archive leans on reference sequences: it is smaller, and cannot be decoded
+    without them.
     """
     target = default_archive(source) if archive is None else archive
     text = _core.compress(
-        _path(source), _path(target), threads=threads, force=force, name=name, level=level, progress=progress
+        _path(source),
+        _path(target),
+        threads=threads,
+        force=force,
+        name=name,
+        level=level,
+        reference=reference,
+        reference_folders=reference_folders,
+        progress=progress,
     )
     return parse(CompressReport, text)
 
@@ -62,11 +74,14 @@ def decompress(
     threads: int = 0,
     force: bool = False,
     attachments: bool = True,
+    reference: StrPath | None = None,
     progress: Progress | None = None,
 ) -> DecompressReport:
     """Give the source in `archive` back, by default under its recorded name in the archive's folder.
 
     `force` replaces existing outputs; `attachments` also restores the files that travelled with the source.
+    `reference` is a FASTA file with the sequences that the archive leans on, if it does; `REF_CACHE` and `REF_PATH` are
+    searched too.
     """
     text = _core.decompress(
         _path(archive),
@@ -75,17 +90,27 @@ def decompress(
         threads=threads,
         force=force,
         attachments=attachments,
+        reference=reference,
         progress=progress,
     )
     return parse(DecompressReport, text)
 
 
 def verify(
-    archive: StrPath, *, against: StrPath | None = None, threads: int = 0, progress: Progress | None = None
+    archive: StrPath,
+    *,
+    against: StrPath | None = None,
+    reference: StrPath | None = None,
+    threads: int = 0,
+    progress: Progress | None = None,
 ) -> VerifyReport:
-    """Decode all of `archive` and compare it with its recorded fingerprint and, if given, with the file `against`."""
+    """Decode all of `archive` and compare it with its recorded fingerprint and, if given, with the file `against`.
+
+    `reference`: as for `decompress`.
+    """
     compared = None if against is None else os.fspath(against)
-    return parse(VerifyReport, _core.verify(_path(archive), against=compared, threads=threads, progress=progress))
+    text = _core.verify(_path(archive), against=compared, reference=reference, threads=threads, progress=progress)
+    return parse(VerifyReport, text)
 
 
 def quickcheck(archive: StrPath) -> None:
@@ -98,12 +123,15 @@ def info(archive: StrPath) -> Info:
     return parse(Info, _core.info(_path(archive)))
 
 
-def open(archive: StrPath, *, buffering: int = -1) -> "io.BufferedReader | SourceFile":  # noqa: A001 - as gzip.open
+def open(  # noqa: A001 - as gzip.open
+    archive: StrPath, *, buffering: int = -1, reference: StrPath | None = None
+) -> "io.BufferedReader | SourceFile":
     """Open `archive` for reading its source's bytes, as the builtin `open` in mode `rb` would open the source itself.
 
     The result is buffered and may be shared between threads. `buffering=0` gives the unbuffered `SourceFile`.
+    `reference`: as for `decompress`.
     """
-    raw = SourceFile(archive)
+    raw = SourceFile(archive, reference=reference)
     if buffering == 0:
         return raw
     return io.BufferedReader(raw, _BUFFER if buffering < 0 else buffering)
@@ -118,9 +146,9 @@ def default_archive(source: StrPath) -> str:
 class SourceFile(io.RawIOBase):
     """The bytes of a source inside its archive: readable and seekable, decoded where they are asked for."""
 
-    def __init__(self, archive: StrPath) -> None:
+    def __init__(self, archive: StrPath, *, reference: StrPath | None = None) -> None:
         super().__init__()
-        self._archive: _core.Archive | None = _core.Archive(os.fspath(archive))
+        self._archive: _core.Archive | None = _core.Archive(os.fspath(archive), reference=reference)
         self._position = 0
         self._lock = threading.Lock()
 

@@ -231,7 +231,7 @@ fn folders_and_devices_are_neither_sources_nor_outputs() {
         assert!(matches!(as_source, Err(Error::Invalid(_))), "{as_source:?}");
         let as_output = try_compress(&source, bad, true, &Silent);
         assert!(matches!(as_output, Err(Error::Invalid(_))), "{as_output:?}");
-        assert!(matches!(Archive::open(bad), Err(Error::Invalid(_))));
+        assert!(matches!(Archive::open(bad, None), Err(Error::Invalid(_))));
     }
     assert_eq!(names(folder.path()), ["a.bam"]);
 }

@@ -120,7 +120,7 @@ fn judge(archive: &Path, output: &Path, source: &[u8], what: &str) -> bool {
     }
     errors.push(unpacked.map(drop));
     let mut buffer = vec![0; source.len() + 10];
-    errors.push(Archive::open(archive).and_then(|view| {
+    errors.push(Archive::open(archive, None).and_then(|view| {
         for offset in [0, source.len() / 2] {
             view.read_at(offset as u64, &mut buffer)?;
         }
@@ -178,7 +178,7 @@ fn no_flipped_bit_passes() {
 fn view_is_right(archive: &Path, source: &[u8], what: &str) {
     let mut buffer = vec![0; 500];
     for offset in (0..=source.len()).step_by(300) {
-        let view = Archive::open(archive);
+        let view = Archive::open(archive, None);
         match view.and_then(|view| view.read_at(offset as u64, &mut buffer)) {
             Ok(read) => assert!(source[offset..].starts_with(&buffer[..read]), "{what}"),
             Err(error) => assert!(is_named(&error), "{what}: {error:?}"),

@@ -22,7 +22,7 @@ fn an_archive_cut_at_any_byte_is_named_truncated() {
                 unpack(&cut, &output, 1).map(drop),
                 quickcheck(&input, &Silent),
                 info(&input, &Silent).map(drop),
-                Archive::open(&cut).map(drop),
+                Archive::open(&cut, None).map(drop),
             ];
             for error in errors {
                 let error = error.expect_err("a cut archive was taken for whole");

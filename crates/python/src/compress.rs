@@ -7,7 +7,8 @@ use readvault_core::archive::{self, CompressOptions};
 
 /// Compresses `source` (none: standard input) into an archive at `archive` (none: standard output).
 #[pyfunction]
-#[pyo3(signature = (source, archive, *, threads=0, force=false, name=None, level="default", progress=None))]
+#[pyo3(signature = (source, archive, *, threads=0, force=false, name=None, level="default", reference=None, reference_folders=false, progress=None))]
+#[allow(clippy::too_many_arguments, reason = "Python's keyword arguments")]
 pub fn compress(
     py: Python<'_>,
     source: Option<PathBuf>,
@@ -16,6 +17,8 @@ pub fn compress(
     force: bool,
     name: Option<String>,
     level: &str,
+    reference: Option<PathBuf>,
+    reference_folders: bool,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<String> {
     let mut options = CompressOptions::default();
@@ -23,6 +26,8 @@ pub fn compress(
     options.force = force;
     options.name = name;
     options.level = crate::level(level)?;
+    options.reference = reference;
+    options.reference_folders = reference_folders;
     let (from, to) = (crate::input(source), crate::output(archive));
     crate::progress::run(py, progress, |progress| {
         archive::compress(&from, &to, &options, progress)

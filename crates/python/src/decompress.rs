@@ -9,7 +9,7 @@ use readvault_core::archive::{self, DecompressOptions, Output};
 ///
 /// `output` none: the recorded name in the archive's folder, or standard output where `stdout` is true.
 #[pyfunction]
-#[pyo3(signature = (archive, output, *, stdout=false, threads=0, force=false, attachments=true, progress=None))]
+#[pyo3(signature = (archive, output, *, stdout=false, threads=0, force=false, attachments=true, reference=None, progress=None))]
 #[allow(clippy::too_many_arguments, reason = "Python's keyword arguments")]
 pub fn decompress(
     py: Python<'_>,
@@ -19,12 +19,14 @@ pub fn decompress(
     threads: usize,
     force: bool,
     attachments: bool,
+    reference: Option<PathBuf>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<String> {
     let mut options = DecompressOptions::default();
     options.threads = threads;
     options.force = force;
     options.attachments = attachments;
+    options.reference = reference;
     let from = crate::input(archive);
     let to = if stdout {
         Some(Output::Stdout)

@@ -16,8 +16,9 @@ pub struct Archive(archive::Archive);
 #[pymethods]
 impl Archive {
     #[new]
-    fn new(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
-        py.detach(|| archive::Archive::open(&path))
+    #[pyo3(signature = (path, *, reference=None))]
+    fn new(py: Python<'_>, path: PathBuf, reference: Option<PathBuf>) -> PyResult<Self> {
+        py.detach(|| archive::Archive::open(&path, reference.as_deref()))
             .map(Self)
             .map_err(|error| errors::raise(py, &error))
     }

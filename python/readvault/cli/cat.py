@@ -10,7 +10,7 @@ import typer
 from readvault import archive
 from readvault.cli import inputs
 from readvault.cli.exits import UsageError
-from readvault.cli.options import Threads
+from readvault.cli.options import Reference, Threads
 from readvault.cli.terminal import refuse_terminal
 
 # Bytes fetched and written at a time: some chunks' worth, so that memory stays small whatever the range.
@@ -30,6 +30,7 @@ def cat(
         ),
     ] = None,
     threads: Threads = 0,
+    reference: Reference = None,
 ) -> int:
     """Write the source's bytes, or a range of them, to standard output."""
     if path == "-":
@@ -39,16 +40,16 @@ def cat(
 
     def job(path: str) -> dict[str, Any]:
         if parsed is None:
-            archive.decompress(path, "-", threads=threads, attachments=False)
+            archive.decompress(path, "-", threads=threads, attachments=False, reference=reference)
         else:
-            _write(path, parsed)
+            _write(path, parsed, reference)
         return {}
 
     return inputs.each([path], job, as_json=False, quiet=True)
 
 
-def _write(path: str, span: tuple[int | None, int | None]) -> None:
-    with archive.SourceFile(path) as source:
+def _write(path: str, span: tuple[int | None, int | None], reference: str | None) -> None:
+    with archive.SourceFile(path, reference=reference) as source:
         start, end = _within(span, source.source_length)
         while start < end:
             piece = source.read_at(start, min(_PIECE, end - start))

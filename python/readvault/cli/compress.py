@@ -35,6 +35,19 @@ def compress(
     level: Annotated[
         Level, typer.Option("--level", "-l", help="How much work to do: less, what pays, or everything.")
     ] = Level.DEFAULT,
+    reference: Annotated[
+        str | None,
+        typer.Option(
+            "--reference",
+            "-T",
+            metavar="FASTA",
+            help="Lean on these reference sequences: smaller, but they are needed to decompress.",
+        ),
+    ] = None,
+    reference_folders: Annotated[
+        bool,
+        typer.Option("--reference-folders", help="Lean on the sequences in the folders of REF_CACHE and REF_PATH."),
+    ] = False,
     estimate: Annotated[
         bool, typer.Option("--estimate", help="Write nothing; predict the archive's size from samples.")
     ] = False,
@@ -56,12 +69,20 @@ def compress(
         _refuse_existing(source, proof_path, force=force)
         with progress("compressing", source, quiet=quiet) as update:
             report = archive.compress(
-                source, target, threads=threads, force=force, name=name, level=level.value, progress=update
+                source,
+                target,
+                threads=threads,
+                force=force,
+                name=name,
+                level=level.value,
+                reference=reference,
+                reference_folders=reference_folders,
+                progress=update,
             )
         for warning in () if quiet else report.warnings:
             warn(f"{source}: {warning}")
         if remove:
-            _verify_again(report, target, threads, quiet=quiet)
+            _verify_again(report, target, threads, reference, quiet=quiet)
         if proof_path is not None:
             proof.write(proof.make(report, verified_again=remove), proof_path)
         removed = _remove_source(source, report) if remove else []
@@ -120,9 +141,11 @@ def _estimate(source: str, level: Level, as_json: bool, quiet: bool) -> dict[str
     return as_dict(report)
 
 
-def _verify_again(report: CompressReport, target: str, threads: int, *, quiet: bool) -> None:
+def _verify_again(
+    report: CompressReport, target: str, threads: int, reference: str | None, *, quiet: bool
+) -> None:
     with progress("verifying", target, quiet=quiet) as update:
-        found = archive.verify(target, threads=threads, progress=update)
+        found = archive.verify(target, reference=reference, threads=threads, progress=update)
     if found.source.fingerprint != report.source.fingerprint or found.archive.digest != report.archive.digest:
         raise DamagedError(f"{target} does not read back as it was written; the source was kept")
 

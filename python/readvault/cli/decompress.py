@@ -8,7 +8,7 @@ import typer
 from readvault import _core, archive
 from readvault.cli import inputs
 from readvault.cli.exits import UsageError
-from readvault.cli.options import Archives, Force, Json, Quiet, Threads
+from readvault.cli.options import Archives, Force, Json, Quiet, Reference, Threads
 from readvault.cli.progress import progress
 from readvault.cli.terminal import refuse_terminal, say, size, warn
 from readvault.errors import InvalidError
@@ -26,6 +26,7 @@ def decompress(
     attachments: Annotated[
         bool, typer.Option("--attachments/--no-attachments", help="Restore indexes beside the output.")
     ] = True,
+    reference: Reference = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> int:
@@ -48,7 +49,13 @@ def decompress(
             written.claim(target or Path(path).with_name(_recorded_name(path)))
         with progress("decompressing", path, quiet=quiet) as update:
             report = archive.decompress(
-                path, target, threads=threads, force=force, attachments=attachments, progress=update
+                path,
+                target,
+                threads=threads,
+                force=force,
+                attachments=attachments,
+                reference=reference,
+                progress=update,
             )
         for warning in () if quiet else report.warnings:
             warn(f"{path}: {warning}")

@@ -10,6 +10,15 @@ Threads = Annotated[
 ]
 Force = Annotated[bool, typer.Option("--force", "-f", help="Replace existing output files.")]
 Json = Annotated[bool, typer.Option("--json", help="Report on standard output, one JSON object a line for each input.")]
+Reference = Annotated[
+    str | None,
+    typer.Option(
+        "--reference",
+        "-T",
+        metavar="FASTA",
+        help="Reference sequences that the archive leans on; the folders of REF_CACHE and REF_PATH are searched too.",
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
 
 

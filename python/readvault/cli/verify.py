@@ -7,7 +7,7 @@ import typer
 from readvault import archive, proof
 from readvault.cli import inputs
 from readvault.cli.exits import UsageError
-from readvault.cli.options import Archives, Json, Quiet, Threads
+from readvault.cli.options import Archives, Json, Quiet, Reference, Threads
 from readvault.cli.progress import progress
 from readvault.cli.terminal import count, say, size
 from readvault.report import as_dict
@@ -21,6 +21,7 @@ def verify(
     proof_path: Annotated[
         str | None, typer.Option("--proof", metavar="FILE", help="Also compare with this proof (NAME.rv.proof.json).")
     ] = None,
+    reference: Reference = None,
     threads: Threads = 0,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -33,7 +34,7 @@ def verify(
         # Read first: a proof that is missing or no proof at all should not cost a full decode.
         told = None if proof_path is None else proof.read(proof_path)
         with progress("verifying", path, quiet=quiet) as update:
-            report = archive.verify(path, against=against, threads=threads, progress=update)
+            report = archive.verify(path, against=against, reference=reference, threads=threads, progress=update)
         if told is not None:
             proof.check(told, report)
         if not quiet:

@@ -329,6 +329,7 @@ impl Coding<'_> {
             let models = group.as_deref().unwrap_or(&blank);
             let (level, context) = (self.shared.level, self.shared.context());
             units.extend(parts::encode(&mut parsed.fields, models, level, &context)?);
+            self.shared.check()?;
         }
         units.sort_by_key(|unit| unit.bundle);
         let Cut { limit, at_borders } = cut;

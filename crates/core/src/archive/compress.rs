@@ -19,13 +19,14 @@ use super::share::Group;
 use super::workers::{TICK, guard, lock, unlock, watch, watched};
 use super::write::{ArchiveWriter, Ending, NewAttachment, Written};
 use super::{CompressOptions, Input, Output, Progress, attach, share, threads};
-use crate::codec::records::{Level, ReferenceBases};
+use crate::codec::records::Level;
 use crate::container::header::{Header, MemberKind};
 use crate::container::trailer::Reference;
 use crate::source::plan::{self, Carry, Planned};
 use crate::source::recipe::{Finder, Known};
+use crate::source::reference::{self, Places, Reference as Given};
 use crate::source::span::{Kind, Sizes, SpanReader};
-use crate::source::walk::Walk;
+use crate::source::walk::{self, Walk};
 use crate::store::local::{self, Pending, Source};
 use crate::{Error, Result};
 
@@ -52,7 +53,9 @@ struct Shared<'a, W> {
     /// Names of the reference sequences, once the header is over.
     references: OnceLock<Arc<Vec<Vec<u8>>>>,
     level: Level,
-    bases: Option<Arc<dyn ReferenceBases + Send>>,
+    /// Where reference bases are looked for, and the reference once the header is over.
+    places: Option<Places>,
+    bases: OnceLock<Arc<Given>>,
     /// Encoders that made blocks of this source.
     known: Known,
     order: Mutex<Ordered<W>>,
@@ -123,6 +126,7 @@ impl<W: Write + Send> Shared<'_, W> {
                 let names = table.iter().map(|reference| reference.name.clone());
                 Arc::new(names.collect())
             });
+            self.open_reference(table, &planned)?;
         }
         lock(&self.carries).insert(index + 1, carry);
         self.carried.notify_all();
@@ -148,7 +152,7 @@ impl<W: Write + Send> Shared<'_, W> {
             level: self.level,
             references: self.references.get().cloned().unwrap_or_default(),
             header_apart: index == 0,
-            bases: self.bases.clone(),
+            bases: self.bases.get().cloned(),
             ..share::Shared::default()
         };
         let mut built = Vec::new();
@@ -160,6 +164,22 @@ impl<W: Write + Send> Shared<'_, W> {
         }
         self.write(index, length, built)?;
         Ok(true)
+    }
+
+    /// Opens the reference that was given, the first time that the header is over.
+    fn open_reference(&self, table: &[walk::Reference], planned: &[Planned]) -> Result<()> {
+        let Some(places) = self.places.as_ref().filter(|_| self.bases.get().is_none()) else {
+            return Ok(());
+        };
+        let text = planned.iter().find_map(Planned::header_text);
+        let listed: Vec<(Vec<u8>, u64)> = table
+            .iter()
+            .map(|reference| (reference.name.clone(), reference.length.into()))
+            .collect();
+        let sequences = reference::sequences(text.unwrap_or_default(), &listed);
+        let opened = Given::open(places.clone(), sequences, reference::USUAL_BUDGET)?;
+        self.bases.get_or_init(|| Arc::new(opened));
+        Ok(())
     }
 
     /// Content bytes for the span `index`, as its group's first span tells them; none when the run has been stopped.
@@ -264,6 +284,7 @@ struct Run<W> {
     writer: ArchiveWriter<W>,
     digests: (u64, [u8; 32], [u8; 16]),
     references: Vec<Reference>,
+    given: Vec<(u32, [u8; 16])>,
 }
 
 /// Sends the whole source through workers into `out`.
@@ -299,7 +320,8 @@ fn run<'a, W: Write + Send>(
         sized: Condvar::new(),
         references: OnceLock::new(),
         level: options.level,
-        bases: None,
+        places: places(options),
+        bases: OnceLock::new(),
         known: Known::default(),
         order: Mutex::new(Ordered {
             writer,
@@ -329,6 +351,7 @@ fn run<'a, W: Write + Send>(
         carries,
         order,
         failure,
+        bases,
         ..
     } = shared;
     if let Some(error) = unlock(failure) {
@@ -349,8 +372,29 @@ fn run<'a, W: Write + Send>(
         writer: unlock(order).writer,
         digests: reader.digests(),
         references: references.collect(),
+        given: bases.get().map_or_else(Vec::new, |bases| given(bases)),
     };
     Ok((run, reader, header))
+}
+
+/// Where reference bases are looked for, if they are to be used.
+fn places(options: &CompressOptions) -> Option<Places> {
+    let places = Places::from_environment(options.reference.clone());
+    if options.reference_folders {
+        Some(places)
+    } else {
+        options.reference.clone().map(|fasta| Places {
+            fasta: Some(fasta),
+            ..Places::default()
+        })
+    }
+}
+
+/// Reference sequences that were used, as the trailer holds them.
+fn given(bases: &Given) -> Vec<(u32, [u8; 16])> {
+    let used = bases.used().into_iter();
+    used.map(|(number, digest)| (number as u32, digest))
+        .collect()
 }
 
 /// The header's word for what a source is.
@@ -429,6 +473,7 @@ fn finish<W: Write>(
         mut writer,
         digests,
         references,
+        given,
     } = run;
     let source = reader.input();
     source.check_unchanged(digests.0)?;
@@ -452,6 +497,7 @@ fn finish<W: Write>(
         mtime_ns: source.stamp().map(|stamp| stamp.mtime_ns),
         references,
         references_in_text,
+        given,
     };
     let written = writer.finish(ending).map_err(write_error)?;
     Ok((written, attachments, warnings))

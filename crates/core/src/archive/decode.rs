@@ -106,7 +106,10 @@ fn decode_records(
     let forms = streams.take(key::FORMS)?;
     let count = bam::count(&forms, length)?;
     let find = |key| streams.take_unit(key);
-    let (records, left) = parts::decode(count, length, models, is_key, &shared.context(), find)?;
+    // Bases of a sequence that cannot be had show as damage: name the cause.
+    let decoded = parts::decode(count, length, models, is_key, &shared.context(), find);
+    shared.check()?;
+    let (records, left) = decoded?;
     let rebuilt = bam::restore(streams, &forms, &records, &shared.header_text, length)?;
     Ok((rebuilt, left))
 }

@@ -15,7 +15,7 @@ mod view;
 mod workers;
 mod write;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::Result;
 pub use crate::codec::records::Level;
@@ -70,6 +70,10 @@ pub struct CompressOptions {
     pub name: Option<String>,
     /// How much work the models do.
     pub level: Level,
+    /// A FASTA file whose sequences the archive may lean on: it is smaller then, and cannot be decoded without them.
+    pub reference: Option<PathBuf>,
+    /// Lean on the sequences in the folders that `REF_CACHE` and `REF_PATH` name too.
+    pub reference_folders: bool,
 }
 
 /// Settings of [`decompress`].
@@ -82,6 +86,9 @@ pub struct DecompressOptions {
     pub force: bool,
     /// Restore attachments beside the output.
     pub attachments: bool,
+    /// A FASTA file with the sequences that the archive leans on; the folders that `REF_CACHE` and `REF_PATH` name are
+    /// searched too.
+    pub reference: Option<PathBuf>,
 }
 
 impl Default for DecompressOptions {
@@ -90,6 +97,7 @@ impl Default for DecompressOptions {
             threads: 0,
             force: false,
             attachments: true,
+            reference: None,
         }
     }
 }
@@ -134,18 +142,19 @@ pub fn decompress(
     verify::decompress(input, output, options, progress)
 }
 
-/// Decodes everything and compares with the recorded fingerprint and, if given, with a file's bytes. `threads` 0
-/// means all that the process may use.
+/// Decodes everything and compares with the recorded fingerprint and, if given, with a file's bytes. `reference`: as in
+/// [`DecompressOptions`]. `threads` 0 means all that the process may use.
 ///
 /// # Errors
 /// As [`decompress`]; [`crate::Error::Damaged`] too when the file `against` is not the source.
 pub fn verify(
     input: &Input,
     against: Option<&Input>,
+    reference: Option<&Path>,
     threads: usize,
     progress: &dyn Progress,
 ) -> Result<VerifyReport> {
-    verify::verify(input, against, threads, progress)
+    verify::verify(input, against, reference, threads, progress)
 }
 
 /// Checks structure only: header, trailer, directory, attachments, and that chunks are where the directory says.

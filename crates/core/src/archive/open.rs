@@ -24,6 +24,7 @@ use crate::container::frame::{self, Kind};
 use crate::container::header::{self, Header};
 use crate::container::trailer::{self, Attachment, FOOTER_LENGTH, Reference, Trailer};
 use crate::container::wire::{sha256, short_hash, unseal};
+use crate::source::reference::{self as given, Places, Sequence};
 use crate::source::{bam, recipe};
 use crate::store::local::Source;
 use crate::{Error, Result};
@@ -142,6 +143,31 @@ impl Opened {
             digest: sha256(payload),
             shared,
         })
+    }
+
+    /// Opens what the archive's chunks lean on besides themselves, if they do: the sequences of a FASTA file, or those in
+    /// the folders that the environment names.
+    pub fn give_reference(&mut self, fasta: Option<&Path>) -> Result<()> {
+        if self.trailer.given.is_empty() {
+            return Ok(());
+        }
+        let references = self.trailer.references.iter();
+        let mut sequences: Vec<Sequence> = references
+            .map(|reference| Sequence {
+                name: reference.name.clone(),
+                length: reference.length.into(),
+                digest: None,
+            })
+            .collect();
+        for &(number, digest) in &self.trailer.given {
+            if let Some(sequence) = sequences.get_mut(number as usize) {
+                sequence.digest = Some(digest);
+            }
+        }
+        let places = Places::from_environment(fasta.map(Path::to_owned));
+        let reference = given::Reference::open(places, sequences, given::USUAL_BUDGET)?;
+        self.shared.bases = Some(Arc::new(reference));
+        Ok(())
     }
 
     fn frame(&self, offset: u64, length: u64, kind: Kind, what: &str) -> Result<Vec<u8>> {

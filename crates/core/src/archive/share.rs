@@ -3,8 +3,10 @@
 
 use std::sync::Arc;
 
+use crate::Result;
 use crate::codec::records::models::Models;
 use crate::codec::records::{Context, Level, ReferenceBases};
+use crate::source::reference::Reference;
 
 /// What coding a chunk needs to know of its archive.
 #[derive(Clone, Default)]
@@ -18,7 +20,7 @@ pub struct Shared {
     /// Text of the BAM header, when it is kept apart from the chunks.
     pub header_text: Arc<Vec<u8>>,
     /// Bases of the reference sequences, if they were given.
-    pub bases: Option<Arc<dyn ReferenceBases + Send>>,
+    pub bases: Option<Arc<Reference>>,
 }
 
 impl Shared {
@@ -31,6 +33,13 @@ impl Shared {
                 .as_deref()
                 .map(|bases| bases as &dyn ReferenceBases),
         }
+    }
+}
+
+impl Shared {
+    /// Refuses what was coded or decoded while a reference sequence could not be had.
+    pub fn check(&self) -> Result<()> {
+        self.bases.as_deref().map_or(Ok(()), Reference::check)
     }
 }
 

@@ -39,7 +39,8 @@ pub fn decompress(
     progress: &dyn Progress,
 ) -> Result<DecompressReport> {
     let stop = AtomicBool::new(false);
-    let opened = Opened::open(input, progress, &stop)?;
+    let mut opened = Opened::open(input, progress, &stop)?;
+    opened.give_reference(options.reference.as_deref())?;
     let path = match output {
         Some(Output::Stdout) => None,
         Some(Output::Path(path)) => Some(path.clone()),
@@ -163,12 +164,14 @@ fn naming(error: Error, path: &Path) -> Error {
 pub fn verify(
     input: &Input,
     against: Option<&Input>,
+    reference: Option<&Path>,
     threads: usize,
     progress: &dyn Progress,
 ) -> Result<VerifyReport> {
     let stop = AtomicBool::new(false);
-    let opened = Opened::open(input, progress, &stop)?;
+    let mut opened = Opened::open(input, progress, &stop)?;
     opened.quickcheck()?;
+    opened.give_reference(reference)?;
     let name = match against {
         None => {
             rebuild(&opened, io::sink(), threads, progress, &stop)?;

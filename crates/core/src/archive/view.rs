@@ -45,13 +45,15 @@ struct State {
 }
 
 impl Archive {
-    /// Opens the archive at `path`: reads header, trailer and directory root.
+    /// Opens the archive at `path`: reads header, trailer and directory root. `reference`: a FASTA file with the
+    /// sequences that the archive leans on, if it does (`REF_CACHE` and `REF_PATH` are searched too).
     ///
     /// # Errors
     /// [`Error::Store`] when it cannot be read, [`Error::Damaged`], [`Error::Truncated`] or [`Error::Unsupported`]
     /// when it is not a whole archive of a known version.
-    pub fn open(path: &Path) -> Result<Self> {
-        let opened = Opened::open_path(path, &AtomicBool::new(false))?;
+    pub fn open(path: &Path, reference: Option<&Path>) -> Result<Self> {
+        let mut opened = Opened::open_path(path, &AtomicBool::new(false))?;
+        opened.give_reference(reference)?;
         let name = opened.source_name();
         Ok(Self {
             opened,

@@ -44,6 +44,8 @@ pub struct Ending {
     pub references: Vec<Reference>,
     /// Whether it follows from the header's text.
     pub references_in_text: bool,
+    /// Reference sequences that were given: numbers and MD5 digests.
+    pub given: Vec<(u32, [u8; 16])>,
 }
 
 /// An attachment's bytes and what is said of them.
@@ -257,6 +259,7 @@ impl<W: Write> ArchiveWriter<W> {
             mtime_ns: ending.mtime_ns,
             references: ending.references,
             references_in_text: ending.references_in_text,
+            given: ending.given,
             header_text: packed(&self.header_text),
             attachments: std::mem::take(&mut self.attachments),
             counts: [

@@ -28,6 +28,7 @@ mod section {
     pub const HEADER_HASH: u64 = 3;
     pub const ROOT: u64 = 5;
     pub const HEADER_TEXT: u64 = 7;
+    pub const GIVEN: u64 = 9;
     pub const NAME: u64 = 2;
     pub const MTIME: u64 = 4;
     pub const REFERENCES: u64 = 6;
@@ -127,6 +128,8 @@ pub struct Trailer {
     pub references_in_text: bool,
     /// The BAM header's text, if the header follows from it.
     pub header_text: Option<Packed>,
+    /// Numbers and MD5 digests of the reference sequences that were given, and are needed to decode.
+    pub given: Vec<(u32, [u8; 16])>,
     /// Attachments.
     pub attachments: Vec<Attachment>,
     /// records, record escapes, groups, chunks, blocks, content bytes, layout bytes, block size bytes, kept bytes.
@@ -167,6 +170,14 @@ impl Trailer {
             put_varint(&mut packed, text.length);
             packed.extend_from_slice(&text.stored);
             section(section::HEADER_TEXT, &packed);
+        }
+        if !self.given.is_empty() {
+            let mut given = Vec::new();
+            for (number, digest) in &self.given {
+                put_varint(&mut given, u64::from(*number));
+                given.extend_from_slice(digest);
+            }
+            section(section::GIVEN, &given);
         }
         if !self.attachments.is_empty() {
             section(section::ATTACHMENTS, &write_attachments(&self.attachments));
@@ -241,6 +252,12 @@ impl Trailer {
                         as u64,
                     stored: cursor.take(cursor.remaining())?.to_vec(),
                 });
+            }
+            section::GIVEN => {
+                while cursor.remaining() > 0 {
+                    let number = cursor.bounded(MAX_REFERENCES, "number of a reference")? as u32;
+                    self.given.push((number, cursor.array()?));
+                }
             }
             section::ATTACHMENTS => self.attachments = read_attachments(bytes, at)?,
             section::COUNTS => {
@@ -439,6 +456,7 @@ mod tests {
             name: b"a\x1b[31m.bam".to_vec(),
             mtime_ns: Some(-5),
             references_in_text: false,
+            given: vec![(0, [7; 16]), (1, [9; 16])],
             header_text: Some(Packed {
                 codec: 3,
                 length: 100,

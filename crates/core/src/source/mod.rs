@@ -12,6 +12,7 @@ pub mod layout;
 pub mod parts;
 pub mod plan;
 pub mod recipe;
+pub mod reference;
 pub mod span;
 pub mod streams;
 pub mod walk;

@@ -57,6 +57,17 @@ pub enum Planned {
 }
 
 impl Planned {
+    /// Text of the BAM header that its content starts with.
+    pub fn header_text(&self) -> Option<&[u8]> {
+        let Self::Content(content) = self else {
+            return None;
+        };
+        match content.items.first()? {
+            Item::Opaque(range) => super::bam::header_text(&content.buffer[range.clone()]),
+            Item::Record(_) => None,
+        }
+    }
+
     /// Its content and the records in it, if it has any.
     pub fn records(&self) -> Option<(&[u8], Vec<Range<usize>>)> {
         let Self::Content(content) = self else {

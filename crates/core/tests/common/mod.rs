@@ -92,7 +92,7 @@ pub fn unpack(archive: &Path, output: &Path, threads: usize) -> Result<Decompres
 }
 
 pub fn check(archive: &Path, threads: usize) -> Result<VerifyReport, Error> {
-    verify(&Input::Path(archive.into()), None, threads, &Silent)
+    verify(&Input::Path(archive.into()), None, None, threads, &Silent)
 }
 
 pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
@@ -127,6 +127,7 @@ pub fn round_trip(source: &[u8], threads: usize) -> CompressReport {
     verify(
         &Input::Path(archive.clone()),
         Some(&against),
+        None,
         threads,
         &Silent,
     )
@@ -137,7 +138,7 @@ pub fn round_trip(source: &[u8], threads: usize) -> CompressReport {
 
 /// Reads ranges of the view and compares them with the source.
 pub fn ranges_are_the_sources(archive: &Path, source: &[u8], ranges: usize) {
-    let view = Archive::open(archive).unwrap();
+    let view = Archive::open(archive, None).unwrap();
     assert_eq!(view.source_length(), source.len() as u64);
     let mut random = Random::new(source.len() as u64 + 77);
     for round in 0..ranges {

@@ -12,7 +12,7 @@ pub mod record;
 mod restore;
 mod tags;
 
-pub use header::references;
+pub use header::{references, text as header_text};
 pub use parse::{Parsed, parse};
 pub use rebuild::{Aligned, Rebuilt, rebuild};
 pub use restore::{count, restore};
