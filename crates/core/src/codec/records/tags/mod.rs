@@ -23,9 +23,9 @@ use reference::Reference;
 use values::Known;
 
 /// Tags that come first, because others follow from them.
-const FIRST: [[u8; 2]; 16] = [
+const FIRST: [[u8; 2]; 18] = [
     *b"MD", *b"NM", *b"MC", *b"MQ", *b"AS", *b"XS", *b"ms", *b"mc", *b"UQ", *b"XQ", *b"PQ", *b"NH",
-    *b"SM", *b"AM", *b"X0", *b"X1",
+    *b"SM", *b"AM", *b"X0", *b"X1", *b"MM", *b"Mm",
 ];
 
 /// What is known of a chunk's records and their tags so far.
