@@ -3,7 +3,7 @@
 use super::logistic::stretch;
 
 /// Probability in the upper 22 bits, bits seen so far in the lower 10.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Slot(u32);
 
 /// 65,536 / (n + 1.6), rounded down: how far a slot that has seen n bits moves.
@@ -18,6 +18,12 @@ static RATES: [u32; 1024] = {
 };
 
 impl Slot {
+    /// Not a slot but a mark: whose the slots beside it are. Never equal to [`Slot::NEW`].
+    #[inline]
+    pub(crate) fn owner(hash: u32) -> Self {
+        Self(hash & 0xffff | 1 << 16)
+    }
+
     /// Knows nothing.
     pub(crate) const NEW: Self = Self(1 << 31);
 

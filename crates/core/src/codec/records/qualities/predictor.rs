@@ -1,20 +1,23 @@
 //! A predictor for strings of qualities and what looks like them: symbols through a [`Tree`], each decision mixed from
-//! `N` contexts whose tables have no owners, by `S` selected weight sets, and corrected by two small contexts.
-//!
-//! Tables are found by hash alone: strings of qualities meet few contexts often, so that collisions cost less than
-//! looking after owners does.
+//! `N` contexts by `S` selected weight sets, and corrected by two small contexts.
 
-use super::super::super::mixing::{Coder, Slot, dot, hash, squash, train};
+use super::super::super::mixing::{Coder, Slot, dot, squash, train};
 use super::refine::Refine;
 use super::tree::{Step, Tree};
+
+/// Alphabets up to this many symbols are small.
+const FEW: usize = 6;
+
+/// Nodes of a block.
+const BLOCK: usize = 7;
 
 /// Nodes from this on share weights and corrections: they are rare.
 const OWN: usize = 63;
 
-/// Slots that share a cache line.
+/// What a context knows of seven nodes, in half a cache line. Slot 0 holds whose it is.
 #[derive(Clone, Copy)]
-#[repr(align(64))]
-struct Line([Slot; 16]);
+#[repr(align(32))]
+struct Block([Slot; 8]);
 
 /// What a predictor is made with.
 #[derive(Clone, Copy, Debug)]
@@ -54,15 +57,17 @@ pub(crate) struct Given<const N: usize, const S: usize> {
 pub(crate) struct Predictor<const N: usize, const I: usize, const S: usize> {
     tree: Tree,
     shape: Shape<S>,
-    /// Slots of a context stand together: 4 or 8 of them are a block, within a line.
-    lines: Vec<Line>,
-    block_bits: u32,
+    /// Blocks of all contexts, those of a context together.
+    blocks: Vec<Block>,
     weights: [Vec<Weights<I>>; S],
     corrections: [Refine; 2],
     /// Plain symbols that are not in the alphabet.
     escaped: Vec<Slot>,
-    /// First slots of the contexts' present blocks.
-    places: [u32; N],
+    /// The present blocks of the contexts.
+    present: [Block; N],
+    /// Whether the alphabet is large: then weight sets learn from the error that they make together, and the second
+    /// input of a context is linear in its probability.
+    large: bool,
 }
 
 impl<const N: usize, const I: usize, const S: usize> Predictor<N, I, S> {
@@ -76,8 +81,7 @@ impl<const N: usize, const I: usize, const S: usize> Predictor<N, I, S> {
         values[..2 * N].fill((13 << 28) / 20 / N as i32);
         let new = Weights { values, learnt: 0 };
         Self {
-            lines: vec![Line([Slot::NEW; 16]); N << (shape.bits - 4)],
-            block_bits: nodes.next_power_of_two().ilog2().clamp(2, 3),
+            blocks: vec![Block([Slot::NEW; 8]); N << (shape.bits - 3)],
             weights: shape
                 .selections
                 .map(|count| vec![new.clone(); count as usize * own]),
@@ -85,7 +89,8 @@ impl<const N: usize, const I: usize, const S: usize> Predictor<N, I, S> {
                 .corrections
                 .map(|count| Refine::new(count as usize * own)),
             escaped: vec![Slot::NEW; 256],
-            places: [0; N],
+            present: [Block([Slot::NEW; 8]); N],
+            large: tree.symbols() > FEW,
             tree,
             shape,
         }
@@ -107,33 +112,71 @@ impl<const N: usize, const I: usize, const S: usize> Predictor<N, I, S> {
     ) -> u8 {
         let mut path = self.tree.path(symbol);
         let mut step = self.tree.start();
+        let mut places = [0; N];
         let mut block = usize::MAX;
-        loop {
+        let symbol = loop {
             match step {
                 Step::Node(node) => {
-                    if node >> self.block_bits != block {
-                        block = node >> self.block_bits;
-                        self.turn(&given.contexts, block as u32);
+                    if node / BLOCK != block {
+                        if block != usize::MAX {
+                            self.put_back(&places);
+                        }
+                        block = node / BLOCK;
+                        places = self.fetch(&given.contexts, block as u32);
                     }
                     let bit = self.bit(coder, path & 1 == 1, node, given);
                     path >>= 1;
                     step = self.tree.follow(node, bit);
                 }
-                Step::Symbol(symbol) => return symbol,
-                Step::Escape => return self.escape(coder, symbol),
+                Step::Symbol(symbol) => break symbol,
+                Step::Escape => break self.escape(coder, symbol),
             }
+        };
+        if block != usize::MAX {
+            self.put_back(&places);
         }
+        symbol
     }
 
-    /// Finds the contexts' blocks for the nodes of block `block`.
+    /// Fetches the contexts' blocks for the nodes of block `block`; gives where they stand. If a context has none, the
+    /// less used of two candidates makes room.
     #[inline]
-    fn turn(&mut self, contexts: &[u32; N], block: u32) {
-        let shift = 32 - (self.shape.bits - self.block_bits);
+    fn fetch(&mut self, contexts: &[u32; N], block: u32) -> [usize; N] {
+        let shift = 32 - (self.shape.bits - 3);
+        let mut places = [0; N];
         for at in 0..N {
             let mixed = contexts[at]
                 .wrapping_add(block.wrapping_mul(0x9E37_79B9))
                 .wrapping_mul(0x2545_F491);
-            self.places[at] = (at as u32) << self.shape.bits | mixed >> shift << self.block_bits;
+            let mixed = mixed ^ mixed >> 15;
+            let owner = Slot::owner(mixed);
+            let table = at << (self.shape.bits - 3);
+            let first = table | (mixed.wrapping_mul(0x2545_F491) >> shift) as usize;
+            let mut place = first;
+            let mut found = self.blocks[first];
+            if found.0[0] != owner {
+                let second = self.blocks[first ^ 1];
+                if second.0[0] == owner {
+                    (place, found) = (first ^ 1, second);
+                } else {
+                    if second.0[1].count() < found.0[1].count() {
+                        place = first ^ 1;
+                    }
+                    found = Block([Slot::NEW; 8]);
+                    found.0[0] = owner;
+                }
+            }
+            places[at] = place;
+            self.present[at] = found;
+        }
+        places
+    }
+
+    /// Puts fetched blocks back.
+    #[inline]
+    fn put_back(&mut self, places: &[usize; N]) {
+        for (&place, &group) in places.iter().zip(&self.present) {
+            self.blocks[place] = group;
         }
     }
 
@@ -145,18 +188,8 @@ impl<const N: usize, const I: usize, const S: usize> Predictor<N, I, S> {
         node: usize,
         given: &Given<N, S>,
     ) -> bool {
-        let inner = node as u32 & ((1 << self.block_bits) - 1);
-        let mut inputs = [0i16; I];
-        for at in 0..N {
-            let place = (self.places[at] + inner) as usize;
-            let slot = self.lines[place >> 4].0[place & 15];
-            let x = slot.stretched();
-            inputs[2 * at] = x as i16;
-            inputs[2 * at + 1] = (x * slot.count().min(32) as i32 >> 5) as i16;
-        }
-        if I > 2 * N {
-            inputs[2 * N] = 77;
-        }
+        let inner = 1 + node % BLOCK;
+        let inputs = self.inputs(inner);
         let own = self.tree.nodes().min(OWN + 1);
         let node = node.min(OWN);
         let mut places = [0; S];
@@ -169,12 +202,13 @@ impl<const N: usize, const I: usize, const S: usize> Predictor<N, I, S> {
             total += sums[set].clamp(-8191, 8191);
         }
         let mixed = total / S as i32;
-        let mut p = squash(mixed);
+        let together = squash(mixed);
+        let mut p = together;
         let corrected = self.shape.corrections[0] > 0;
         if corrected {
             let mut sum = 2 * p;
             for (at, correction) in self.corrections.iter_mut().enumerate() {
-                let context = given.corrections[at].min(self.shape.corrections[at] - 1);
+                let context = given.corrections[at].min(self.shape.corrections[at].max(1) - 1);
                 sum += correction.refine(mixed, context as usize * own + node);
             }
             p = (sum / 4).clamp(1, 65_535);
@@ -185,8 +219,17 @@ impl<const N: usize, const I: usize, const S: usize> Predictor<N, I, S> {
         for set in 0..S {
             let weights = &mut self.weights[set][places[set]];
             let rate = last + (first - last) * 32 / (32 + weights.learnt as i32);
-            let error = (target - squash(sums[set]) as i32) >> 1;
-            train(&inputs, &mut weights.values, error, rate);
+            let said = if self.large {
+                together
+            } else {
+                squash(sums[set])
+            };
+            train(
+                &inputs,
+                &mut weights.values,
+                (target - said as i32) >> 1,
+                rate,
+            );
             weights.learnt = (weights.learnt + 1).min(65_535);
         }
         if corrected {
@@ -194,11 +237,31 @@ impl<const N: usize, const I: usize, const S: usize> Predictor<N, I, S> {
                 correction.update(bit);
             }
         }
-        for at in 0..N {
-            let place = (self.places[at] + inner) as usize;
-            self.lines[place >> 4].0[place & 15].update(bit, self.shape.limit);
+        for block in &mut self.present {
+            block.0[inner & 7].update(bit, self.shape.limit);
         }
         bit
+    }
+
+    /// What the contexts say of the node in slot `inner` of their blocks.
+    #[inline]
+    fn inputs(&self, inner: usize) -> [i16; I] {
+        let mut inputs = [0i16; I];
+        for at in 0..N {
+            let slot = self.present[at].0[inner & 7];
+            let (p, x) = (slot.p(), slot.stretched());
+            let known = slot.count().min(32) as i32;
+            inputs[2 * at] = x as i16;
+            inputs[2 * at + 1] = if self.large {
+                ((p as i32 - 32_768) * known >> 10) as i16
+            } else {
+                (x * known >> 5) as i16
+            };
+        }
+        if I > 2 * N {
+            inputs[2 * N] = 77;
+        }
+        inputs
     }
 
     /// Codes a symbol that is not in the alphabet.

@@ -1,163 +1,271 @@
-//! Contexts of short reads.
+//! Short reads: contexts of position, run and what the other reads of the chunk say.
 
-use super::super::super::mixing::{Coder, hash};
+use super::super::super::mixing::Coder;
 use super::super::Records;
+use super::engine::Task;
+use super::evidence::{AGAINST, CUT, Evidence, ONE_AGAINST};
 use super::predictor::{Given, Predictor, Shape};
 use super::reading::Reading;
 use super::tree::Tree;
 
-/// Knows what went before in a read.
+/// The class of evidence outside the read.
+const OUTSIDE: u8 = 8;
+
+/// Distances to mismatches count up to this.
+const FAR: u8 = 31;
+
+/// What a whole read is known by.
+#[derive(Clone, Copy)]
+struct Whole {
+    /// Whether it is the second of its template.
+    second: u64,
+    mapq: u64,
+    mismatches: u64,
+    clips: u64,
+    /// The class of its mate's mean, 0 if that is not known.
+    mate: u64,
+}
+
+/// What went before in a read: ranks of the last four qualities, and sums.
 #[derive(Clone, Copy, Default)]
 struct Track {
     q1: u32,
     q2: u32,
     q3: u32,
     q4: u32,
+    last: u8,
     difference: u32,
     low: u32,
-    sum: u32,
+    sum: u64,
     run: u32,
-    since: u32,
+    since: u8,
+    top: u32,
 }
 
+impl Track {
+    /// Goes on by a quality of rank `rank` at `at`, whose base has evidence of `class`.
+    #[inline]
+    fn push(&mut self, at: usize, quality: u8, rank: u32, class: u8) {
+        if at > 0 {
+            let apart = self.last.abs_diff(quality);
+            self.difference = (self.difference + u32::from(apart)).min(1 << 20);
+            self.run = if rank == self.q1 {
+                (self.run + 1).min(255)
+            } else {
+                0
+            };
+        }
+        self.last = quality;
+        self.top = if rank > 0 { 0 } else { (self.top + 1).min(63) };
+        self.sum += u64::from(rank);
+        self.low = (self.low + u32::from(rank > 0)).min(15);
+        (self.q4, self.q3, self.q2, self.q1) = (self.q3, self.q2, self.q1, rank);
+        self.since = if is_error(class) {
+            0
+        } else {
+            (self.since + 1).min(FAR)
+        };
+    }
+}
+
+fn is_error(class: u8) -> bool {
+    class == ONE_AGAINST || class == AGAINST
+}
+
+/// Lets the first two contexts and weight set tell what a hint says.
+pub(super) fn heed<const N: usize, const S: usize>(given: &mut Given<N, S>, hint: u16, q1: u32) {
+    let hint = u64::from(hint) << 40 | 1 << 57;
+    given.contexts[0] = key(hint);
+    given.contexts[1] = key(hint | u64::from(q1) << 8);
+    given.selections[0] = u32::MAX;
+}
+
+/// A context's hash.
+#[inline]
+pub(super) fn key(value: u64) -> u32 {
+    (value.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as u32
+}
+
+/// Codes short reads by `N` contexts and `S` weight sets.
 #[derive(Clone)]
-pub(crate) struct Short<const N: usize, const I: usize, const S: usize> {
+pub(super) struct Short<const N: usize, const I: usize, const S: usize> {
     predictor: Predictor<N, I, S>,
+    /// How many qualities before count in a correction's context.
+    width: u32,
+    classes: Vec<u8>,
     next: Vec<u8>,
 }
 
 impl<const N: usize, const I: usize, const S: usize> Short<N, I, S> {
-    pub(crate) fn new(tree: Tree, shape: Shape<S>) -> Self {
+    /// A model whose tables have 2^`bits` slots per context.
+    pub(super) fn new(tree: Tree, bits: u32, corrected: bool) -> Self {
+        let symbols = tree.symbols() as u32 + 1;
+        let width = if symbols > 12 { 4 } else { symbols };
+        // One more than there are ranks: that of qualities with a hint.
+        let sets = [symbols + 1, 256, 64];
+        let mut selections = [1; S];
+        selections.copy_from_slice(&sets[..S]);
+        let shape = Shape {
+            bits,
+            selections,
+            corrections: if corrected {
+                [symbols * width, 128]
+            } else {
+                [0, 0]
+            },
+            limit: 1023,
+            rates: (4000, 130),
+        };
         Self {
             predictor: Predictor::new(tree, shape),
+            width,
+            classes: Vec::new(),
             next: Vec::new(),
         }
     }
-}
 
-impl Short<13, 32, 3> {
-    pub(crate) fn build(tree: Tree) -> Self {
-        let n = tree.symbols() as u32;
-        let shape = Shape {
-            bits: 18,
-            selections: [n + 1, 64, 192],
-            corrections: [(n + 1) * (n + 1).min(16), 256],
-            limit: 1023,
-            rates: (600, 130),
-        };
-        Self::new(tree, shape)
+    /// Looks at the bases of a read.
+    fn begin(
+        &mut self,
+        records: &Records,
+        record: usize,
+        reading: &Reading,
+        evidence: &Evidence,
+        mate: u32,
+    ) -> Whole {
+        let classes = &evidence.classes[reading.range.clone()];
+        self.classes.clear();
+        if reading.reversed {
+            self.classes.extend(classes.iter().rev());
+        } else {
+            self.classes.extend(classes);
+        }
+        let count = |is: fn(u8) -> bool| classes.iter().filter(|&&class| is(class)).count();
+        self.next.clear();
+        self.next.resize(classes.len(), FAR);
+        let mut far = FAR;
+        for (next, &class) in self.next.iter_mut().zip(&self.classes).rev() {
+            far = if is_error(class) {
+                0
+            } else {
+                (far + 1).min(FAR)
+            };
+            *next = far;
+        }
+        Whole {
+            second: u64::from(records.flags[record] >> 7 & 1),
+            mapq: u64::from(records.mapq[record] / 15).min(4),
+            mismatches: count(is_error).min(7) as u64,
+            clips: (count(|class| class == CUT) / 8).min(7) as u64,
+            mate: mate.into(),
+        }
     }
 
-    pub(crate) fn record<C: Coder>(
+    /// Codes the qualities of a read; gives the class of their mean, 1 to 31.
+    pub(super) fn record<C: Coder>(
         &mut self,
         coder: &mut C,
         records: &mut Records,
         record: usize,
-        reading: &Reading,
-        mate: u32,
+        task: &mut Task<'_>,
     ) -> u32 {
+        let reading = task.reading;
+        let whole = self.begin(records, record, reading, task.evidence, task.mate);
         let length = reading.bases.len();
-        let second = u32::from(records.flags[record] >> 7 & 1);
-        let mapq = (u32::from(records.mapq[record]) / 15).min(4);
-        let mut mismatches = 0;
-        let mut clips = 0;
-        for &s in &reading.states {
-            mismatches += u32::from(s == 1);
-            clips += u32::from(s == 3);
-        }
-        let (mismatches, clips) = (mismatches.min(7), (clips / 8).min(7));
-        self.next.clear();
-        self.next.resize(length + 1, 31);
-        for at in (0..length).rev() {
-            self.next[at] = if reading.states[at] == 1 {
-                0
-            } else {
-                (self.next[at + 1] + 1).min(31)
-            };
-        }
-        let mut t = Track {
-            since: 31,
+        // Ranks of small alphabets are spread to the same range as those of large ones.
+        let scale = if self.predictor.tree().symbols() > 8 {
+            1
+        } else {
+            8
+        };
+        let mut track = Track {
+            since: FAR,
             ..Track::default()
         };
-        let n = self.predictor.tree().symbols() as u32;
-        let width = (n + 1).min(16);
-        let mut last = 0u8;
         for at in 0..length {
-            let i = at as u32;
-            let Track { q1, q2, q3, q4, .. } = t;
-            let b = reading.base(at);
-            let (b1, b2) = (
-                reading.base(at.wrapping_sub(1)),
-                reading.base(at.wrapping_sub(2)),
-            );
-            let bn = reading.base(at + 1);
-            let mx23 = q2.max(q3);
-            let d = (t.difference >> 1).min(31);
-            let av = if i > 0 {
-                (u64::from(t.sum) * 4 / u64::from(i)).min(63) as u32
-            } else {
-                0
-            };
-            let nl = t.low.min(15);
-            let state = |at: usize| reading.states.get(at).map_or(5, |&s| u32::from(s));
-            let (c0, cp, cn) = (state(at), state(at.wrapping_sub(1)), state(at + 1));
-            let nx = u32::from(self.next[at]);
-            let contexts = [
-                hash(1, q1 | q2 << 8, 0, 0),
-                hash(2, q1 | mx23 << 8 | q4.max(q3) << 16, i >> 3, 0),
-                hash(3, q1 | q2 << 8 | q3 << 16, 0, 0),
-                hash(4, i | second << 31, q1, 0),
-                hash(5, q1 | d << 8 | av << 16, q2, 0),
-                hash(6, q1 | b << 8 | b1 << 12 | b2 << 16 | bn << 20, i >> 4, 0),
-                hash(7, q1 | q2 << 8 | q3 << 16 | q4 << 24, 0, 0),
-                hash(8, av | nl << 8, i >> 2 | second << 31, u32::from(q1 == q2)),
-                hash(
-                    9,
-                    q1 | q2 << 8,
-                    c0 | cp << 3 | cn << 6 | u32::from(b == 15) << 9,
-                    0,
-                ),
-                hash(
-                    10,
-                    q1 | c0 << 8 | mismatches << 12 | nx << 16,
-                    b | t.since.min(7) << 8,
-                    0,
-                ),
-                hash(
-                    11,
-                    av | c0 << 8 | mismatches << 12 | clips << 16,
-                    i >> 3,
-                    q1 | mapq << 8,
-                ),
-                hash(12, q1 | mate << 8, i.min(20), av),
-                hash(13, q1 | q2 << 8, t.run.min(63), av >> 2 | mate << 8),
-            ];
-            let given = Given {
-                contexts,
-                selections: [q1, (i / 4).min(63), c0 + 6 * nx.min(3) + 24 * t.run.min(7)],
-                corrections: [q1 * width + q2.min(width - 1), (i / 4).min(31) * 8 + c0],
-            };
             let place = reading.place(at);
-            let q = self
+            let seen = task.evidence.before(place, reading.reversed);
+            let mut given = self.given(&whole, &track, reading, at, seen.into());
+            if let Some(&hint @ 1..) = task.hints.get(at) {
+                heed(&mut given, hint, track.q1);
+            }
+            let quality = self
                 .predictor
                 .symbol(coder, records.qualities[place], &given);
-            records.qualities[place] = q;
-            let k = self.predictor.tree().rank(q);
-            if at > 0 {
-                t.difference = t.difference.saturating_add(u32::from(q.abs_diff(last)));
-            }
-            last = q;
-            t.sum = t.sum.wrapping_add(k);
-            t.low += u32::from(k > 0);
-            t.run = if at > 0 && k == q1 { t.run + 1 } else { 0 };
-            (t.q4, t.q3, t.q2, t.q1) = (q3, q2, q1, k);
-            t.since = if c0 == 1 { 0 } else { (t.since + 1).min(31) };
+            records.qualities[place] = quality;
+            let rank = self.predictor.tree().rank(quality);
+            task.evidence
+                .note(place, reading.reversed, rank * 8 * scale);
+            track.push(at, quality, rank, self.classes[at]);
         }
-        let n = if n > 8 { 1 } else { 8 };
-        if length > 0 {
-            (t.sum.wrapping_mul(n) / length as u32).min(30) + 1
-        } else {
-            0
+        let mean = track.sum * u64::from(scale) / length.max(1) as u64;
+        mean.min(30) as u32 + 1
+    }
+
+    /// What the quality at `at` follows from.
+    #[inline]
+    fn given(
+        &self,
+        whole: &Whole,
+        track: &Track,
+        reading: &Reading,
+        at: usize,
+        here: u64,
+    ) -> Given<N, S> {
+        let Track { q1, q2, q3, q4, .. } = *track;
+        let [p1, p2, p3, p4] = [q1, q2, q3, q4].map(u64::from);
+        let i = at.min(4095) as u64;
+        let base = |at: usize| u64::from(reading.base(at));
+        let b = base(at);
+        let around =
+            b | base(at.wrapping_sub(1)) << 4 | base(at.wrapping_sub(2)) << 8 | base(at + 1) << 12;
+        let class = |at: usize| u64::from(self.classes.get(at).copied().unwrap_or(OUTSIDE));
+        let (c0, before, after) = (class(at), class(at.wrapping_sub(1)), class(at + 1));
+        let next = u64::from(self.next[at]);
+        let mean = (track.sum * 4 / (at as u64).max(1)).min(63);
+        let difference = u64::from(track.difference >> 1).min(31);
+        let run = u64::from(track.run);
+        let [low, top, since] =
+            [track.low, track.top, u32::from(track.since.min(7))].map(u64::from);
+        let all = [
+            p1 | around << 8,
+            i | whole.second << 12 | p1 << 13,
+            mean | low << 6 | (i >> 2) << 10 | whole.second << 20 | u64::from(q1 == q2) << 21,
+            p1 | p2 << 8 | c0 << 16 | before << 20 | after << 24,
+            p1 | p2 << 8 | run << 16 | top << 24 | (i >> 4) << 30,
+            mean | p1 << 6 | c0 << 14 | low << 18 | (i >> 3) << 22,
+            p1 | c0 << 8 | whole.mismatches << 12 | next << 15 | b << 20 | since << 24,
+            p1 | c0 << 8 | here << 12,
+            mean >> 1
+                | c0 << 5
+                | whole.mismatches << 9
+                | whole.clips << 12
+                | (i >> 4) << 15
+                | p1 << 23
+                | whole.mapq << 31,
+            p1 | p2 << 8 | p3 << 16,
+            (track.sum * 16 / (at as u64).max(1)).min(4095) | p1 << 12 | (i >> 2) << 20,
+            p1 | p2 >> 1 << 8 | run.min(15) << 16 | mean >> 3 << 20 | whole.mate << 26,
+            p1 | p2.max(p3) << 8 | p3.max(p4) << 16 | (i >> 3) << 24,
+            p1 | p2 << 8 | p3 >> 1 << 16 | p4 >> 2 << 24,
+            p1 | difference >> 1 << 8 | mean >> 1 << 13 | p2 >> 2 << 19,
+        ];
+        let mut contexts = [0; N];
+        for (context, &value) in contexts.iter_mut().zip(&all) {
+            *context = key(value);
+        }
+        let near = next.min(3) as u32;
+        let state = c0 as u32 + 8 * near + 32 * track.run.min(7);
+        let sets = [q1, state, (at / 4).min(63) as u32];
+        let mut selections = [0; S];
+        selections.copy_from_slice(&sets[..S]);
+        Given {
+            contexts,
+            selections,
+            corrections: [
+                q1 * self.width + q2.min(self.width - 1),
+                (at / 8).min(15) as u32 * 8 + c0 as u32,
+            ],
         }
     }
 }

@@ -144,7 +144,8 @@ fn damaged_streams_end_without_a_panic() {
     }
 }
 
-/// Prints the sizes of whole files as one chunk, and as a key chunk with clones.
+/// Prints the sizes of the files in FILES at level LEVEL: whole as one chunk, and with CHUNKED as a key chunk and clones
+/// of its model; with ONLY, so many records alone.
 #[test]
 #[ignore = "measures"]
 fn sizes() {
@@ -155,40 +156,39 @@ fn sizes() {
         _ => Level::Default,
     };
     let chunked = std::env::var("CHUNKED").is_ok();
+    let only = std::env::var("ONLY").map_or(usize::MAX, |text| text.parse().unwrap());
     for file in files.split(' ') {
         let (first, rest) = if chunked {
             (20_000, 2_500)
         } else {
-            (usize::MAX, 1)
+            (only, usize::MAX)
         };
         let Some((mut chunks, _)) = load(file, first, rest) else {
             continue;
         };
+        chunks.truncate(if chunked { usize::MAX } else { 1 });
         let mut key = None;
-        let mut size = 0;
-        let (mut bases, mut start) = (0, std::time::Instant::now());
-        let (mut time, mut fit) = (0, 0);
+        let (mut size, mut bases, mut decoding) = (0, 0, 0);
+        let start = std::time::Instant::now();
         for records in &mut chunks {
             records.base_states = states(records);
-            start = std::time::Instant::now();
-            let model = key.get_or_insert_with(|| Model::fit(level, &CONTEXT, records));
-            fit += start.elapsed().as_nanos();
-            start = std::time::Instant::now();
-            let mut model = model.clone();
-            let mut encoder = Encoder::new();
-            model.code(&mut encoder, &CONTEXT, records).unwrap();
-            time += start.elapsed().as_nanos();
-            if size == 0 {
-                key = Some(model);
-            }
-            size += encoder.finish().len();
             bases += records.bases.len();
+            let (before, read) =
+                key.get_or_insert_with(|| (Model::fit(level, &CONTEXT, records), Model::blank()));
+            let (after, stored) = store(before, records);
+            size += stored.len();
+            let begun = std::time::Instant::now();
+            let (after_read, qualities) = restore(read, &stored, records);
+            decoding += begun.elapsed().as_nanos();
+            assert!(qualities.unwrap() == records.qualities);
+            if bases == records.bases.len() {
+                key = Some((after, after_read));
+            }
         }
-        let _ = start;
+        let whole = start.elapsed().as_nanos() as usize / bases;
         eprintln!(
-            "{file} {size} B {bases} q {:.1} ns/q fit {} ms",
-            time as f64 / bases as f64,
-            fit / 1_000_000
+            "{file} {size} B {bases} q {whole} ns both decoding {}",
+            decoding as usize / bases
         );
     }
 }

@@ -1,0 +1,81 @@
+//! The models that an encoder chooses from.
+
+use super::super::super::mixing::Coder;
+use super::super::{Level, Records};
+use super::evidence::Evidence;
+use super::long::Long;
+use super::reading::Reading;
+use super::short::Short;
+use super::tree::Tree;
+
+/// Alphabets up to this many symbols need small tables, and profit from many contexts.
+const FEW: usize = 8;
+
+/// What a model is chosen for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Short,
+    Long,
+}
+
+/// A model by level and kind.
+#[derive(Clone)]
+pub(super) enum Engine {
+    ShortFast(Box<Short<4, 8, 1>>),
+    ShortDefault(Box<Short<8, 16, 2>>),
+    ShortFew(Box<Short<15, 32, 3>>),
+    ShortMany(Box<Short<11, 24, 3>>),
+    LongFast(Box<Long<4, 8, 1>>),
+    LongDefault(Box<Long<8, 16, 2>>),
+    LongMax(Box<Long<12, 24, 3>>),
+}
+
+impl Engine {
+    /// A model that has learnt nothing.
+    pub(super) fn new(level: Level, kind: Kind, tree: Tree) -> Self {
+        let few = tree.symbols() <= FEW;
+        match (level, kind) {
+            (Level::Fast, Kind::Short) => Self::ShortFast(Box::new(Short::new(tree, 15, false))),
+            (Level::Default, Kind::Short) => {
+                let bits = if few { 16 } else { 17 };
+                Self::ShortDefault(Box::new(Short::new(tree, bits, true)))
+            }
+            (Level::Max, Kind::Short) if few => {
+                Self::ShortFew(Box::new(Short::new(tree, 17, true)))
+            }
+            (Level::Max, Kind::Short) => Self::ShortMany(Box::new(Short::new(tree, 18, true))),
+            (Level::Fast, Kind::Long) => Self::LongFast(Box::new(Long::new(tree, 15, false))),
+            (Level::Default, Kind::Long) => Self::LongDefault(Box::new(Long::new(tree, 17, true))),
+            (Level::Max, Kind::Long) => Self::LongMax(Box::new(Long::new(tree, 17, true))),
+        }
+    }
+
+    /// Codes the qualities of a record; gives the class of their mean, or 0.
+    pub(super) fn record<C: Coder>(
+        &mut self,
+        coder: &mut C,
+        records: &mut Records,
+        record: usize,
+        task: &mut Task<'_>,
+    ) -> u32 {
+        match self {
+            Self::ShortFast(model) => model.record(coder, records, record, task),
+            Self::ShortDefault(model) => model.record(coder, records, record, task),
+            Self::ShortFew(model) => model.record(coder, records, record, task),
+            Self::ShortMany(model) => model.record(coder, records, record, task),
+            Self::LongFast(model) => model.record(coder, records, task),
+            Self::LongDefault(model) => model.record(coder, records, task),
+            Self::LongMax(model) => model.record(coder, records, task),
+        }
+    }
+}
+
+/// What is known of a record before its qualities.
+pub(super) struct Task<'a> {
+    pub(super) reading: &'a Reading,
+    pub(super) evidence: &'a mut Evidence,
+    /// What an earlier record of the same read says of each quality; may be empty.
+    pub(super) hints: &'a [u16],
+    /// The class of its mate's mean, 0 if that is not known.
+    pub(super) mate: u32,
+}
