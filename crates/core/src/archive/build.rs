@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use super::decode::{self, Chunk};
+use super::decode;
 use super::share::{Group, Shared};
 use crate::codec::Hint;
 use crate::codec::records::models::Models;

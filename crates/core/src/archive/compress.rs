@@ -38,6 +38,12 @@ pub const SIZES: Sizes = Sizes {
     group: 256,
 };
 
+impl Default for Sizes {
+    fn default() -> Self {
+        SIZES
+    }
+}
+
 /// What the workers of one run share.
 struct Shared<'a, W> {
     reader: Mutex<SpanReader<Source<'a>>>,
@@ -47,6 +53,8 @@ struct Shared<'a, W> {
     /// What the key chunks before each span leave to it, by the span's number.
     groups: Mutex<BTreeMap<u64, Group>>,
     grouped: Condvar,
+    /// What groups are made of.
+    usual: Sizes,
     /// Content bytes of the spans of each group but its first.
     sizes: Mutex<BTreeMap<u64, usize>>,
     sized: Condvar,
@@ -134,10 +142,10 @@ impl<W: Write + Send> Shared<'_, W> {
             let size = planned
                 .iter()
                 .find_map(Planned::records)
-                .map_or(SIZES.other, |(content, records)| {
-                    SIZES.other_for(content, &records)
+                .map_or(self.usual.other, |(content, records)| {
+                    self.usual.other_for(content, &records)
                 });
-            lock(&self.sizes).insert(index / SIZES.group, size);
+            lock(&self.sizes).insert(index / self.usual.group, size);
             self.sized.notify_all();
         }
         let Some(mut group) = self.take_group(index, starts_group) else {
@@ -184,12 +192,12 @@ impl<W: Write + Send> Shared<'_, W> {
 
     /// Content bytes for the span `index`, as its group's first span tells them; none when the run has been stopped.
     fn take_size(&self, index: u64) -> Option<usize> {
-        if index.is_multiple_of(SIZES.group) {
-            return Some(SIZES.other);
+        if index.is_multiple_of(self.usual.group) {
+            return Some(self.usual.other);
         }
         let mut sizes = lock(&self.sizes);
         loop {
-            if let Some(size) = sizes.get(&(index / SIZES.group)) {
+            if let Some(size) = sizes.get(&(index / self.usual.group)) {
                 return Some(*size);
             }
             if self.stopped() {
@@ -316,6 +324,7 @@ fn run<'a, W: Write + Send>(
         carried: Condvar::new(),
         groups: Mutex::new(BTreeMap::from([(0, None)])),
         grouped: Condvar::new(),
+        usual: options.sizes,
         sizes: Mutex::default(),
         sized: Condvar::new(),
         references: OnceLock::new(),
@@ -418,7 +427,7 @@ pub fn compress(
         Input::Path(path) => Source::open(path, &stop)?,
         Input::Stdin => Source::stdin(&stop)?,
     };
-    let reader = SpanReader::new(source, SIZES);
+    let reader = SpanReader::new(source, options.sizes);
     match output {
         Output::Stdout => {
             let (run, reader, header) = run(reader, io::stdout(), options, progress, &stop)?;

@@ -19,6 +19,8 @@ use std::path::{Path, PathBuf};
 
 use crate::Result;
 pub use crate::codec::records::Level;
+#[doc(hidden)]
+pub use crate::source::span::Sizes;
 pub use report::*;
 pub use view::Archive;
 
@@ -74,6 +76,9 @@ pub struct CompressOptions {
     pub reference: Option<PathBuf>,
     /// Lean on the sequences in the folders that `REF_CACHE` and `REF_PATH` name too.
     pub reference_folders: bool,
+    /// What a group of chunks is made of: for tests, whose groups are small.
+    #[doc(hidden)]
+    pub sizes: Sizes,
 }
 
 /// Settings of [`decompress`].

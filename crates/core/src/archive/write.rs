@@ -298,8 +298,11 @@ impl<W: Write> ArchiveWriter<W> {
 
 /// The header's text, coded.
 fn packed(text: &[u8]) -> Option<Packed> {
+    if text.is_empty() {
+        return None;
+    }
     let encoded = codec::encode(Hint::Text, text);
-    (!text.is_empty()).then(|| Packed {
+    Some(Packed {
         codec: encoded.codec,
         length: text.len() as u64,
         stored: encoded.stored,

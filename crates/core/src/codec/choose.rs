@@ -3,7 +3,7 @@
 use super::integers::{self, Split, Tokens, Transform};
 use super::rans::{Order, Ranked, order_zero_size};
 use super::wire::to_i32;
-use super::{Encoded, Hint, columns, number, packed, planes, repeats, text, zstandard};
+use super::{Encoded, Hint, number, packed, planes, text, zstandard};
 
 /// Bytes of a sample that decides whether Zstandard is worth trying on all of a long stream.
 const SAMPLE: usize = 1 << 16;
@@ -11,8 +11,6 @@ const SAMPLE: usize = 1 << 16;
 const ZSTANDARD_LEVEL: i32 = 6;
 /// Streams shorter than this are not worth entropy coding trials beyond the simplest.
 const TINY: usize = 24;
-/// Shorter streams are not searched for repeats.
-const REPEATS_FROM: usize = 1 << 13;
 
 /// Encodes `decoded` with the best of what `hint` suggests.
 pub(super) fn encode(hint: Hint, decoded: &[u8]) -> Encoded {
@@ -26,16 +24,9 @@ pub(super) fn encode(hint: Hint, decoded: &[u8]) -> Encoded {
     match hint {
         Hint::Incompressible => Encoded::verbatim(decoded),
         Hint::Bytes => best_of(decoded, &[order_one, zstandard]),
-        Hint::Symbols => with_repeats(decoded, entropy(decoded, &[Order::One])),
-        Hint::Qualities => with_repeats(decoded, without_repeats(decoded)),
+        Hint::Symbols => entropy(decoded, &[Order::One]),
         Hint::Integers => integers(decoded),
-        Hint::Text => best_of(
-            decoded,
-            &[order_one, zstandard, columns::encode, mixed_text],
-        ),
-        Hint::Names => {
-            columns::encode(decoded).unwrap_or_else(|| best_of(decoded, &[order_one, zstandard]))
-        }
+        Hint::Text => best_of(decoded, &[order_one, zstandard, mixed_text]),
     }
 }
 
@@ -50,20 +41,10 @@ fn smaller(one: Encoded, other: Option<Encoded>) -> Encoded {
     }
 }
 
-/// Entropy coding alone.
-pub(super) fn without_repeats(decoded: &[u8]) -> Encoded {
+/// Entropy coding with histories, as version 1's writer coded qualities.
+#[cfg(test)]
+pub(super) fn with_histories(decoded: &[u8]) -> Encoded {
     entropy(decoded, &[Order::One, Order::History(12)])
-}
-
-/// `plain`, or what taking long repeats out of `decoded` makes of it.
-fn with_repeats(decoded: &[u8], plain: Encoded) -> Encoded {
-    // In well-compressed streams only very long repeats are worth their copies' bits, and those are rare.
-    let dense = plain.stored.len() * 6 > decoded.len();
-    if decoded.len() < REPEATS_FROM || !dense {
-        return plain;
-    }
-    let repeats = repeats::encode(decoded, plain.stored.len());
-    smaller(plain, repeats)
 }
 
 /// One way to encode a stream; `None` if it does not suit.

@@ -3,6 +3,8 @@
 //! Every codec has a number that means the same for ever; `spec/codecs.md` describes the bytes of each. Encoders
 //! may choose differently from one version to the next, decoders may not. Stored bytes are never trusted: a
 //! decoder gives exactly the length that was asked for, or an error.
+#![allow(clippy::precedence)] // a shift after a product is what fixed-point numbers look like
+#![allow(clippy::needless_range_loop)] // one index runs through several arrays of a model
 
 mod bases;
 mod binary;
@@ -22,7 +24,7 @@ mod wire;
 mod zstandard;
 
 use crate::{Error, Result};
-pub(crate) use bases::{Alignments, decode_bases, encode_bases};
+pub(crate) use bases::{Alignments, decode_bases};
 use wire::{Reader, damaged, put_varint};
 
 /// The stable numbers of the codecs.
@@ -54,16 +56,12 @@ const MAX_DEPTH: u32 = 5;
 pub(crate) enum Hint {
     /// Anything.
     Bytes,
-    /// NUL-terminated strings.
+    /// Lines of text.
     Text,
     /// Little-endian `i32` values.
     Integers,
     /// Bytes of a small alphabet.
     Symbols,
-    /// Qualities of all records, one byte each.
-    Qualities,
-    /// NUL-terminated read names in record order.
-    Names,
     /// Already compressed or random: stored.
     Incompressible,
 }

@@ -4,6 +4,7 @@
 //! what followed the last time that the last six bytes were seen.
 
 use super::mixing::{Coder, Decoder, Encoder, Mixer, hash};
+use super::wire::damaged;
 use crate::Result;
 
 /// Contexts.
@@ -18,7 +19,7 @@ const MATCH_BITS: u32 = 16;
 /// Bytes that must agree before a match predicts.
 const MATCH_FROM: usize = 6;
 
-/// Longest text worth this coder's time.
+/// Longest text worth this coder's time, and what a decoder spends on a few stored bytes.
 pub(super) const LONGEST: usize = 4 << 20;
 
 pub(super) fn encode(decoded: &[u8]) -> Vec<u8> {
@@ -31,6 +32,9 @@ pub(super) fn encode(decoded: &[u8]) -> Vec<u8> {
 }
 
 pub(super) fn decode(stored: &[u8], length: usize) -> Result<Vec<u8>> {
+    if length > LONGEST {
+        return Err(damaged("mixed text is longer than any may be"));
+    }
     let mut decoder = Decoder::new(stored);
     let mut text = Text::new();
     for _ in 0..length {

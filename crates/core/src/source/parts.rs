@@ -1,5 +1,9 @@
 //! The regular records of a chunk as units: each part of their fields is one coder run.
 
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
+
 use super::key::{self, bundle};
 use super::streams::{CodedUnit, StoredUnit, check};
 use crate::codec::records::digest::digest;
@@ -32,6 +36,8 @@ pub fn encode(
             let coded = models.encode(part, level, context, records)?;
             let (length, decoded_crc) = digest(records, part);
             let (bundle, key) = place(part);
+            let columns = lengths_of_columns(records);
+            let length_of = |key| decoded_length(records, &columns, key);
             let costs = coded.costs.iter();
             Ok(CodedUnit {
                 bundle,
@@ -40,7 +46,7 @@ pub fn encode(
                 decoded_crc,
                 members: vec![(key, length)],
                 costs: costs
-                    .map(|&(key, cost)| (key, cost, decoded_length(records, key)))
+                    .map(|&(key, cost)| (key, cost, length_of(key)))
                     .collect(),
             })
         })
@@ -86,8 +92,16 @@ pub fn decode<'a>(
     Ok((records, kept))
 }
 
-/// Bytes that the stream with key `key` takes in BAM.
-fn decoded_length(records: &Records, key: u32) -> u64 {
+/// Bytes that the values of each tag take, by its key.
+fn lengths_of_columns(records: &Records) -> HashMap<u32, usize, RandomState> {
+    let columns = records.columns.iter();
+    columns
+        .map(|column| (column.key(), column.values.len()))
+        .collect()
+}
+
+/// Bytes that the stream with key `key` takes in BAM; `columns` has those of tags.
+fn decoded_length(records: &Records, columns: &HashMap<u32, usize, RandomState>, key: u32) -> u64 {
     let per_record = |bytes: usize| records.count * bytes;
     let length = match key {
         key::FLAGS => per_record(2),
@@ -102,10 +116,7 @@ fn decoded_length(records: &Records, key: u32) -> u64 {
         key::READ_NAMES => records.names.len() + records.count,
         key::READ_BASES => records.bases.len().div_ceil(2),
         key::READ_QUALITIES => records.qualities.len(),
-        _ => {
-            let column = records.columns.iter().find(|column| column.key() == key);
-            column.map_or(0, |column| column.values.len())
-        }
+        _ => columns.get(&key).copied().unwrap_or(0),
     };
     length as u64
 }

@@ -164,6 +164,7 @@ impl Reference {
     }
 
     /// Makes sure that a sequence's bases are there and are the right ones.
+    #[cfg(test)]
     pub fn load(&self, reference: i32) -> Result<()> {
         self.get(&mut self.state(), reference).map(|_| ())
     }

@@ -2,15 +2,18 @@
 //!
 //! A running consensus keeps the base last agreed on at each reference position of the chunk. Where a read
 //! matches it, nothing is stored; a mismatch is a distance and a substitution. Bases at positions not seen
-//! before, insertions, soft clips and unaligned reads are literals of two bits. No reference is needed.
+//! before, insertions, soft clips and unaligned reads are literals of two bits. No reference is needed. Archives of
+//! version 1 hold them; the encoder is kept for tests.
 
 mod consensus;
 mod decode;
+#[cfg(test)]
 mod encode;
 mod walk;
 
 pub(crate) use decode::decode_bases;
-pub(crate) use encode::encode_bases;
+#[cfg(test)]
+pub(super) use encode::encode_bases;
 
 /// What BAM records say about where their bases belong: known before the bases are decoded.
 ///

@@ -2,18 +2,22 @@
 //!
 //! Strings of one shape (the same constant text around the same kinds of fields) share columns: numbers as
 //! integers, text as a dictionary or as it is. A string that occurred before, such as the name of a mate, is
-//! only a distance. Writing a name then is a few copies and a few numbers turned into digits.
+//! only a distance. Writing a name then is a few copies and a few numbers turned into digits. Archives of version 1
+//! hold them; the encoder is kept for tests.
 
-mod fields;
+#[cfg(test)]
+mod encode;
 
 use super::wire::{Reader, damaged, to_i32};
 use super::{take_inner, take_inner_exactly};
 use crate::Result;
-pub(super) use fields::encode;
+#[cfg(test)]
+pub(super) use encode::encode;
 
 /// Shape numbers are bytes.
 const MAX_SHAPES: usize = 256;
 /// Items of one shape: more parts than any sensible name has.
+#[cfg(test)]
 const MAX_ITEMS: usize = 255;
 /// Digits that always fit an `i32`.
 const MAX_PADDED: usize = 9;

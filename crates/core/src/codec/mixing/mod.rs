@@ -9,17 +9,15 @@
 //! given and whose decoder ignores that and gives the bit it reads. Code that uses them passes the true value when it
 //! encodes and anything when it decodes, and goes on with what comes back.
 
-mod apm;
 mod coder;
 mod logistic;
 mod mixer;
 mod slots;
 
-pub(crate) use apm::Apm;
 pub(crate) use coder::{Coder, Decoder, Encoder};
 pub(crate) use logistic::{dot, squash, stretch, train};
 pub(crate) use mixer::{Mixer, Weights};
-pub(crate) use slots::{Slot, Table};
+pub(crate) use slots::Slot;
 
 /// A hash of up to four numbers; every bit of the result depends on every bit of them.
 pub(crate) fn hash(a: u32, b: u32, c: u32, d: u32) -> u32 {

@@ -31,15 +31,13 @@ pub(crate) struct Segment {
     pub(crate) offset: i64,
     /// The place of the first base in the chunk's pileup, if aligned.
     pub(crate) place: usize,
-    /// Number of the CIGAR operation within the record.
-    pub(crate) operation: usize,
 }
 
 /// Splits a record's `length` bases by its CIGAR, without places. Operations beyond the bases are cut.
 fn split(cigar: &[u32], length: usize, segments: &mut Vec<Segment>) {
     segments.clear();
     let (mut start, mut offset) = (0, 0);
-    for (operation, &word) in cigar.iter().enumerate() {
+    for &word in cigar {
         let kind = match word & 15 {
             0 | 7 | 8 => AGREES,
             1 => INSERTED,
@@ -54,7 +52,6 @@ fn split(cigar: &[u32], length: usize, segments: &mut Vec<Segment>) {
                 length: taken,
                 offset,
                 place: 0,
-                operation,
             });
             start += taken;
         }
@@ -67,7 +64,6 @@ fn split(cigar: &[u32], length: usize, segments: &mut Vec<Segment>) {
             length: length - start,
             offset,
             place: 0,
-            operation: cigar.len(),
         });
     }
 }
@@ -263,6 +259,7 @@ impl Pileup {
 }
 
 /// The state of every base of the chunk, joined as `records.bases`.
+#[cfg(test)]
 pub(crate) fn states(records: &Records) -> Vec<u8> {
     let mut walk = Walk::new(records);
     let mut pileup = Pileup::new(walk.places());

@@ -2,7 +2,8 @@
 
 use super::{assert_damage_is_survived, noise};
 use crate::Error;
-use crate::codec::{Alignments, Encoded, decode_bases, encode_bases, number};
+use crate::codec::bases::encode_bases;
+use crate::codec::{Alignments, Encoded, decode_bases, number};
 use proptest::prelude::*;
 
 /// Records and their bases, owned.

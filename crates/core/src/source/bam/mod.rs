@@ -1,9 +1,8 @@
 //! BAM records into streams and back, exactly.
 //!
-//! A chunk's items (records and opaque stretches) become one stream for each field, and one for each tag and type.
-//! What follows from other fields is not stored: a record's bin, its length where the CIGAR gives it, the name and
-//! mate fields of a template's later records. A record that these streams cannot carry byte for byte becomes an
-//! *escape*: it is stored as it is, so strange data costs size and never fidelity.
+//! A chunk's items are records and opaque stretches. Records are taken apart into fields, which models code; a bin that
+//! follows from other fields is not stored. A record that the fields cannot carry byte for byte becomes an *escape*: it
+//! is stored as it is, so strange data costs size and never fidelity. In archives of version 1 each field is a stream.
 
 mod header;
 mod parse;
@@ -17,7 +16,8 @@ pub use parse::{Parsed, parse};
 pub use rebuild::{Aligned, Rebuilt, rebuild};
 pub use restore::{count, restore};
 
-/// Bits of an item's form: how it is stored. The values are stored.
+/// Bits of an item's form: how it is stored. The values are stored. In chunks with models, which know these things by
+/// themselves, `NO_QUALITIES`, `LENGTH` and `MATE` are not set and mean nothing.
 mod form {
     /// The record is in the escapes, as it is.
     pub const ESCAPE: u8 = 0x01;
@@ -37,17 +37,9 @@ mod form {
     pub const NOT_REGULAR: u8 = ESCAPE | OPAQUE | HEADER;
 }
 
-/// What the fields of a template's two records say of each other.
+/// What the fields of a template's two records say of each other, in version 1.
 mod mate {
-    use super::record::{Fixed, flag};
-
-    /// Whether two records may be each other's mates: primary lines of a pair's two ends.
-    pub fn may_pair(one: u16, other: u16) -> bool {
-        let primary = |flags: u16| {
-            flags & (flag::SECONDARY | flag::SUPPLEMENTARY) == 0 && flags & flag::PAIRED != 0
-        };
-        primary(one) && primary(other) && (one ^ other) & flag::FIRST != 0
-    }
+    use super::record::{Fixed, UNMAPPED};
 
     /// The template length of a pair's earlier record by the usual rule: from the leftmost to the rightmost base,
     /// positive for the record that starts first. `end`s are exclusive.
@@ -57,9 +49,7 @@ mod mate {
         later: &Fixed,
         later_end: i64,
     ) -> i32 {
-        if earlier.reference != later.reference
-            || (earlier.flags | later.flags) & flag::UNMAPPED != 0
-        {
+        if earlier.reference != later.reference || (earlier.flags | later.flags) & UNMAPPED != 0 {
             return 0;
         }
         let left = i64::from(earlier.position.min(later.position));

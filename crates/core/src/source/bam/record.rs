@@ -3,14 +3,8 @@
 /// Bytes of the fixed part, the length field included.
 pub const FIXED: usize = 36;
 
-/// Flag bits (SAM specification, section 1.4).
-pub mod flag {
-    pub const PAIRED: u16 = 0x1;
-    pub const UNMAPPED: u16 = 0x4;
-    pub const FIRST: u16 = 0x40;
-    pub const SECONDARY: u16 = 0x100;
-    pub const SUPPLEMENTARY: u16 = 0x800;
-}
+/// The flag of a record that is not aligned.
+pub const UNMAPPED: u16 = 0x4;
 
 /// Little-endian number at `at`.
 pub fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {

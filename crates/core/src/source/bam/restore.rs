@@ -1,7 +1,10 @@
 //! Fields back into records.
 
-use super::rebuild::{Numbers, Pieces};
-use super::rebuild::{Rebuilt, damaged};
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
+
+use super::rebuild::{Numbers, Pieces, Rebuilt, damaged};
 use super::record::{self, FIXED, Fixed};
 use super::{form, header, tags};
 use crate::Result;
@@ -79,13 +82,15 @@ pub fn restore(
 
 /// For each line of tags, the columns that hold its values.
 fn columns_of_lines(fields: &Records) -> Result<Vec<Vec<usize>>> {
-    let place = |&(tag, kind): &([u8; 2], u8)| {
-        fields
-            .columns
-            .iter()
-            .position(|column| column.tag == tag && column.kind == kind)
-            .filter(|_| usize::from(kind) < key::TAG_TYPES.len())
-            .ok_or_else(|| damaged("a tag has no values"))
+    // Thousands of lines may have thousands of tags that none but they have.
+    let columns = fields.columns.iter().enumerate();
+    let places: HashMap<([u8; 2], u8), usize, RandomState> = columns
+        .filter(|(_, column)| usize::from(column.kind) < key::TAG_TYPES.len())
+        .map(|(place, column)| ((column.tag, column.kind), place))
+        .collect();
+    let place = |tag: &([u8; 2], u8)| {
+        let place = places.get(tag).copied();
+        place.ok_or_else(|| damaged("a tag has no values"))
     };
     let line = |line: &Vec<_>| line.iter().map(place).collect();
     fields.line_tags.iter().map(line).collect()

@@ -1,16 +1,9 @@
-//! Long repeats taken out in front of entropy coding: qualities and bases of reads that stand twice in a file.
-//!
-//! Zstandard finds repeats too, but codes what is left without contexts; here the rest goes to whatever codec
-//! suits it.
+//! The encoder's side of repeats.
 
-use super::wire::{Reader, damaged, from_i32, to_i32};
-use super::{
-    Encoded, Hint, encode as encode_inner, number, put_inner, take_inner, take_inner_exactly,
-};
-use crate::Result;
+use super::WINDOW;
+use crate::codec::wire::from_i32;
+use crate::codec::{Encoded, Hint, choose, encode as encode_inner, number, put_inner};
 
-/// Bytes that must agree before a repeat is looked at; no copy is shorter.
-const WINDOW: usize = 16;
 /// What a copy costs: its place, its length, and how far it is from the one before.
 const COPY_BITS: usize = 40;
 /// The part of the plain size that must be saved to make encoding it once more worth its time.
@@ -26,7 +19,7 @@ struct Repeat {
 }
 
 /// Takes repeats out of `decoded`, which other codecs store in `plain` bytes; `None` if that hardly saves anything.
-pub(super) fn encode(decoded: &[u8], plain: usize) -> Option<Encoded> {
+pub(in crate::codec) fn encode(decoded: &[u8], plain: usize) -> Option<Encoded> {
     let shortest = (COPY_BITS * decoded.len() / 8).div_ceil(plain.max(1));
     let repeats = find(decoded, shortest.max(WINDOW));
     let repeated: usize = repeats.iter().map(|repeat| repeat.length).sum();
@@ -43,8 +36,7 @@ pub(super) fn encode(decoded: &[u8], plain: usize) -> Option<Encoded> {
     }
     rest.extend_from_slice(&decoded[at..]);
     let mut out = Vec::new();
-    // The hint must not lead back here: what repeats has been taken out.
-    put_inner(&mut out, &super::choose::without_repeats(&rest), rest.len());
+    put_inner(&mut out, &choose::with_histories(&rest), rest.len());
     let fields: [fn(&Repeat) -> usize; 3] = [
         |repeat| repeat.fresh,
         |repeat| repeat.length,
@@ -118,37 +110,4 @@ fn agreement(decoded: &[u8], from: usize, at: usize, done: usize) -> (usize, usi
         .rev()
         .zip(decoded[from - most..from].iter().rev());
     (pairs.take_while(|(one, other)| one == other).count(), ahead)
-}
-
-pub(super) fn decode(depth: u32, stored: &[u8], length: usize) -> Result<Vec<u8>> {
-    let mut reader = Reader::new(stored);
-    let rest = take_inner(depth, &mut reader, length)?;
-    // A copy has at least `WINDOW` bytes, so there cannot be more of these four-byte integers.
-    let fresh = take_inner(depth, &mut reader, length / WINDOW * 4)?;
-    let lengths = take_inner_exactly(depth, &mut reader, fresh.len())?;
-    let distances = take_inner_exactly(depth, &mut reader, fresh.len())?;
-    reader.finish()?;
-    let mut out = Vec::with_capacity(length);
-    let mut rest = &rest[..];
-    let copies = to_i32(&lengths).into_iter().zip(to_i32(&distances));
-    for (fresh, (size, distance)) in to_i32(&fresh).into_iter().zip(copies) {
-        let count = |value: i32| usize::try_from(value).map_err(|_| damaged("a negative repeat"));
-        let (size, distance) = (count(size)?, count(distance)?);
-        let (new, after) = rest
-            .split_at_checked(count(fresh)?)
-            .ok_or_else(|| damaged("too few bytes between repeats"))?;
-        rest = after;
-        out.extend_from_slice(new);
-        let start = out.len().checked_sub(distance).filter(|_| size <= distance);
-        let start = start.ok_or_else(|| damaged("a repeat of bytes that are not there"))?;
-        if size < WINDOW || size > length.saturating_sub(out.len()) {
-            return Err(damaged("a repeat of a length that cannot be"));
-        }
-        out.extend_from_within(start..start + size);
-    }
-    if out.len() + rest.len() != length {
-        return Err(damaged("repeats of another length"));
-    }
-    out.extend_from_slice(rest);
-    Ok(out)
 }
