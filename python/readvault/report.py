@@ -119,18 +119,31 @@ class VerifyReport:
 
 @dataclass(frozen=True, slots=True)
 class StreamReport:
-    """One stream over all chunks."""
+    """One stream over all chunks; bits are stored ones, for each base only where the stream holds one value a base."""
 
     bundle: str
     name: str
     codecs: tuple[str, ...]
     stored: int
     decoded: int
+    bits_per_record: float | None
+    bits_per_base: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class BundleReport:
+    """The streams of a bundle together."""
+
+    name: str
+    stored: int
+    decoded: int
+    bits_per_record: float | None
+    bits_per_base: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Info:
-    """What an archive says of itself; streams are ordered by stored size, largest first."""
+    """What an archive says of itself; bundles and streams are ordered by stored size, largest first."""
 
     archive: ArchiveReport
     source: SourceReport
@@ -138,6 +151,8 @@ class Info:
     counts: Counts
     exactness: Exactness
     attachments: tuple[AttachmentReport, ...]
+    bases: int
+    bundles: tuple[BundleReport, ...]
     streams: tuple[StreamReport, ...]
     framing_bytes: int
 

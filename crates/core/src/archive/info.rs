@@ -1,12 +1,15 @@
 //! What an archive says of itself, read from its trailer alone.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 
 use super::compress::ratio;
 use super::open::{self, Opened};
-use super::report::{Info, StreamReport};
+use super::report::{BundleReport, Info, StreamReport};
 use super::{Input, Progress};
-use crate::source::key;
+use crate::container::trailer::{StreamTotal, Trailer};
+use crate::source::key::{self, bundle};
 use crate::{Result, codec};
 
 /// Bytes that every archive has outside chunks, about: header, group, directory, trailer, footer.
@@ -16,37 +19,104 @@ pub const LEAST_FRAMING: u64 = 700;
 pub fn info(input: &Input, progress: &dyn Progress) -> Result<Info> {
     let opened = Opened::open(input, progress, &AtomicBool::new(false))?;
     let trailer = &opened.trailer;
-    let mut streams: Vec<StreamReport> = trailer
-        .streams
+    let (archive, source) = (opened.archive_report(None), opened.source_report());
+    let counts = open::counts(trailer);
+    let bases = bases(trailer, archive.format_version);
+    let bits = Bits {
+        records: counts.records,
+        bases,
+    };
+    let streams = stream_reports(trailer, &bits);
+    let bundles = bundle_reports(trailer, &bits);
+    let in_streams = bundles
         .iter()
-        .map(|stream| StreamReport {
-            bundle: key::bundle_name(stream.bundle).to_owned(),
-            name: key::name(stream.key),
-            codecs: stream
-                .codecs
-                .iter()
-                .map(|&codec| codec_name(codec))
-                .collect(),
-            stored: stream.stored,
-            decoded: stream.decoded,
-        })
-        .collect();
-    streams.sort_by(|a, b| b.stored.cmp(&a.stored).then(a.name.cmp(&b.name)));
-    let in_streams: u64 = streams
-        .iter()
-        .map(|stream| stream.stored)
+        .map(|bundle| bundle.stored)
         .fold(0, u64::saturating_add);
-    let source = opened.source_report();
     Ok(Info {
-        archive: opened.archive_report(None),
         ratio: ratio(trailer.source_length, opened.length),
-        counts: open::counts(trailer),
         exactness: open::exactness(trailer),
         attachments: open::attachments(trailer, &source.name),
-        source,
         framing_bytes: opened.length.saturating_sub(in_streams),
+        archive,
+        source,
+        counts,
+        bases,
+        bundles,
         streams,
     })
+}
+
+fn stream_reports(trailer: &Trailer, bits: &Bits) -> Vec<StreamReport> {
+    let report = |total: &StreamTotal| StreamReport {
+        bundle: key::bundle_name(total.bundle).to_owned(),
+        name: key::name(total.key),
+        codecs: total.codecs.iter().copied().map(codec_name).collect(),
+        stored: total.stored,
+        decoded: total.decoded,
+        bits_per_record: bits.per_record(total.stored),
+        bits_per_base: bits.per_base(total.stored, total.bundle),
+    };
+    let mut reports: Vec<StreamReport> = trailer.streams.iter().map(report).collect();
+    reports.sort_by_cached_key(|stream| (Reverse(stream.stored), stream.name.clone()));
+    reports
+}
+
+fn bundle_reports(trailer: &Trailer, bits: &Bits) -> Vec<BundleReport> {
+    let mut sums = BTreeMap::<u8, (u64, u64)>::new();
+    for total in &trailer.streams {
+        let (stored, decoded) = sums.entry(total.bundle).or_default();
+        *stored = stored.saturating_add(total.stored);
+        *decoded = decoded.saturating_add(total.decoded);
+    }
+    let report = |(bundle, (stored, decoded))| BundleReport {
+        name: key::bundle_name(bundle).to_owned(),
+        stored,
+        decoded,
+        bits_per_record: bits.per_record(stored),
+        bits_per_base: bits.per_base(stored, bundle),
+    };
+    let mut reports: Vec<BundleReport> = sums.into_iter().map(report).collect();
+    reports.sort_by_cached_key(|bundle| (Reverse(bundle.stored), bundle.name.clone()));
+    reports
+}
+
+/// How many bases the records have that are not escapes.
+fn bases(trailer: &Trailer, version: u32) -> u64 {
+    let decoded = |wanted: u32| {
+        let totals = trailer.streams.iter().filter(|total| total.key == wanted);
+        totals
+            .map(|total| total.decoded)
+            .fold(0, u64::saturating_add)
+    };
+    // Version 1 counts a byte for each base, and leaves out missing qualities. Later versions count all qualities, a
+    // byte each, and bases as BAM has them, two in a byte.
+    match (version, decoded(key::READ_QUALITIES)) {
+        (1, _) => decoded(key::READ_BASES),
+        (_, 0) => decoded(key::READ_BASES).saturating_mul(2),
+        (_, qualities) => qualities,
+    }
+}
+
+/// What stored bits are divided by.
+struct Bits {
+    records: u64,
+    bases: u64,
+}
+
+impl Bits {
+    fn per_record(&self, stored: u64) -> Option<f64> {
+        bits_per(stored, self.records)
+    }
+
+    /// Only where the bundle holds one value a base.
+    fn per_base(&self, stored: u64, bundle: u8) -> Option<f64> {
+        let of_bases = matches!(bundle, bundle::BASES | bundle::QUALITIES);
+        of_bases.then(|| bits_per(stored, self.bases)).flatten()
+    }
+}
+
+fn bits_per(stored: u64, count: u64) -> Option<f64> {
+    (count > 0).then(|| stored as f64 * 8.0 / count as f64)
 }
 
 fn codec_name(number: u8) -> String {

@@ -157,6 +157,25 @@ pub struct StreamReport {
     pub stored: u64,
     /// Bytes decoded.
     pub decoded: u64,
+    /// Stored bits for each record of the archive; none without records.
+    pub bits_per_record: Option<f64>,
+    /// Stored bits for each base; only for bases and qualities.
+    pub bits_per_base: Option<f64>,
+}
+
+/// The streams of a bundle together.
+#[derive(Clone, Debug, Serialize)]
+pub struct BundleReport {
+    /// Bundle name, such as `qualities` or `tags`.
+    pub name: String,
+    /// Bytes in the archive.
+    pub stored: u64,
+    /// Bytes decoded.
+    pub decoded: u64,
+    /// Stored bits for each record of the archive; none without records.
+    pub bits_per_record: Option<f64>,
+    /// Stored bits for each base; only for bases and qualities.
+    pub bits_per_base: Option<f64>,
 }
 
 /// What `info` tells.
@@ -174,9 +193,13 @@ pub struct Info {
     pub exactness: Exactness,
     /// Attachments.
     pub attachments: Vec<AttachmentReport>,
-    /// Streams in stored order of size, largest first.
+    /// Bases of the records that are not escapes.
+    pub bases: u64,
+    /// Bundles by stored size, largest first.
+    pub bundles: Vec<BundleReport>,
+    /// Streams by stored size, largest first.
     pub streams: Vec<StreamReport>,
-    /// Archive bytes outside streams: header, chunk heads, directory, trailer.
+    /// Archive bytes outside streams: header, chunk heads, attachments, directory, trailer.
     pub framing_bytes: u64,
 }
 
