@@ -3,13 +3,13 @@ that was checked. It lets a source be deleted, and an archive be audited years l
 """
 
 import json
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from readvault import __version__
 from readvault.errors import DamagedError, InvalidError, UnsupportedError
+from readvault.files import write_whole
 from readvault.report import CompressReport, VerifyReport, as_dict
 
 # Raised when a field changes its meaning; readers refuse what they do not know.
@@ -55,24 +55,8 @@ def make(report: CompressReport, *, verified_again: bool) -> dict[str, Any]:
 
 
 def write(proof: dict[str, Any], path: str) -> None:
-    """Write `proof` to `path` so that a crash leaves the old file or the new one, never half of one."""
-    target = Path(path)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "x", encoding="utf-8") as file:
-            json.dump(proof, file, indent=2)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    """Write `proof` to `path`, whole or not at all."""
+    write_whole(json.dumps(proof, indent=2) + "\n", path)
 
 
 def read(path: str) -> dict[str, Any]:

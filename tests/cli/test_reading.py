@@ -132,7 +132,7 @@ def test_quickcheck_names_the_bad_among_the_good(rv: Rv, sample: Path, packed: P
     assert str(sample).encode() in done.stderr
 
 
-def test_info_tells_sizes_streams_and_digests(rv: Rv, sample: Path, packed: Path) -> None:
+def test_info_tells_sizes_and_digests(rv: Rv, sample: Path, packed: Path) -> None:
     page = rv("info", packed)
     assert (page.returncode, page.stderr) == (0, b"")
     report = json.loads(rv("info", "--json", packed).stdout)
@@ -140,9 +140,7 @@ def test_info_tells_sizes_streams_and_digests(rv: Rv, sample: Path, packed: Path
     assert report["archive"]["length"] == packed.stat().st_size
     stored = sum(stream["stored"] for stream in report["streams"]) + report["framing_bytes"]
     assert stored == packed.stat().st_size
-    text = page.stdout.decode()
-    assert report["source"]["fingerprint"]["sha256"] in text
-    assert all(stream["name"] in text for stream in report["streams"])
+    assert report["source"]["fingerprint"]["sha256"] in page.stdout.decode()
 
 
 def expected(content: bytes, span: str) -> bytes:

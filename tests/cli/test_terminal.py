@@ -32,6 +32,8 @@ def test_hostile_names_never_reach_the_terminal_raw(rv: Rv, tmp_path: Path) -> N
         rv("compress", "--proof", HOSTILE),
         rv("compress", HOSTILE),
         rv("info", f"{HOSTILE}.rv"),
+        rv("info", "--streams", f"{HOSTILE}.rv"),
+        rv("info", "--html", f"{HOSTILE}.rv", f"{HOSTILE}.rv"),
         rv("quickcheck", "-v", f"{HOSTILE}.rv", HOSTILE),
         rv("verify", f"{HOSTILE}.rv", "--against", HOSTILE, "--proof", f"{HOSTILE}.rv.proof.json"),
         rv("decompress", "-f", f"{HOSTILE}.rv"),

@@ -15,9 +15,10 @@ CORE = ROOT / "crates" / "core" / "src"
 PYTHON_ARROWS = {
     "readvault": {"archive", "errors"},
     "__main__": {"cli"},
-    "cli": {"readvault", "archive", "proof", "report", "errors", "_core"},
+    "cli": {"readvault", "archive", "proof", "report", "files", "errors", "_core"},
     "archive": {"report", "errors", "_core"},
-    "proof": {"readvault", "report", "errors"},
+    "proof": {"readvault", "report", "files", "errors"},
+    "files": set(),
     "report": set(),
     "errors": set(),
     "_core": set(),

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from readvault import errors, proof
 from readvault.cli import exits, main
+from readvault.cli.facts import bits
 from readvault.cli.progress import progress
 from readvault.cli.terminal import message_of, ratio, shown, size
 
@@ -131,6 +132,14 @@ def test_a_proof_is_whole_or_not_there(tmp_path: Path) -> None:
         proof.write({"proof_version": object()}, str(path))
     assert json.loads(path.read_text()) == {"proof_version": 1}
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [(None, ""), (0.0, "0.00"), (0.004, "<0.01"), (0.005, "0.01"), (3.14159, "3.14"), (12345.6, "12,345.60")],
+)
+def test_bits_have_two_digits_and_are_never_rounded_to_nothing(value: float | None, told: str) -> None:
+    assert bits(value) == told
 
 
 def test_away_from_a_terminal_progress_is_a_line_every_five_seconds(

@@ -1,12 +1,18 @@
 """`readvault info`: what an archive says of itself."""
 
 import sys
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from readvault import archive
 from readvault.cli import inputs
-from readvault.cli.options import Archives, Json
-from readvault.cli.terminal import count, ratio, shown, size
+from readvault.cli.exits import UsageError
+from readvault.cli.facts import FRAMING, HOLDS, beside_streams, bits, facts, share
+from readvault.cli.options import Archives, Force, Json
+from readvault.cli.terminal import shown, size
+from readvault.files import write_whole
 from readvault.report import Info, as_dict
 
 if TYPE_CHECKING:
@@ -17,70 +23,76 @@ if TYPE_CHECKING:
 _PAGE_WIDTH = 200
 
 
-def info(archives: Archives, as_json: Json = False) -> int:
-    """Show sizes, streams, encoders and attachments of archives."""
-    first = True
+def info(
+    archives: Archives,
+    streams: Annotated[
+        bool, typer.Option("--streams", help="Show every field and tag: bytes, bits per record and base, codecs.")
+    ] = False,
+    html: Annotated[
+        str | None,
+        typer.Option("--html", metavar="FILE", help="Write all of it as a page with pictures, for a browser."),
+    ] = None,
+    force: Force = False,
+    as_json: Json = False,
+) -> int:
+    """Show what takes the space in archives, and what wrote their sources."""
+    _refuse_nonsense(archives, html, force=force, as_json=as_json)
+    reports: list[tuple[str, Info]] = []
 
     def job(path: str) -> dict[str, Any]:
-        nonlocal first
         report = archive.info(path)
-        if not as_json:
-            if not first:
+        if not as_json and html is None:
+            if reports:
                 sys.stdout.write("\n")
-            first = False
-            _print(path, report)
+            _print(path, report, streams=streams)
+        reports.append((path, report))
         return as_dict(report)
 
-    return inputs.each(archives, job, as_json=as_json, quiet=True)
+    code = inputs.each(archives, job, as_json=as_json, quiet=True)
+    if html is not None and reports:
+        from readvault.cli.page import page
+
+        _write(page(reports), html)
+    return code
 
 
-def _print(path: str, info: Info) -> None:
+def _refuse_nonsense(archives: list[str], html: str | None, *, force: bool, as_json: bool) -> None:
+    if html is None:
+        if force:
+            raise UsageError("--force is for --html: nothing else is written")
+        return
+    if html == "-":
+        if as_json:
+            raise UsageError("--json and the page cannot both go to standard output: use --html FILE")
+        return
+    target = Path(html)
+    if not target.exists():
+        return
+    if any(Path(path).exists() and target.samefile(path) for path in archives if path != "-"):
+        raise UsageError(f"--html {html}: the page would replace the archive")
+    if not force:
+        raise FileExistsError(f"{html} exists already: use -f to replace it")
+
+
+def _write(page: str, path: str) -> None:
+    if path == "-":
+        sys.stdout.buffer.write(page.encode())
+        sys.stdout.buffer.flush()
+    else:
+        write_whole(page, path)
+
+
+def _print(path: str, info: Info, *, streams: bool) -> None:
     from rich.console import Console
 
     width = None if sys.stdout.isatty() else _PAGE_WIDTH
     console = Console(markup=False, highlight=False, emoji=False, width=width)
     _print_facts(console, path, info)
     console.print()
-    _print_streams(console, info)
-
-
-def _facts(path: str, info: Info) -> list[tuple[str, str]]:
-    source, counts, cost = info.source, info.counts, info.exactness
-    facts = [
-        ("archive", f"{path}, {size(info.archive.length)}"),
-        ("source", f"{source.name or '(no name)'}, {source.kind}, {size(source.fingerprint.length)}"),
-        ("ratio", ratio(info.ratio)),
-        ("source sha256", source.fingerprint.sha256),
-        ("source md5", source.fingerprint.md5),
-        ("records", f"{counts.records:,} ({counts.record_escapes:,} kept as they are)"),
-        ("references", f"{counts.references:,}"),
-        (
-            "layout",
-            f"{count(counts.groups, 'group')}, {count(counts.chunks, 'chunk')}, {count(counts.blocks, 'BGZF block')}",
-        ),
-        ("exactness", _exactness(info)),
-    ]
-    facts += [("encoder", f"{encoder.name}: {count(encoder.blocks, 'block')}") for encoder in cost.encoders]
-    facts += [("attachment", f"{file.name}, {file.kind}, {size(file.length)}") for file in info.attachments]
-    facts += [("warning", f"{file.name}: {file.stale}") for file in info.attachments if file.stale]
-    facts += [
-        ("written by", _writer(info)),
-        ("uuid", info.archive.uuid),
-        ("digest", info.archive.digest),
-    ]
-    return facts
-
-
-def _writer(info: Info) -> str:
-    level = f", level {info.archive.level}" if info.archive.level else ""
-    return f"{info.archive.writer}{level}, format version {info.archive.format_version}"
-
-
-def _exactness(info: Info) -> str:
-    cost, length = info.exactness, info.archive.length
-    share = f" ({cost.overhead_bytes / length:.2%} of the archive)" if length else ""
-    kept = f", {size(cost.kept_source_bytes)} of the source kept as it is" if cost.kept_source_bytes else ""
-    return f"{size(cost.overhead_bytes)}{share}{kept}"
+    if streams:
+        _print_streams(console, info)
+    else:
+        _print_bundles(console, info)
 
 
 def _print_facts(console: "Console", path: str, info: Info) -> None:
@@ -88,29 +100,50 @@ def _print_facts(console: "Console", path: str, info: Info) -> None:
     table.show_header = False
     table.add_column()
     table.add_column(overflow="fold")
-    for name, value in _facts(path, info):
+    for name, value in facts(path, info):
         table.add_row(name, shown(value))
     console.print(table)
 
 
-def _print_streams(console: "Console", info: Info) -> None:
-    table = _table()
-    table.add_column("bundle")
-    table.add_column("stream")
-    table.add_column("stored", justify="right")
-    table.add_column("share", justify="right")
-    table.add_column("decoded", justify="right")
-    table.add_column("codecs", overflow="fold")
-    length = info.archive.length or 1
-    for stream in info.streams:
-        codecs = ", ".join(stream.codecs)
-        cells = (stream.bundle, stream.name, size(stream.stored), f"{stream.stored / length:.1%}", size(stream.decoded))
-        table.add_row(*(shown(cell) for cell in (*cells, codecs)))
-    table.add_row("", "framing", size(info.framing_bytes), f"{info.framing_bytes / length:.1%}", "", "")
+def _print_bundles(console: "Console", info: Info) -> None:
+    table = _table("bundle", "holds", numbers=("stored", "share", "bits/record", "bits/base"))
+    for bundle in info.bundles:
+        table.add_row(
+            bundle.name,
+            HOLDS.get(bundle.name, ""),
+            size(bundle.stored),
+            share(bundle.stored, info),
+            bits(bundle.bits_per_record),
+            bits(bundle.bits_per_base),
+        )
+    table.add_row(FRAMING, beside_streams(info), size(info.framing_bytes), share(info.framing_bytes, info))
     console.print(table)
 
 
-def _table() -> "Table":
+def _print_streams(console: "Console", info: Info) -> None:
+    table = _table("bundle", "stream", numbers=("stored", "share", "bits/record", "bits/base", "decoded"))
+    table.add_column("codecs", overflow="fold")
+    for stream in info.streams:
+        table.add_row(
+            stream.bundle,
+            shown(stream.name),
+            size(stream.stored),
+            share(stream.stored, info),
+            bits(stream.bits_per_record),
+            bits(stream.bits_per_base),
+            size(stream.decoded),
+            shown(", ".join(stream.codecs)),
+        )
+    table.add_row(FRAMING, beside_streams(info), size(info.framing_bytes), share(info.framing_bytes, info))
+    console.print(table)
+
+
+def _table(*words: str, numbers: tuple[str, ...] = ()) -> "Table":
     from rich.table import Table
 
-    return Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for word in words:
+        table.add_column(word)
+    for number in numbers:
+        table.add_column(number, justify="right")
+    return table
