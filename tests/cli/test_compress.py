@@ -78,6 +78,9 @@ def test_a_forbidden_source_is_no_permission(rv: Rv, sample: Path) -> None:
         ["--bogus", "sample.bam"],
         ["-@", "-1", "sample.bam"],
         ["-@", "two", "sample.bam"],
+        ["--level", "slow", "sample.bam"],
+        ["--level", "9", "sample.bam"],
+        ["--estimate", "-l", "", "sample.bam"],
         ["--name", "x.bam", "sample.bam"],
         ["-o", "one.rv", "sample.bam", "other.bam"],
         ["-o", "-", "--json", "sample.bam"],
@@ -221,6 +224,32 @@ def test_estimate_writes_nothing(rv: Rv, sample: Path) -> None:
     assert report["archive_length"] > 0
     assert entries(sample.parent) == {"sample.bam"}
     assert b"estimated from" in rv("compress", "--estimate", sample).stderr
+
+
+@pytest.mark.parametrize("level", ["fast", "default", "max"])
+def test_each_level_gives_the_source_back_and_is_told(rv: Rv, sample: Path, level: str) -> None:
+    content = sample.read_bytes()
+    done = rv("compress", "--json", "--rm", "--level", level, sample)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["archive"]["level"] == level
+    archive = sample.with_name("sample.bam.rv")
+    assert json.loads(rv("info", "--json", archive).stdout)["archive"]["level"] == level
+    assert f", level {level}, " in rv("info", archive).stdout.decode()
+    assert rv("decompress", archive).returncode == 0
+    assert sample.read_bytes() == content
+
+
+def test_without_a_level_the_archive_is_that_of_the_default(rv: Rv, sample: Path) -> None:
+    done = rv("compress", "--json", sample)
+    assert json.loads(done.stdout)["archive"]["level"] == "default"
+
+
+@pytest.mark.parametrize("level", ["fast", "default", "max"])
+def test_estimate_takes_a_level(rv: Rv, sample: Path, level: str) -> None:
+    done = rv("compress", "--estimate", "--json", "-l", level, sample)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["archive_length"] > 0
+    assert entries(sample.parent) == {"sample.bam"}
 
 
 @pytest.mark.parametrize("content", [b"", b"x", b"no BAM file at all\n" * 100, EOF_BLOCK, bam(3)[:-40]])

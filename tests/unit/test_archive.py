@@ -12,6 +12,7 @@ import pytest
 import readvault
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from readvault.archive import Level
 from readvault.report import as_dict
 
 from tests.bam import bam, long_bam
@@ -74,6 +75,23 @@ def test_an_estimate_is_near_the_truth(archived: Path) -> None:
     told, true = readvault.estimate(source), archived.stat().st_size
     assert told.source_length == source.stat().st_size
     assert true / 2 < told.archive_length < true * 2
+
+
+@pytest.mark.parametrize("level", ["fast", "default", "max"])
+def test_each_level_gives_the_source_back(sample: Path, level: Level) -> None:
+    content = sample.read_bytes()
+    report = readvault.compress(sample, level=level)
+    assert report.archive.level == level
+    assert report.archive.path is not None
+    with readvault.open(report.archive.path) as source:
+        assert source.read() == content
+    assert readvault.estimate(sample, level=level).archive_length > 0
+
+
+def test_an_unknown_level_is_invalid(sample: Path) -> None:
+    with pytest.raises(ValueError, match="level must be one of fast, default, max"):
+        readvault.compress(sample, level="slow")  # type: ignore[arg-type]
+    assert list(sample.parent.iterdir()) == [sample]
 
 
 def test_missing_files_raise_what_open_raises(tmp_path: Path) -> None:

@@ -33,7 +33,10 @@ def compress(
         bool, typer.Option("--rm", help="Remove the source and its index after the published archive is verified.")
     ] = False,
     level: Annotated[
-        Level, typer.Option("--level", "-l", help="How much work to do: less, what pays, or everything.")
+        Level,
+        typer.Option(
+            "--level", "-l", help="How much work to do: fast takes the least time, max gives the smallest archive."
+        ),
     ] = Level.DEFAULT,
     reference: Annotated[
         str | None,
@@ -57,7 +60,9 @@ def compress(
     """Compress files into NAME.rv, proving every byte before an archive is published."""
     _refuse_nonsense(sources, output, name=name, make_proof=make_proof, remove=remove, as_json=as_json)
     if estimate:
-        return inputs.each(sources, lambda source: _estimate(source, level, as_json, quiet), as_json=as_json, quiet=quiet)
+        return inputs.each(
+            sources, lambda source: _estimate(source, level, as_json, quiet), as_json=as_json, quiet=quiet
+        )
     folder = inputs.folder_for(output, sources)
     written = inputs.Written()
 
