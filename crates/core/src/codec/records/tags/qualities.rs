@@ -9,7 +9,7 @@ use crate::Result;
 use crate::codec::mixing::{Coder, Encoder};
 use values::Learnt;
 
-/// Columns that get a model of their own, which takes 2.5 MB.
+/// Columns that get a model of their own, which takes about 3 MB.
 const COLUMNS: usize = 4;
 
 /// Columns whose kind of model is kept; those met later are not for this model.

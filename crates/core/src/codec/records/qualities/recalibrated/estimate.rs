@@ -17,6 +17,17 @@ const BITS: [u32; TERMS] = [12, 18, 16, 14, 12, 14, 12, 16];
 /// Least share of the error that a term takes, in 1/65,536: cycle and bases with a quality 0.006, the others 0.0012.
 const FLOORS: [i32; TERMS] = [79, 393, 393, 79, 79, 79, 79, 79];
 
+/// Beyond that, the share of a term that has learnt n times: 1 / (n + 2).
+static SHARES: [i32; 1024] = {
+    let mut shares = [0; 1024];
+    let mut n = 0;
+    while n < 1024 {
+        shares[n] = (1 << 16) / (n as i32 + 2);
+        n += 1;
+    }
+    shares
+};
+
 /// Errors beyond this many qualities teach nothing, unless the quality has hardly been seen.
 const OUTLIER: i32 = 12;
 
@@ -138,12 +149,13 @@ impl Estimator {
         let mut shares = [0; TERMS];
         for term in 0..TERMS {
             let count = self.cells[self.places[term]].count();
-            shares[term] = (1 << 16) / (count + 2) + FLOORS[term];
+            shares[term] = SHARES[count as usize] + FLOORS[term];
         }
         // The terms together take at most the whole error.
         let sum = shares.iter().sum::<i32>().max(1 << 16);
+        let part = (i64::from(error) << 16) / i64::from(sum);
         for term in 0..TERMS {
-            let by = i64::from(error) * i64::from(shares[term]) / i64::from(sum);
+            let by = part * i64::from(shares[term]) >> 16;
             self.cells[self.places[term]].learn(by as i32);
         }
     }

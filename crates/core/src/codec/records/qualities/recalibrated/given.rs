@@ -84,6 +84,8 @@ pub(super) struct Recalibrated {
 struct Learnt {
     estimator: Estimator,
     memory: Memory,
+    /// Whether a quality is as remembered, by how sure that is and how the estimate lies.
+    as_remembered: Vec<Slot>,
     predictor: Predictor<N, 24, SETS>,
 }
 
@@ -190,7 +192,8 @@ impl Recalibrated {
             let symbol = learnt.symbol(coder, symbol, alphabet, &now, &before, sides);
             let quality = alphabet.values[usize::from(symbol.wrapping_add(now.guess))];
             records.qualities[place] = quality;
-            learnt.memory.learn(now.cell, quality);
+            // What the estimate tells need not be remembered where room is scarce.
+            learnt.memory.learn(now.cell, quality, symbol != 0);
             learnt.estimator.learn(quality);
             let error = i32::from(quality) - now.estimate.in_parts(1);
             before = Before {
@@ -246,7 +249,7 @@ impl Learnt {
         let shape = Shape {
             bits: BITS,
             selections: [64, 192, 144],
-            corrections: [128, 1024],
+            corrections: [128, 144],
             limit: 1023,
             // 0.003 throughout.
             rates: (197, 197),
@@ -254,6 +257,7 @@ impl Learnt {
         Self {
             estimator: Estimator::new(),
             memory: Memory::new(REMEMBERED),
+            as_remembered: vec![Slot::NEW; 12 * 12 * 16],
             predictor: Predictor::new(tree, shape),
         }
     }
@@ -290,6 +294,16 @@ impl Learnt {
             1 | 255 => 0,
             _ => 2,
         };
+        let class = (sure * 3 + near) * 12 + known;
+        if sure > 0 {
+            let place = class * 16 + (lies.wrapping_add(8) & 15);
+            let slot = &mut self.as_remembered[place as usize];
+            let same = coder.code(symbol == remembered, slot.p().clamp(1, 65_535));
+            slot.update(same, 1023);
+            if same {
+                return remembered;
+            }
+        }
         let remembered = u32::from(remembered) | sure << 8;
         let contexts = [
             hash(1, o | g << 8, group, 0),
@@ -309,9 +323,9 @@ impl Learnt {
             selections: [
                 estimate.in_parts(1).clamp(0, 63) as u32,
                 (lies.wrapping_add(8) & 15) * 12 + known,
-                (sure * 3 + near) * 12 + known,
+                class,
             ],
-            corrections: [parts(2) & 127, remembered],
+            corrections: [parts(2) & 127, class],
         };
         self.predictor.symbol(coder, symbol, &given)
     }

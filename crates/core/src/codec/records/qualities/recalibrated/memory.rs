@@ -38,9 +38,9 @@ impl Memory {
         }
     }
 
-    /// Learns what followed. Another context's value that was confirmed loses some of its sureness first.
+    /// Learns what followed. Another context's value gives way only to what is `strong`, and slowly if it was confirmed.
     #[inline]
-    pub(crate) fn learn(&mut self, context: u32, value: u8) {
+    pub(crate) fn learn(&mut self, context: u32, value: u8, strong: bool) {
         if value >= MOST {
             return;
         }
@@ -49,6 +49,7 @@ impl Memory {
         let value = u16::from(value);
         match own {
             Some(known) if known >> 2 & 127 == value => *entry += u16::from(known & 3 < 3),
+            None if *entry & 3 > 0 && !strong => (),
             None if *entry & 3 > 1 => *entry -= 1,
             _ => *entry = owner(context) << 9 | value << 2 | 1,
         }
@@ -71,12 +72,12 @@ mod tests {
         let context = 0xabcd_1234;
         assert_eq!(memory.get(context), (0, 0));
         for sure in [1, 2, 3, 3] {
-            memory.learn(context, 41);
+            memory.learn(context, 41, true);
             assert_eq!(memory.get(context), (41, sure));
         }
-        memory.learn(context, 40);
+        memory.learn(context, 40, true);
         assert_eq!(memory.get(context), (40, 1));
-        memory.learn(context, 200);
+        memory.learn(context, 200, true);
         assert_eq!(memory.get(context), (40, 1));
     }
 
@@ -84,11 +85,13 @@ mod tests {
     fn a_confirmed_value_gives_way_slowly() {
         let mut memory = Memory::new(4);
         let (old, new) = (0xa000_0001, 0xa000_0002);
-        memory.learn(old, 10);
-        memory.learn(old, 10);
-        memory.learn(new, 20);
+        memory.learn(old, 10, true);
+        memory.learn(old, 10, true);
+        memory.learn(new, 20, true);
         assert_eq!(memory.get(old), (10, 1));
-        memory.learn(new, 20);
+        memory.learn(new, 20, false);
+        assert_eq!(memory.get(old), (10, 1));
+        memory.learn(new, 20, true);
         assert_eq!((memory.get(old), memory.get(new)), ((0, 0), (20, 1)));
     }
 }

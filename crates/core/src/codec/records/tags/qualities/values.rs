@@ -86,8 +86,8 @@ impl Learnt {
         let symbols = tree.symbols() as u32 + 1;
         let shape = Shape {
             bits: BITS,
-            selections: [symbols, 64, 256],
-            corrections: [symbols, 256],
+            selections: [symbols, 64, 25],
+            corrections: [symbols, 64],
             limit: 1023,
             // From 0.009 to 0.002.
             rates: (600, 130),
@@ -239,14 +239,22 @@ impl Learnt {
         let rank = self.predictor.tree().rank(q1 as u8);
         let given = Given {
             contexts,
-            selections: [rank, i.min(63), three & 0xff],
-            corrections: [rank, i.min(31) * 8 + states[0]],
+            selections: [rank, i.min(63), letter(base(0)) * 5 + letter(base(1))],
+            corrections: [rank, (i / 4).min(7) * 8 + states[0]],
         };
         let symbol = self.predictor.symbol(coder, symbol, &given);
-        self.memory.learn(cell, symbol);
+        self.memory.learn(cell, symbol, true);
         before.same = if u32::from(symbol) == q1 { same + 1 } else { 0 };
         (before.q2, before.q1) = (q1, symbol.into());
         symbol
+    }
+}
+
+/// A base from 0 to 3, or 4 for codes that are none.
+fn letter(base: u32) -> u32 {
+    match base {
+        1 | 2 | 4 | 8 => base.ilog2(),
+        _ => 4,
     }
 }
 
