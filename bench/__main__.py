@@ -28,7 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="./run bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", nargs="?", default="ratios", help="ratios, sizes, chunks, restore, threads, or the first of FILES")
+    parser.add_argument("what", nargs="?", default="ratios", help="one of the above, or the first of FILES")
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="BAM files to measure")
     parser.add_argument("--out", type=Path, help="CSV or table to write [bench/results/WHAT.csv or .md]")
     parser.add_argument("--corpus", type=Path, help="also measure the BAM files of this folder")
@@ -51,7 +51,8 @@ def main() -> None:
         parser.error(f"no such file: {', '.join(missing)}")
     results = HERE / "results"
     results.mkdir(exist_ok=True)
-    out = arguments.out or results / f"{arguments.what}.{'csv' if arguments.what in ('ratios', 'sizes', 'chunks') else 'md'}"
+    suffix = "csv" if arguments.what in {"ratios", "sizes", "chunks"} else "md"
+    out = arguments.out or results / f"{arguments.what}.{suffix}"
     if arguments.what == "ratios":
         table = ratios.summary(ratios.measure(files, out, arguments.threads))
         out.with_suffix(".md").write_text(table)

@@ -52,7 +52,7 @@ def measure(files: Sequence[Path], out: Path) -> str:
         writer.writerows(rows)
     lines = ["| File | Part | One chunk | Chunks | Bytes | Cost |", "|---|---|---:|---:|---:|---:|"]
     lines += [f"| {r[0]} | {r[1]} | {int(r[4]):,} | {r[6]} | {int(r[5]):,} | {float(r[7]):.2%} |" for r in rows]
-    lines += ["", f"Cost includes {FRAMING} bytes of framing for each chunk beyond the first (in the rows of all parts)."]
+    lines += ["", f"Cost in the rows of all parts includes {FRAMING} bytes of framing for each chunk beyond the first."]
     return "\n".join(lines) + "\n"
 
 

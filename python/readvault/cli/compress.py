@@ -146,9 +146,7 @@ def _estimate(source: str, level: Level, as_json: bool, quiet: bool) -> dict[str
     return as_dict(report)
 
 
-def _verify_again(
-    report: CompressReport, target: str, threads: int, reference: str | None, *, quiet: bool
-) -> None:
+def _verify_again(report: CompressReport, target: str, threads: int, reference: str | None, *, quiet: bool) -> None:
     with progress("verifying", target, quiet=quiet) as update:
         found = archive.verify(target, reference=reference, threads=threads, progress=update)
     if found.source.fingerprint != report.source.fingerprint or found.archive.digest != report.archive.digest:
