@@ -7,16 +7,17 @@
 
 mod common;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use common::craft::{Parts, plan_chunk};
 use common::samples::Sample;
 use common::{Silent, check, folder, ranges_are_the_sources, samples, unpack};
-use readvault_core::archive::{Input, info};
+use readvault_core::archive::{Input, Level, info};
 
 /// The folder of the archives of each format version.
-const VERSIONS: [&str; 1] = ["v1"];
+const VERSIONS: [&str; 2] = ["v1", "v2"];
 
 fn golden(version: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -38,17 +39,29 @@ fn sources(folder: &Path) -> Vec<(String, u64, String)> {
     table.lines().skip(1).map(row).collect()
 }
 
+/// The archives of a version.
+fn archives(version: &str) -> Vec<PathBuf> {
+    let golden = golden(version);
+    let archive = |(name, ..): (String, u64, String)| golden.join(format!("{name}.rv"));
+    sources(&golden).into_iter().map(archive).collect()
+}
+
 /// The sources of the archives, made the same on every run.
 fn made() -> Vec<Sample> {
     let mut all = samples::all();
     let larger = [
-        ("pairs.bam", samples::plain(400)),
-        ("strangers.bam", samples::strange(60)),
+        ("pairs.bam", samples::plain(400), Level::Default),
+        ("strangers.bam", samples::strange(60), Level::Default),
+        ("fast.bam", samples::grouped(40), Level::Fast),
+        ("default.bam", samples::grouped(40), Level::Default),
+        ("max.bam", samples::grouped(40), Level::Max),
     ];
-    all.extend(larger.map(|(name, source)| Sample {
+    all.extend(larger.map(|(name, source, level)| Sample {
         name,
         source,
         index: None,
+        sizes: matches!(name, "fast.bam" | "default.bam" | "max.bam").then_some(samples::GROUPS),
+        level,
     }));
     all
 }
@@ -81,14 +94,9 @@ fn every_golden_archive_decodes_to_its_source() {
 
 #[test]
 fn the_golden_archives_use_every_kind_of_chunk_and_recipe() {
-    let mut encoders = BTreeMap::new();
-    let mut streams = BTreeMap::new();
-    for (name, ..) in sources(&golden("v1")) {
-        let report = info(
-            &Input::Path(golden("v1").join(format!("{name}.rv"))),
-            &Silent,
-        )
-        .unwrap();
+    let (mut encoders, mut streams) = (BTreeMap::new(), BTreeMap::new());
+    for archive in archives("v1") {
+        let report = info(&Input::Path(archive), &Silent).unwrap();
         for encoder in report.exactness.encoders {
             encoders.insert(encoder.name, ());
         }
@@ -119,6 +127,48 @@ fn the_golden_archives_use_every_kind_of_chunk_and_recipe() {
             "no stream by {expected}: {streams:?}"
         );
     }
+}
+
+#[test]
+fn the_golden_archives_of_version_2_use_every_part_level_and_kind_of_chunk() {
+    let (mut streams, mut levels) = (BTreeSet::new(), BTreeSet::new());
+    let (mut kinds, mut groups, mut headers) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    for archive in archives("v2") {
+        let report = info(&Input::Path(archive.clone()), &Silent).unwrap();
+        levels.extend(report.archive.level);
+        streams.extend(report.streams.into_iter().flat_map(|stream| stream.codecs));
+        let parts = Parts::read(&fs::read(archive).unwrap());
+        for (kind, payload) in &parts.frames {
+            match kind {
+                b'C' => kinds.extend(plan_chunk(payload).map(|plan| payload[plan.head.start])),
+                // The number of the group takes a byte.
+                b'G' => groups.extend(payload.get(1).copied()),
+                _ => {}
+            }
+        }
+        parts.with_sections(|tag, bytes| {
+            if tag == 7 {
+                headers.insert(bytes[0]);
+            }
+        });
+    }
+    for expected in [
+        "alignment model",
+        "template model",
+        "name model",
+        "base model",
+        "quality model",
+        "tag model",
+    ] {
+        assert!(
+            streams.contains(expected),
+            "no stream by {expected}: {streams:?}"
+        );
+    }
+    assert_eq!(Vec::from_iter(levels), ["default", "fast", "max"]);
+    assert_eq!(Vec::from_iter(kinds), [1, 2, 3, 4, 5]);
+    assert_eq!(Vec::from_iter(groups), [0, 1]);
+    assert!(headers.contains(&16), "no mixed text: {headers:?}");
 }
 
 #[test]

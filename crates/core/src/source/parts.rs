@@ -120,3 +120,6 @@ fn decoded_length(records: &Records, columns: &HashMap<u32, usize, RandomState>,
     };
     length as u64
 }
+
+#[cfg(test)]
+mod tests;

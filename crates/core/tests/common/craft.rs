@@ -143,6 +143,21 @@ impl Parts {
     }
 }
 
+/// Where an archive has the stored bytes of chunks' units: a checksum is all that stands over them.
+pub fn stored_bytes(archive: &[u8]) -> Vec<std::ops::Range<usize>> {
+    let parts = Parts::read(archive);
+    let (mut at, mut found) = (parts.header.len(), Vec::new());
+    for (kind, payload) in &parts.frames {
+        at += HEAD;
+        if let (b'C', Some(plan)) = (kind, plan_chunk(payload)) {
+            let units = plan.units.into_iter();
+            found.extend(units.map(|(_, place)| at + place.start..at + place.end));
+        }
+        at += payload.len();
+    }
+    found
+}
+
 fn put_frame(out: &mut Vec<u8>, kind: u8, payload: &[u8]) {
     out.push(kind);
     out.extend((payload.len() as u32).to_le_bytes());

@@ -5,11 +5,13 @@
 pub mod bam;
 pub mod bgzf;
 pub mod craft;
+mod random;
 pub mod samples;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+pub use random::Random;
 use readvault_core::Error;
 use readvault_core::archive::{
     Archive, CompressOptions, CompressReport, DecompressOptions, DecompressReport, Input, Output,
@@ -25,42 +27,6 @@ impl Progress for Silent {
     }
 }
 
-/// Numbers that look random and are the same on every run (xorshift64*).
-pub struct Random(u64);
-
-impl Random {
-    pub fn new(seed: u64) -> Self {
-        let mut random = Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-        random.next();
-        random
-    }
-
-    pub fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
-    /// A number below `limit`; 0 for a limit of 0.
-    pub fn below(&mut self, limit: usize) -> usize {
-        ((u128::from(self.next()) * limit as u128) >> 64) as usize
-    }
-
-    /// True once in `times`.
-    pub fn one_in(&mut self, times: usize) -> bool {
-        self.below(times) == 0
-    }
-
-    pub fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
-        &from[self.below(from.len())]
-    }
-
-    pub fn bytes(&mut self, length: usize) -> Vec<u8> {
-        (0..length).map(|_| self.next() as u8).collect()
-    }
-}
-
 pub fn threads(threads: usize) -> CompressOptions {
     let mut options = CompressOptions::default();
     options.threads = threads;
@@ -69,8 +35,15 @@ pub fn threads(threads: usize) -> CompressOptions {
 
 /// Compresses a file beside itself with one or more threads.
 pub fn pack(source: &Path, threads: usize) -> Result<(PathBuf, CompressReport), Error> {
+    pack_as(source, self::threads(threads))
+}
+
+/// Compresses a file beside itself.
+pub fn pack_as(
+    source: &Path,
+    mut options: CompressOptions,
+) -> Result<(PathBuf, CompressReport), Error> {
     let archive = with_suffix(source, "rv");
-    let mut options = self::threads(threads);
     options.force = true;
     let output = Output::Path(archive.clone());
     compress(&Input::Path(source.into()), &output, &options, &Silent)

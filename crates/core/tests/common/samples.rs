@@ -3,17 +3,21 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use readvault_core::archive::{Level, Sizes};
 use readvault_encoders::{Encoder, Encoders};
 
 use super::bam::{self, Record};
 use super::bgzf::{self, Head, Style};
-use super::{Random, pack};
+use super::{Random, pack_as, threads};
 
 /// A source and, if it has one, its index.
 pub struct Sample {
     pub name: &'static str,
     pub source: Vec<u8>,
     pub index: Option<Vec<u8>>,
+    /// Sizes of its groups, if they are not those of every archive.
+    pub sizes: Option<Sizes>,
+    pub level: Level,
 }
 
 impl Sample {
@@ -24,7 +28,10 @@ impl Sample {
         if let Some(index) = &self.index {
             fs::write(super::with_suffix(&path, "bai"), index).unwrap();
         }
-        pack(&path, 1).unwrap().0
+        let mut options = threads(1);
+        options.sizes = self.sizes.unwrap_or_default();
+        options.level = self.level;
+        pack_as(&path, options).unwrap().0
     }
 }
 
@@ -85,6 +92,37 @@ pub fn strange(records: usize) -> Vec<u8> {
     out
 }
 
+/// Pairs in blocks so small that, with [`GROUPS`], there is a key chunk and others.
+pub fn grouped(pairs: usize) -> Vec<u8> {
+    let mut random = Random::new(2);
+    let records = (0..pairs).flat_map(|i| bam::pair(i, &mut random));
+    let (content, _) = bam::content(bam::usual_header(), records);
+    let mut out = lay_out(&content, 500, |_| encoder());
+    out.extend(bgzf::EOF);
+    out
+}
+
+/// Mebibytes of records that hardly differ.
+pub fn monotonous() -> Sample {
+    let mut random = Random::new(3);
+    let [record, _] = bam::pair(1, &mut random);
+    let (content, _) = bam::content(bam::usual_header(), vec![record; 30_000]);
+    Sample {
+        name: "monotonous.bam",
+        source: lay_out(&content, 65_280, |_| encoder()),
+        index: None,
+        sizes: None,
+        level: Level::Max,
+    }
+}
+
+/// Sizes for sources of a few kilobytes: a key chunk and two modelled ones make a group.
+pub const GROUPS: Sizes = Sizes {
+    key: 1000,
+    other: 500,
+    group: 3,
+};
+
 /// An index for [`plain`] and other files with two references.
 fn index() -> Vec<u8> {
     let mut out = b"BAI\x01".to_vec();
@@ -105,6 +143,8 @@ pub fn all() -> Vec<Sample> {
         name,
         source,
         index,
+        sizes: None,
+        level: Level::Default,
     };
     let text: Vec<u8> = (0..40)
         .flat_map(|i| format!("chr1\t{}\t.\tA\tC\t{}\tPASS\n", i * 1731, i % 7).into_bytes())
@@ -117,5 +157,9 @@ pub fn all() -> Vec<Sample> {
         sample("variants.vcf.gz", variants, None),
         sample("text.txt", text, None),
         sample("empty", Vec::new(), None),
+        Sample {
+            sizes: Some(GROUPS),
+            ..sample("grouped.bam", grouped(7), None)
+        },
     ]
 }
