@@ -35,18 +35,16 @@ impl Engine {
     pub(super) fn new(level: Level, kind: Kind, tree: Tree) -> Self {
         let few = tree.symbols() <= FEW;
         match (level, kind) {
-            (Level::Fast, Kind::Short) => Self::ShortFast(Box::new(Short::new(tree, 15, false))),
+            (Level::Fast, Kind::Short) => Self::ShortFast(Box::new(Short::new(tree, 16))),
             (Level::Default, Kind::Short) => {
                 let bits = if few { 16 } else { 17 };
-                Self::ShortDefault(Box::new(Short::new(tree, bits, true)))
+                Self::ShortDefault(Box::new(Short::new(tree, bits)))
             }
-            (Level::Max, Kind::Short) if few => {
-                Self::ShortFew(Box::new(Short::new(tree, 17, true)))
-            }
-            (Level::Max, Kind::Short) => Self::ShortMany(Box::new(Short::new(tree, 18, true))),
-            (Level::Fast, Kind::Long) => Self::LongFast(Box::new(Long::new(tree, 15, false))),
-            (Level::Default, Kind::Long) => Self::LongDefault(Box::new(Long::new(tree, 17, true))),
-            (Level::Max, Kind::Long) => Self::LongMax(Box::new(Long::new(tree, 17, true))),
+            (Level::Max, Kind::Short) if few => Self::ShortFew(Box::new(Short::new(tree, 17))),
+            (Level::Max, Kind::Short) => Self::ShortMany(Box::new(Short::new(tree, 18))),
+            (Level::Fast, Kind::Long) => Self::LongFast(Box::new(Long::new(tree, 16))),
+            (Level::Default, Kind::Long) => Self::LongDefault(Box::new(Long::new(tree, 17))),
+            (Level::Max, Kind::Long) => Self::LongMax(Box::new(Long::new(tree, 17))),
         }
     }
 

@@ -119,3 +119,44 @@ fn judge(counts: &[u16; 4], base: u8) -> u8 {
         _ => SOME,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_base_is_judged_by_the_others_at_its_place() {
+        assert_eq!(judge(&[1, 0, 0, 0], 1), ALONE);
+        assert_eq!(judge(&[3, 0, 0, 0], 1), ALIKE);
+        assert_eq!(judge(&[3, 2, 0, 0], 1), MOSTLY);
+        assert_eq!(judge(&[3, 2, 0, 0], 2), SOME);
+        assert_eq!(judge(&[1, 1, 0, 0], 2), ONE_AGAINST);
+        assert_eq!(judge(&[3, 1, 0, 0], 2), AGAINST);
+        // N agrees with nothing.
+        assert_eq!(judge(&[0, 0, 0, 0], 15), ALONE);
+        assert_eq!(judge(&[3, 0, 0, 0], 15), AGAINST);
+    }
+
+    #[test]
+    fn means_of_a_place_follow_its_qualities_by_strand() {
+        let mut records = Records::default();
+        for _ in 0..2 {
+            records.count += 1;
+            records.references.push(0);
+            records.positions.push(5);
+            records.cigar.push(2 << 4);
+            records.cigar_ends.push(records.cigar.len());
+            records.bases.extend([1, 2]);
+            records.base_ends.push(records.bases.len());
+        }
+        let mut evidence = Evidence::new(&records);
+        assert_eq!(evidence.classes, [ALIKE; 4]);
+        assert_eq!(evidence.before(2, false), 0);
+        for _ in 0..20 {
+            evidence.note(0, false, 320);
+        }
+        assert!((4 + 4 * 19..=4 + 4 * 20).contains(&evidence.before(2, false)));
+        assert_eq!(evidence.before(2, true), 0);
+        assert_eq!(evidence.before(3, false), 0);
+    }
+}

@@ -41,17 +41,13 @@ pub(super) struct Long<const N: usize, const I: usize, const S: usize> {
 
 impl<const N: usize, const I: usize, const S: usize> Long<N, I, S> {
     /// A model whose tables have 2^`bits` slots per context.
-    pub(super) fn new(tree: Tree, bits: u32, corrected: bool) -> Self {
+    pub(super) fn new(tree: Tree, bits: u32) -> Self {
         let mut selections = [1; S];
         selections.copy_from_slice(&[17, 64, 32][..S]);
         let shape = Shape {
             bits,
             selections,
-            corrections: if corrected {
-                [u32::from(tree.largest()).min(127) + 1, 64]
-            } else {
-                [0, 0]
-            },
+            corrections: [u32::from(tree.largest()).min(127) + 1, 64],
             limit: 1023,
             rates: (1500, 130),
         };

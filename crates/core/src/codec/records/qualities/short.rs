@@ -97,10 +97,17 @@ pub(super) struct Short<const N: usize, const I: usize, const S: usize> {
 }
 
 impl<const N: usize, const I: usize, const S: usize> Short<N, I, S> {
+    /// How many parts of the first 128 bases a correction tells apart; few where memory is short.
+    const PARTS: u32 = if S == 1 { 4 } else { 16 };
+
     /// A model whose tables have 2^`bits` slots per context.
-    pub(super) fn new(tree: Tree, bits: u32, corrected: bool) -> Self {
+    pub(super) fn new(tree: Tree, bits: u32) -> Self {
         let symbols = tree.symbols() as u32 + 1;
-        let width = if symbols > 12 { 4 } else { symbols };
+        let width = match symbols {
+            _ if S == 1 => 1,
+            13.. => 4,
+            _ => symbols,
+        };
         // One more than there are ranks: that of qualities with a hint.
         let sets = [symbols + 1, 256, 64];
         let mut selections = [1; S];
@@ -108,11 +115,7 @@ impl<const N: usize, const I: usize, const S: usize> Short<N, I, S> {
         let shape = Shape {
             bits,
             selections,
-            corrections: if corrected {
-                [symbols * width, 128]
-            } else {
-                [0, 0]
-            },
+            corrections: [symbols * width, 8 * Self::PARTS],
             limit: 1023,
             rates: (4000, 130),
         };
@@ -264,7 +267,7 @@ impl<const N: usize, const I: usize, const S: usize> Short<N, I, S> {
             selections,
             corrections: [
                 q1 * self.width + q2.min(self.width - 1),
-                (at / 8).min(15) as u32 * 8 + c0 as u32,
+                (at as u32 / (128 / Self::PARTS)).min(Self::PARTS - 1) * 8 + c0 as u32,
             ],
         }
     }

@@ -189,3 +189,41 @@ pub(crate) fn number<C: Coder>(coder: &mut C, number: u32, width: u32) -> u32 {
         done * 2 + u32::from(coder.code(number >> shift & 1 == 1, 32_768))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::super::mixing::{Decoder, Encoder};
+    use super::*;
+
+    #[test]
+    fn trees_come_back_with_all_their_paths() {
+        for symbols in [0, 1, 2, 3, 40, 256] {
+            let mut histogram = [0; 256];
+            for symbol in 0..symbols {
+                histogram[255 - symbol] = 1 << (symbol % 60);
+            }
+            let mut tree = Tree::of(&histogram);
+            assert_eq!(tree.symbols(), symbols);
+            assert_eq!(tree.nodes(), symbols);
+            let mut encoder = Encoder::new();
+            tree.code(&mut encoder);
+            let stored = encoder.finish();
+            let mut decoder = Decoder::new(&stored);
+            let mut read = Tree::of(&[0; 256]);
+            read.code(&mut decoder);
+            decoder.finish().unwrap();
+            for symbol in 0..=255 {
+                let mut path = tree.path(symbol);
+                let mut step = read.start();
+                while let Step::Node(node) = step {
+                    step = read.follow(node, path & 1 == 1);
+                    path >>= 1;
+                }
+                match step {
+                    Step::Symbol(found) => assert_eq!(found, symbol),
+                    _ => assert_eq!(histogram[usize::from(symbol)], 0),
+                }
+            }
+        }
+    }
+}
