@@ -16,7 +16,7 @@ use super::build::{self, Built};
 use super::open::{self, Opened};
 use super::report::{ArchiveReport, CompressReport};
 use super::share::Group;
-use super::workers::{TICK, guard, lock, unlock, watch, watched};
+use super::workers::{TICK, guard, lock, unlock, wait_for, watch, watched};
 use super::write::{ArchiveWriter, Ending, NewAttachment, Written};
 use super::{CompressOptions, Input, Output, Progress, attach, share, threads};
 use crate::codec::records::Level;
@@ -195,38 +195,18 @@ impl<W: Write + Send> Shared<'_, W> {
         if index.is_multiple_of(self.usual.group) {
             return Some(self.usual.other);
         }
-        let mut sizes = lock(&self.sizes);
-        loop {
-            if let Some(size) = sizes.get(&(index / self.usual.group)) {
-                return Some(*size);
-            }
-            if self.stopped() {
-                return None;
-            }
-            sizes = self
-                .sized
-                .wait_timeout(sizes, TICK)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
-        }
+        let group = index / self.usual.group;
+        wait_for(&self.sizes, &self.sized, self.stop, |sizes| {
+            sizes.get(&group).copied()
+        })
     }
 
     /// What the key chunk before a span leaves to it; none when the run has been stopped.
     fn take_group(&self, index: u64, starts_group: bool) -> Option<Group> {
-        let mut groups = lock(&self.groups);
-        loop {
-            if let Some(group) = groups.remove(&index) {
-                return Some(if starts_group { None } else { group });
-            }
-            if self.stopped() {
-                return None;
-            }
-            groups = self
-                .grouped
-                .wait_timeout(groups, TICK)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
-        }
+        let group = wait_for(&self.groups, &self.grouped, self.stop, |groups| {
+            groups.remove(&index)
+        })?;
+        Some(if starts_group { None } else { group })
     }
 
     /// Hands a group's state on to the span after `index`.
@@ -237,20 +217,9 @@ impl<W: Write + Send> Shared<'_, W> {
 
     /// What the span before hands over; none when the run has been stopped.
     fn take_carry(&self, index: u64) -> Option<Carry> {
-        let mut carries = lock(&self.carries);
-        loop {
-            if let Some(carry) = carries.remove(&index) {
-                return Some(carry);
-            }
-            if self.stopped() {
-                return None;
-            }
-            carries = self
-                .carried
-                .wait_timeout(carries, TICK)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
-        }
+        wait_for(&self.carries, &self.carried, self.stop, |carries| {
+            carries.remove(&index)
+        })
     }
 
     /// Writes chunks when it is their turn, and waits while too many others wait for theirs.

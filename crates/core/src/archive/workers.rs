@@ -3,7 +3,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -21,6 +21,29 @@ pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// What a mutex holds, once its workers are gone.
 pub fn unlock<T>(mutex: Mutex<T>) -> T {
     mutex.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Waits until `find` finds something in what `mutex` guards, looking again when it `changed`; none when the run has been
+/// stopped.
+pub fn wait_for<T, F>(
+    mutex: &Mutex<T>,
+    changed: &Condvar,
+    stop: &AtomicBool,
+    mut find: impl FnMut(&mut T) -> Option<F>,
+) -> Option<F> {
+    let mut guarded = lock(mutex);
+    loop {
+        if let Some(found) = find(&mut guarded) {
+            return Some(found);
+        }
+        if stop.load(Ordering::Relaxed) {
+            return None;
+        }
+        guarded = changed
+            .wait_timeout(guarded, TICK)
+            .unwrap_or_else(PoisonError::into_inner)
+            .0;
+    }
 }
 
 /// Does `work` that a pipe may keep waiting in a worker, so that the progress can stop it.

@@ -4,6 +4,7 @@
 //! bits store them in two or three bits each, which matters when a chunk holds only 2,500 reads. It is slow
 //! (some 10 ns per bit), so the data itself never passes through here.
 
+use super::range::{RangeDecoder, RangeEncoder};
 use super::wire::damaged;
 use crate::Result;
 
@@ -11,8 +12,6 @@ use crate::Result;
 const HALF: u16 = 1 << 11;
 /// How fast a probability follows: one sixteenth of the way at each bit.
 const RATE: u32 = 4;
-/// The range is refilled by one byte when it falls below this.
-const BOTTOM: u32 = 1 << 24;
 
 /// One adaptive bit: the probability of 0 in 4096ths.
 #[derive(Clone, Copy)]
@@ -35,34 +34,16 @@ impl Bit {
 }
 
 /// Writes bits, most recent probabilities first adapted after each.
-pub(super) struct BitEncoder {
-    low: u64,
-    range: u32,
-    out: Vec<u8>,
-}
+pub(super) struct BitEncoder(RangeEncoder);
 
 impl BitEncoder {
     pub(super) fn new() -> Self {
-        Self {
-            low: 0,
-            range: u32::MAX,
-            out: Vec::new(),
-        }
+        Self(RangeEncoder::new())
     }
 
     pub(super) fn put(&mut self, model: &mut Bit, bit: bool) {
-        let split = model.split(self.range);
-        if bit {
-            self.low += u64::from(split);
-            self.range -= split;
-        } else {
-            self.range = split;
-        }
+        self.0.put(model.split(self.0.range()), !bit);
         model.update(bit);
-        while self.range < BOTTOM {
-            self.range <<= 8;
-            self.shift();
-        }
     }
 
     /// Writes the `width` low bits of `value`, highest first, each with its own model in `tree`.
@@ -75,70 +56,22 @@ impl BitEncoder {
         }
     }
 
-    /// Moves the top byte of `low` out, passing a carry into the bytes already written.
-    fn shift(&mut self) {
-        if self.low >> 32 != 0 {
-            for byte in self.out.iter_mut().rev() {
-                *byte = byte.wrapping_add(1);
-                if *byte != 0 {
-                    break;
-                }
-            }
-        }
-        self.out.push((self.low >> 24) as u8);
-        self.low = (self.low & 0x00ff_ffff) << 8;
-    }
-
-    pub(super) fn finish(mut self) -> Vec<u8> {
-        for _ in 0..4 {
-            self.shift();
-        }
-        // The decoder reads zeros after the end.
-        while self.out.last() == Some(&0) {
-            self.out.pop();
-        }
-        self.out
+    pub(super) fn finish(self) -> Vec<u8> {
+        self.0.finish()
     }
 }
 
 /// Reads what [`BitEncoder`] wrote.
-pub(super) struct BitDecoder<'a> {
-    code: u32,
-    range: u32,
-    rest: std::slice::Iter<'a, u8>,
-}
+pub(super) struct BitDecoder<'a>(RangeDecoder<'a>);
 
 impl<'a> BitDecoder<'a> {
     pub(super) fn new(stored: &'a [u8]) -> Self {
-        let mut this = Self {
-            code: 0,
-            range: u32::MAX,
-            rest: stored.iter(),
-        };
-        for _ in 0..4 {
-            this.refill();
-        }
-        this
-    }
-
-    fn refill(&mut self) {
-        self.code = self.code << 8 | u32::from(self.rest.next().copied().unwrap_or(0));
+        Self(RangeDecoder::new(stored))
     }
 
     pub(super) fn get(&mut self, model: &mut Bit) -> bool {
-        let split = model.split(self.range);
-        let bit = self.code >= split;
-        if bit {
-            self.code -= split;
-            self.range -= split;
-        } else {
-            self.range = split;
-        }
+        let bit = !self.0.get(model.split(self.0.range()));
         model.update(bit);
-        while self.range < BOTTOM {
-            self.range <<= 8;
-            self.refill();
-        }
         bit
     }
 
@@ -152,7 +85,7 @@ impl<'a> BitDecoder<'a> {
 
     /// Refuses table bytes that were never read.
     pub(super) fn finish(self) -> Result<()> {
-        if self.rest.len() == 0 {
+        if self.0.is_at_end() {
             Ok(())
         } else {
             Err(damaged("bytes are left over behind a table"))

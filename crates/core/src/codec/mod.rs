@@ -14,6 +14,7 @@ mod integers;
 mod mixing;
 mod packed;
 mod planes;
+mod range;
 mod rans;
 pub(crate) mod records;
 mod repeats;

@@ -1,6 +1,9 @@
 //! Stream keys: the numbers by which a chunk's head names its streams, their bundles and their names for people.
 //! The numbers are stored in archives and never change meaning.
 
+pub(crate) use crate::codec::records::tag_key as tag_values;
+use crate::codec::records::{FIRST_TAG, TYPES};
+
 /// Bundles: streams that are fetched together, in stored order.
 pub mod bundle {
     pub const LAYOUT: u8 = 0;
@@ -67,22 +70,11 @@ fixed_keys! {
     TAGS_PART = 57, TAGS, "tags of records";
 }
 
-/// First key of tag streams.
-pub const FIRST_TAG: u32 = 64;
-
 /// Value types of BAM tags in the order of their numbers: the scalar types, then arrays by element type.
 pub const TAG_TYPES: [&[u8]; 17] = [
     b"A", b"c", b"C", b"s", b"S", b"i", b"I", b"f", b"Z", b"H", b"Bc", b"BC", b"Bs", b"BS", b"Bi",
     b"BI", b"Bf",
 ];
-
-/// Room for types in a tag's key.
-const TYPES: u32 = 32;
-
-/// Key of the values of tag `tag` with type number `kind`; the counts of an array are the key after it.
-pub fn tag_values(tag: [u8; 2], kind: u8) -> u32 {
-    FIRST_TAG + (u32::from(u16::from_be_bytes(tag)) * TYPES + u32::from(kind)) * 2
-}
 
 /// Key of the element counts of array tag `tag`.
 pub fn tag_counts(tag: [u8; 2], kind: u8) -> u32 {

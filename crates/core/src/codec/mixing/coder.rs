@@ -1,12 +1,10 @@
-//! The binary arithmetic coder: 32-bit range, 16-bit probabilities, carries passed on.
+//! The binary arithmetic coder of models: probabilities of 16 bits, and accounts of what streams cost.
 
 use std::collections::BTreeMap;
 
 use crate::Result;
+use crate::codec::range::{RangeDecoder, RangeEncoder};
 use crate::codec::wire::damaged;
-
-/// The range is refilled by one byte when it falls below this.
-const BOTTOM: u32 = 1 << 24;
 
 /// One direction of coding. See the module's head for how models use it.
 pub(crate) trait Coder {
@@ -22,9 +20,7 @@ pub(crate) trait Coder {
 
 /// Writes bits.
 pub(crate) struct Encoder {
-    low: u64,
-    range: u32,
-    out: Vec<u8>,
+    coder: RangeEncoder,
     /// Position up to which costs are booked.
     charged: u64,
     /// Costs in 1/16 bit of the streams with small keys, and of the others.
@@ -38,9 +34,7 @@ const SMALL_KEYS: usize = 64;
 impl Encoder {
     pub(crate) fn new() -> Self {
         Self {
-            low: 0,
-            range: u32::MAX,
-            out: Vec::new(),
+            coder: RangeEncoder::new(),
             charged: 0,
             costs: [0; SMALL_KEYS],
             more_costs: BTreeMap::new(),
@@ -50,9 +44,10 @@ impl Encoder {
     /// Bits coded so far, in 1/16 bit.
     fn position(&self) -> u64 {
         // log2 of the range, linear between powers of two: good enough for accounts.
-        let whole = self.range.ilog2();
-        let part = (u64::from(self.range) * 16 >> whole) - 16;
-        (self.out.len() as u64 * 8 + 32) * 16 - (u64::from(whole) * 16 + part)
+        let range = self.coder.range();
+        let whole = range.ilog2();
+        let part = (u64::from(range) * 16 >> whole) - 16;
+        (self.coder.written() as u64 * 8 + 32) * 16 - (u64::from(whole) * 16 + part)
     }
 
     /// What was charged: keys, ascending, and 1/16 bits.
@@ -62,34 +57,17 @@ impl Encoder {
         small.chain(more).collect()
     }
 
-    /// Moves the top byte of `low` out, passing a carry into the bytes already written.
-    fn shift(&mut self) {
-        if self.low >> 32 != 0 {
-            for byte in self.out.iter_mut().rev() {
-                *byte = byte.wrapping_add(1);
-                if *byte != 0 {
-                    break;
-                }
-            }
-        }
-        self.out.push((self.low >> 24) as u8);
-        self.low = (self.low & 0x00ff_ffff) << 8;
-    }
-
     /// The stored bytes.
     pub(crate) fn finish(mut self) -> Vec<u8> {
-        // Any value from low to low + range - 1 will do: the one with most zeros at its end costs least.
-        let keep = self.range.ilog2().saturating_sub(1);
-        self.low = (self.low + (1 << keep) - 1) >> keep << keep;
-        for _ in 0..4 {
-            self.shift();
-        }
-        // The decoder reads zeros after the end.
-        while self.out.last() == Some(&0) {
-            self.out.pop();
-        }
-        self.out
+        self.coder.round();
+        self.coder.finish()
     }
+}
+
+/// Length of the range's part for a set bit.
+#[inline]
+fn split(range: u32, p: u32) -> u32 {
+    (u64::from(range) * u64::from(p) >> 16) as u32
 }
 
 impl Coder for Encoder {
@@ -97,17 +75,7 @@ impl Coder for Encoder {
 
     #[inline]
     fn code(&mut self, bit: bool, p: u32) -> bool {
-        let split = (u64::from(self.range) * u64::from(p) >> 16) as u32;
-        if bit {
-            self.range = split;
-        } else {
-            self.low += u64::from(split);
-            self.range -= split;
-        }
-        while self.range < BOTTOM {
-            self.range <<= 8;
-            self.shift();
-        }
+        self.coder.put(split(self.coder.range(), p), bit);
         bit
     }
 
@@ -123,32 +91,16 @@ impl Coder for Encoder {
 }
 
 /// Reads what [`Encoder`] wrote.
-pub(crate) struct Decoder<'a> {
-    code: u32,
-    range: u32,
-    rest: std::slice::Iter<'a, u8>,
-}
+pub(crate) struct Decoder<'a>(RangeDecoder<'a>);
 
 impl<'a> Decoder<'a> {
     pub(crate) fn new(stored: &'a [u8]) -> Self {
-        let mut this = Self {
-            code: 0,
-            range: u32::MAX,
-            rest: stored.iter(),
-        };
-        for _ in 0..4 {
-            this.refill();
-        }
-        this
-    }
-
-    fn refill(&mut self) {
-        self.code = self.code << 8 | u32::from(self.rest.next().copied().unwrap_or(0));
+        Self(RangeDecoder::new(stored))
     }
 
     /// Refuses stored bytes that were never read.
     pub(crate) fn finish(self) -> Result<()> {
-        if self.rest.len() == 0 {
+        if self.0.is_at_end() {
             Ok(())
         } else {
             Err(damaged("bytes are left over behind a model's bits"))
@@ -161,19 +113,7 @@ impl Coder for Decoder<'_> {
 
     #[inline]
     fn code(&mut self, _: bool, p: u32) -> bool {
-        let split = (u64::from(self.range) * u64::from(p) >> 16) as u32;
-        let bit = self.code < split;
-        if bit {
-            self.range = split;
-        } else {
-            self.code -= split;
-            self.range -= split;
-        }
-        while self.range < BOTTOM {
-            self.range <<= 8;
-            self.refill();
-        }
-        bit
+        self.0.get(split(self.0.range(), p))
     }
 
     fn charge(&mut self, _: u32) {}

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use super::{Column, Context, Level, Records};
+use super::{Column, Context, Level, MOST_COLUMNS, Records};
 use crate::Result;
 use crate::codec::mixing::{Coder, Mixer, hash};
 use crate::codec::wire::damaged;
@@ -111,7 +111,7 @@ impl Model {
     ) -> Result<()> {
         let ids = self.code_lines(coder, records)?;
         if C::DECODES {
-            make_columns(records);
+            make_columns(records)?;
         }
         self.code_groups(coder, records, &ids)?;
         self.lines.trim();
@@ -337,7 +337,7 @@ fn strand(records: &Records, record: usize) -> usize {
 }
 
 /// Makes the columns of the decoded lines, without values, in the order of first use.
-fn make_columns(records: &mut Records) {
+fn make_columns(records: &mut Records) -> Result<()> {
     let mut numbers: HashMap<([u8; 2], u8), usize> = HashMap::new();
     let mut by_line: Vec<Option<Vec<usize>>> = vec![None; records.line_tags.len()];
     for (record, &line) in records.lines.iter().enumerate() {
@@ -356,10 +356,14 @@ fn make_columns(records: &mut Records) {
             };
             tags.iter().map(&mut number).collect()
         });
+        if columns.len() > MOST_COLUMNS {
+            return Err(damaged("a chunk has too many different tags"));
+        }
         for &column in of_line.iter() {
             columns[column].records.push(record as u32);
         }
     }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -148,10 +148,24 @@ pub(crate) struct Column {
     pub(crate) complete: bool,
 }
 
+/// Most columns of a chunk; models keep state for each and look others up by going through them.
+pub(crate) const MOST_COLUMNS: usize = 1024;
+
+/// First key of tags' streams.
+pub(crate) const FIRST_TAG: u32 = 64;
+
+/// Room for types in the key of a tag's stream.
+pub(crate) const TYPES: u32 = 32;
+
+/// The key of the stream of a tag's values of a type, as in `spec/format.md`.
+pub(crate) fn tag_key(tag: [u8; 2], kind: u8) -> u32 {
+    FIRST_TAG + (u32::from(u16::from_be_bytes(tag)) * TYPES + u32::from(kind)) * 2
+}
+
 impl Column {
-    /// The key of its values' stream, as in `spec/format.md`.
+    /// The key of its values' stream.
     pub(crate) fn key(&self) -> u32 {
-        64 + (u32::from(u16::from_be_bytes(self.tag)) * 32 + u32::from(self.kind)) * 2
+        tag_key(self.tag, self.kind)
     }
 
     /// The value numbered `at`.

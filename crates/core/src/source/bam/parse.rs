@@ -7,7 +7,7 @@ use foldhash::fast::RandomState;
 use super::record::{self, Fixed};
 use super::{form, header, tags};
 use crate::codec::Hint;
-use crate::codec::records::{Column, Records};
+use crate::codec::records::{Column, MOST_COLUMNS, Records, on_reference};
 use crate::source::key;
 use crate::source::streams::Stream;
 use crate::source::walk::Item;
@@ -158,6 +158,9 @@ impl<'a> Parser<'a> {
         if !tags::split(&bytes[tags_at..], |tag| found.push(tag)) {
             return false;
         }
+        if !self.columns_suffice() {
+            return false;
+        }
         let index = self.fields.count;
         self.tags(index);
         self.core(&fixed, &bytes[name_end..cigar_end]);
@@ -175,6 +178,13 @@ impl<'a> Parser<'a> {
         true
     }
 
+    /// Whether there is a column, or room for one, for each tag of the record at hand.
+    fn columns_suffice(&self) -> bool {
+        let is_new = |tag: &&tags::Tag<'_>| !self.columns.contains_key(&(tag.tag, tag.kind));
+        // A tag that stands twice counts twice: rare, and harmless.
+        self.columns.len() + self.found.iter().filter(is_new).count() <= MOST_COLUMNS
+    }
+
     /// Flags, places, MAPQ, length and CIGAR, and the record's form.
     fn core(&mut self, fixed: &Fixed, cigar: &[u8]) {
         let fields = &mut self.fields;
@@ -186,15 +196,15 @@ impl<'a> Parser<'a> {
         fields.mate_references.push(fixed.mate_reference);
         fields.mate_positions.push(fixed.mate_position);
         fields.template_lengths.push(fixed.template_length);
-        let mut on_reference = 0u64;
+        let mut reference_bases = 0u64;
         for operation in cigar.as_chunks::<4>().0 {
             let operation = u32::from_le_bytes(*operation);
-            on_reference += u64::from(record::reference_length(operation));
+            reference_bases += u64::from(on_reference(operation));
             fields.cigar.push(operation);
         }
         fields.cigar_ends.push(fields.cigar.len());
         let mut form = 0;
-        if record::bin(fixed.position, on_reference) != fixed.bin {
+        if record::bin(fixed.position, reference_bases) != fixed.bin {
             form |= form::BIN;
             push(&mut self.bins, fixed.bin.into());
         }
@@ -283,6 +293,6 @@ fn reference_length(fixed: &Fixed, bytes: &[u8]) -> u64 {
         .as_chunks::<4>()
         .0
         .iter()
-        .map(|operation| u64::from(record::reference_length(u32::from_le_bytes(*operation))))
+        .map(|operation| u64::from(on_reference(u32::from_le_bytes(*operation))))
         .sum()
 }

@@ -3,6 +3,7 @@
 use super::record::{self, Fixed};
 use super::{form, header, mate, tags};
 use crate::codec::Alignments;
+use crate::codec::records::{on_read, on_reference as reference_bases};
 use crate::source::key;
 use crate::source::streams::Decoded;
 use crate::{Error, Result};
@@ -177,8 +178,8 @@ impl Core {
                     .ok_or_else(|| damaged("CIGAR operations run out"))?;
                 operation_at += 1;
                 let operation = (operation_lengths.next()? as u32) << 4 | u32::from(letter & 15);
-                query += u64::from(record::query_length(operation));
-                on_reference += u64::from(record::reference_length(operation));
+                query += u64::from(on_read(operation));
+                on_reference += u64::from(reference_bases(operation));
                 core.aligned.cigar.push(operation);
             }
             let length = if form & form::LENGTH != 0 {

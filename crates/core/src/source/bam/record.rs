@@ -125,26 +125,6 @@ pub fn name_is_plausible(bytes: &[u8]) -> bool {
     }
 }
 
-/// Reference bases that a CIGAR operation (BAM encoding: length << 4 | operation) takes.
-pub fn reference_length(operation: u32) -> u32 {
-    // M, D, N, = and X take reference bases.
-    if 0b1_1000_1101 >> (operation & 15) & 1 == 1 {
-        operation >> 4
-    } else {
-        0
-    }
-}
-
-/// Read bases that a CIGAR operation takes.
-pub fn query_length(operation: u32) -> u32 {
-    // M, I, S, = and X take read bases.
-    if 0b1_1001_0011 >> (operation & 15) & 1 == 1 {
-        operation >> 4
-    } else {
-        0
-    }
-}
-
 /// The bin of an interval (0-based, half-open; SAM specification, section 5.3), as htslib computes it for a record.
 pub fn bin(position: i32, reference_length: u64) -> u16 {
     let start = i64::from(position);

@@ -84,8 +84,6 @@ impl Model {
     ) -> Result<()> {
         let mut own = std::mem::take(&mut records.columns[column]);
         let result = self.code_values(coder, context, records, &mut own);
-        coder.charge(own.key());
-        own.complete = true;
         records.columns[column] = own;
         result
     }

@@ -34,6 +34,10 @@ pub(super) struct Choice {
 const TRIED: usize = 3000;
 /// Elements tried to choose among companions.
 const TRIED_FOR_COMPANIONS: usize = 600;
+/// Companions that are tried.
+const MOST_COMPANIONS: usize = 64;
+/// Fewest bytes a column must cost alone for a companion to be worth its name.
+const WORTH_COMPANIONS: usize = 8;
 
 impl Choice {
     /// Codes the parameters; a decoder passes anything.
@@ -88,8 +92,11 @@ impl Choice {
             .1;
         let mut least = try_it(best, TRIED_FOR_COMPANIONS, values);
         let alone = best;
+        if least < WORTH_COMPANIONS {
+            return best;
+        }
         let array = column.kind >= 10;
-        for other in &records.columns {
+        let fits = |other: &&Column| {
             let complete = other.ends.len() == other.records.len() && !other.ends.is_empty();
             let alike = if array {
                 other.kind >= 10
@@ -97,14 +104,15 @@ impl Choice {
                 other.kind <= 8
             };
             let often = other.records.len() >= column.records.len() / 2;
-            if complete && alike && often && other.key() != column.key() {
-                let companion = Some((other.tag, other.kind));
-                let choice = Self { companion, ..alone };
-                let cost = try_it(choice, TRIED_FOR_COMPANIONS, values);
-                // One that does little is not worth its look-ups.
-                if cost + cost / 100 < least {
-                    (best, least) = (choice, cost);
-                }
+            complete && alike && often && other.key() != column.key()
+        };
+        for other in records.columns.iter().filter(fits).take(MOST_COMPANIONS) {
+            let companion = Some((other.tag, other.kind));
+            let choice = Self { companion, ..alone };
+            let cost = try_it(choice, TRIED_FOR_COMPANIONS, values);
+            // One that does little is not worth its look-ups.
+            if cost + cost / 100 < least {
+                (best, least) = (choice, cost);
             }
         }
         best

@@ -1,0 +1,134 @@
+//! The range coder below every binary coder: a range of 32 bits is split in two at each bit, carries are passed on, and a
+//! byte leaves when the range has become small. Who uses it says where to split.
+
+/// The range is refilled by one byte when it falls below this.
+const BOTTOM: u32 = 1 << 24;
+
+/// Writes bits.
+pub(super) struct RangeEncoder {
+    low: u64,
+    range: u32,
+    out: Vec<u8>,
+}
+
+impl RangeEncoder {
+    pub(super) fn new() -> Self {
+        Self {
+            low: 0,
+            range: u32::MAX,
+            out: Vec::new(),
+        }
+    }
+
+    /// How long the range is.
+    #[inline]
+    pub(super) fn range(&self) -> u32 {
+        self.range
+    }
+
+    /// Bytes that have left.
+    #[inline]
+    pub(super) fn written(&self) -> usize {
+        self.out.len()
+    }
+
+    /// Keeps the lower part of the range, which is `split` long, or what is above it.
+    #[inline]
+    pub(super) fn put(&mut self, split: u32, lower: bool) {
+        if lower {
+            self.range = split;
+        } else {
+            self.low += u64::from(split);
+            self.range -= split;
+        }
+        while self.range < BOTTOM {
+            self.range <<= 8;
+            self.shift();
+        }
+    }
+
+    /// Moves the top byte of `low` out, passing a carry into the bytes already written.
+    fn shift(&mut self) {
+        if self.low >> 32 != 0 {
+            for byte in self.out.iter_mut().rev() {
+                *byte = byte.wrapping_add(1);
+                if *byte != 0 {
+                    break;
+                }
+            }
+        }
+        self.out.push((self.low >> 24) as u8);
+        self.low = (self.low & 0x00ff_ffff) << 8;
+    }
+
+    /// Moves to the number within the range that has most zeros at its end: they are not written.
+    pub(super) fn round(&mut self) {
+        let keep = self.range.ilog2().saturating_sub(1);
+        self.low = (self.low + (1 << keep) - 1) >> keep << keep;
+    }
+
+    /// The stored bytes.
+    pub(super) fn finish(mut self) -> Vec<u8> {
+        for _ in 0..4 {
+            self.shift();
+        }
+        // The decoder reads zeros after the end.
+        while self.out.last() == Some(&0) {
+            self.out.pop();
+        }
+        self.out
+    }
+}
+
+/// Reads what [`RangeEncoder`] wrote.
+pub(super) struct RangeDecoder<'a> {
+    code: u32,
+    range: u32,
+    rest: std::slice::Iter<'a, u8>,
+}
+
+impl<'a> RangeDecoder<'a> {
+    pub(super) fn new(stored: &'a [u8]) -> Self {
+        let mut this = Self {
+            code: 0,
+            range: u32::MAX,
+            rest: stored.iter(),
+        };
+        for _ in 0..4 {
+            this.refill();
+        }
+        this
+    }
+
+    fn refill(&mut self) {
+        self.code = self.code << 8 | u32::from(self.rest.next().copied().unwrap_or(0));
+    }
+
+    /// How long the range is.
+    #[inline]
+    pub(super) fn range(&self) -> u32 {
+        self.range
+    }
+
+    /// Whether the lower part of the range, which is `split` long, was kept.
+    #[inline]
+    pub(super) fn get(&mut self, split: u32) -> bool {
+        let lower = self.code < split;
+        if lower {
+            self.range = split;
+        } else {
+            self.code -= split;
+            self.range -= split;
+        }
+        while self.range < BOTTOM {
+            self.range <<= 8;
+            self.refill();
+        }
+        lower
+    }
+
+    /// Whether all stored bytes were read.
+    pub(super) fn is_at_end(&self) -> bool {
+        self.rest.len() == 0
+    }
+}
