@@ -17,9 +17,9 @@ const MAX_SOURCE: usize = 4 << 20;
 /// Source bytes of a span of a file that is not BGZF: zstd's window pays up to here.
 const RAW_SPAN: usize = 4 << 20;
 
-/// Reference bases that a chunk should span: some fifteen times what lies between mates, so that seven of a hundred
-/// templates lie across a border.
-const WIDTH: usize = 6000;
+/// Reference bases that a chunk should span: some twenty times what lies between mates, so that one of twenty
+/// templates lies across a border.
+const WIDTH: usize = 7500;
 
 /// Reference bases between two records that count at most: the rest is a gap in what was sequenced.
 const FARTHEST: i64 = 500;

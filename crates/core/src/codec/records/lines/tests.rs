@@ -90,7 +90,7 @@ impl Random {
     }
 }
 
-/// Records with lines that no program writes: any characters and types, tags twice, hundreds of tags.
+/// Records with lines that no program writes: any characters and types, tags twice, tens of tags.
 fn absurd(seed: u64, count: usize) -> Records {
     let mut random = Random(seed);
     let mut records = Records {
@@ -102,7 +102,7 @@ fn absurd(seed: u64, count: usize) -> Records {
         records.positions[record] = [-1, i32::MIN, i32::MAX, 5][random.below(4) as usize];
         records.links[record] = random.below(record as u64 + 1) as u32;
         records.cigar_ends.push(0);
-        let tags = [0, 3, 5, 300][random.below(4) as usize];
+        let tags = [0, 3, 5, 60][random.below(4) as usize];
         let mut line = Line::new();
         for _ in 0..tags {
             let tag = match random.below(3) {
@@ -118,7 +118,7 @@ fn absurd(seed: u64, count: usize) -> Records {
             records.line_tags.push(line);
         }
     }
-    make_columns(&mut records);
+    make_columns(&mut records).unwrap();
     for column in &mut records.columns {
         for _ in 0..column.records.len() {
             if (column.tag, column.kind) == (*b"RG", 8) {
@@ -140,6 +140,27 @@ fn absurd_lines_come_back() {
             .any(|records| records.column(*b"RG", 8).is_some())
     );
     round_trip(&chunks);
+}
+
+#[test]
+fn more_columns_than_a_chunk_may_have_are_refused() {
+    for (columns, fits) in [(MOST_COLUMNS, true), (MOST_COLUMNS + 1, false)] {
+        let tag = |number: usize| ((number as u16).to_be_bytes(), 3);
+        let mut records = Records {
+            line_tags: vec![(0..columns).map(tag).collect()],
+            ..Records::to_decode(1, 1 << 20)
+        };
+        records.cigar_ends.push(0);
+        let mut blank = stripped(&records);
+        let mut encoder = Encoder::new();
+        Model::blank()
+            .code(&mut encoder, &context(), &mut records)
+            .unwrap();
+        let stored = encoder.finish();
+        let mut decoder = Decoder::new(&stored);
+        let coded = Model::blank().code(&mut decoder, &context(), &mut blank);
+        assert_eq!(coded.is_ok(), fits, "{columns} columns");
+    }
 }
 
 #[test]

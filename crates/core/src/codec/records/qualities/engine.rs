@@ -37,7 +37,7 @@ impl Engine {
         match (level, kind) {
             (Level::Fast, Kind::Short) => Self::ShortFast(Box::new(Short::new(tree, 16))),
             (Level::Default, Kind::Short) => {
-                let bits = if few { 16 } else { 17 };
+                let bits = if few { 16 } else { 18 };
                 Self::ShortDefault(Box::new(Short::new(tree, bits)))
             }
             (Level::Max, Kind::Short) if few => Self::ShortFew(Box::new(Short::new(tree, 17))),
