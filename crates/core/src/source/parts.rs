@@ -116,6 +116,12 @@ fn decoded_length(records: &Records, columns: &HashMap<u32, usize, RandomState>,
         key::READ_NAMES => records.names.len() + records.count,
         key::READ_BASES => records.bases.len().div_ceil(2),
         key::READ_QUALITIES => records.qualities.len(),
+        // Names and types of tags.
+        key::TAG_LINES => records
+            .columns
+            .iter()
+            .map(|column| column.records.len() * 3)
+            .sum(),
         _ => columns.get(&key).copied().unwrap_or(0),
     };
     length as u64

@@ -26,20 +26,24 @@ fn bytes(parts: &[Vec<u8>]) -> usize {
     parts.iter().map(Vec::len).sum()
 }
 
-/// Prints, for each file of `READVAULT_CHUNKS_OF` (paths, between colons): its name, records of the key chunk and of
-/// others, bytes as one chunk, as a key chunk and others, and how many chunks those are; then the same for each part.
+/// Records of a small chunk: 2,500, or as many long reads as have 300,000 bases.
+fn small(records: &Records) -> usize {
+    let bases: usize = records.lengths.iter().map(|&length| length as usize).sum();
+    let mean = bases / records.count.max(1);
+    if mean > 1000 {
+        (300_000 / mean).max(1)
+    } else {
+        2_500
+    }
+}
+
+/// Prints, for each file of `READVAULT_CHUNKS_OF` (paths, between colons): its name, records of the key chunk (eight times
+/// those of others) and of others, bytes as one chunk, as a key chunk and others, and how many chunks those are; then the
+/// same for each part.
 #[test]
 #[ignore = "measures what small chunks cost: ./run bench chunks"]
 fn small_chunks_cost_little() {
     let files = std::env::var("READVAULT_CHUNKS_OF").unwrap_or_default();
-    let numbers = |name: &str, usual: usize| {
-        let given = std::env::var(name).ok().and_then(|text| text.parse().ok());
-        given.unwrap_or(usual)
-    };
-    let (key, other) = (
-        numbers("READVAULT_KEY_RECORDS", 20_000),
-        numbers("READVAULT_CHUNK_RECORDS", 2_500),
-    );
     for path in files.split(':').filter(|path| !path.is_empty()) {
         let (mut whole, references) =
             laboratory::load(path, usize::MAX, usize::MAX).expect("the file is there");
@@ -47,6 +51,8 @@ fn small_chunks_cost_little() {
             references: &references,
             bases: None,
         };
+        let other = small(&whole[0]);
+        let key = 8 * other;
         let (one, _) = code(&mut whole[0], &Models::default(), &context);
         drop(whole);
         let (mut chunks, _) = laboratory::load(path, key, other).expect("the file is there");
