@@ -111,7 +111,7 @@ def test_a_full_pipe_is_told(command: list[str], rv: Rv, sample: Path, packed: P
 @pytest.mark.parametrize("change", ["grow", "shrink", "touch"])
 def test_a_source_that_changes_is_refused(command: list[str], tmp_path: Path, change: str) -> None:
     source = tmp_path / "a.bam"
-    source.write_bytes(long_bam(12))
+    source.write_bytes(long_bam(3))
     process = subprocess.Popen([*command, "compress", "-@", "1", source], cwd=tmp_path, stderr=subprocess.PIPE)
     deadline = time.monotonic() + 60
     while not list(tmp_path.glob(".*.tmp")) and process.poll() is None:
@@ -125,7 +125,7 @@ def test_a_source_that_changes_is_refused(command: list[str], tmp_path: Path, ch
         os.truncate(source, 1000)
     else:
         os.utime(source, ns=(1, 1))
-    _, told = process.communicate(timeout=60)
+    _, told = process.communicate(timeout=600)
     assert process.returncode == 1
     assert b"changed while it was read" in told
     assert entries(tmp_path) == {"a.bam"}
@@ -133,7 +133,7 @@ def test_a_source_that_changes_is_refused(command: list[str], tmp_path: Path, ch
 
 def test_an_interrupted_pipe_lacks_the_trailer(command: list[str], rv: Rv, tmp_path: Path) -> None:
     source, cut = tmp_path / "a.bam", tmp_path / "cut.rv"
-    source.write_bytes(long_bam(8))
+    source.write_bytes(long_bam(3))
     with cut.open("wb") as out:
         process = subprocess.Popen(
             [*command, "compress", "-q", "-@", "1", "-o", "-", source], stdout=out, stderr=subprocess.DEVNULL

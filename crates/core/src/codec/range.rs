@@ -21,19 +21,19 @@ impl RangeEncoder {
     }
 
     /// How long the range is.
-    #[inline]
+    #[inline(always)]
     pub(super) fn range(&self) -> u32 {
         self.range
     }
 
     /// Bytes that have left.
-    #[inline]
+    #[inline(always)]
     pub(super) fn written(&self) -> usize {
         self.out.len()
     }
 
     /// Keeps the lower part of the range, which is `split` long, or what is above it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn put(&mut self, split: u32, lower: bool) {
         if lower {
             self.range = split;
@@ -105,13 +105,13 @@ impl<'a> RangeDecoder<'a> {
     }
 
     /// How long the range is.
-    #[inline]
+    #[inline(always)]
     pub(super) fn range(&self) -> u32 {
         self.range
     }
 
     /// Whether the lower part of the range, which is `split` long, was kept.
-    #[inline]
+    #[inline(always)]
     pub(super) fn get(&mut self, split: u32) -> bool {
         let lower = self.code < split;
         if lower {

@@ -45,7 +45,7 @@ pub(super) fn decode(stored: &[u8], length: usize) -> Result<Vec<u8>> {
 }
 
 struct Text {
-    mixer: Mixer<CONTEXTS, 24>,
+    mixer: Mixer<CONTEXTS, 2>,
     done: Vec<u8>,
     /// Last places by hash of the bytes before them.
     places: Vec<u32>,

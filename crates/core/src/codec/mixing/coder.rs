@@ -65,7 +65,7 @@ impl Encoder {
 }
 
 /// Length of the range's part for a set bit.
-#[inline]
+#[inline(always)]
 fn split(range: u32, p: u32) -> u32 {
     (u64::from(range) * u64::from(p) >> 16) as u32
 }
@@ -73,7 +73,7 @@ fn split(range: u32, p: u32) -> u32 {
 impl Coder for Encoder {
     const DECODES: bool = false;
 
-    #[inline]
+    #[inline(always)]
     fn code(&mut self, bit: bool, p: u32) -> bool {
         self.coder.put(split(self.coder.range(), p), bit);
         bit
@@ -111,7 +111,7 @@ impl<'a> Decoder<'a> {
 impl Coder for Decoder<'_> {
     const DECODES: bool = true;
 
-    #[inline]
+    #[inline(always)]
     fn code(&mut self, _: bool, p: u32) -> bool {
         self.0.get(split(self.0.range(), p))
     }

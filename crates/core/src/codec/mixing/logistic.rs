@@ -87,14 +87,14 @@ static STRETCH: [i16; STRETCHES] = {
 };
 
 /// The probability (1 to 65,535, of 65,536) for a value of the domain, which is clamped.
-#[inline]
+#[inline(always)]
 pub(crate) fn squash(x: i32) -> u32 {
     SQUASH[(x.clamp(-LIMIT, LIMIT) + LIMIT) as usize].into()
 }
 
 /// The domain's value for a probability of 16 bits.
-#[inline]
-pub(crate) fn stretch(p: u32) -> i32 {
+#[inline(always)]
+pub(crate) const fn stretch(p: u32) -> i32 {
     let p = p & 0xffff;
     let (small, negative) = if p < 32_768 {
         (p, true)
@@ -106,12 +106,12 @@ pub(crate) fn stretch(p: u32) -> i32 {
     } else {
         FINE + small / 16
     };
-    let x = i32::from(STRETCH[index as usize]);
+    let x = STRETCH[index as usize] as i32;
     if negative { -x } else { x }
 }
 
 /// Sum of inputs times weights, in 1/256 of the domain: a weight of 1 is 2^28, of which the upper 16 bits count.
-#[inline]
+#[inline(always)]
 pub(crate) fn dot<const I: usize>(inputs: &[i16; I], weights: &[i32; I]) -> i32 {
     let mut sum = 0i32;
     for at in 0..I {
@@ -121,16 +121,21 @@ pub(crate) fn dot<const I: usize>(inputs: &[i16; I], weights: &[i32; I]) -> i32 
 }
 
 /// Moves weights by the error, which is (bit - p) in 1/32,768 times the rate in 1/65,536 (0.003 is a usual rate).
-#[inline]
+#[inline(always)]
 pub(crate) fn train<const I: usize>(
     inputs: &[i16; I],
     weights: &mut [i32; I],
     error: i32,
     rate: i32,
 ) {
+    shift(inputs, weights, step_of(error, rate));
+}
+
+/// The step of weights, in 1/4 for each unit of an input.
+#[inline(always)]
+pub(crate) fn step_of(error: i32, rate: i32) -> i16 {
     // Inputs are in 2^-8, errors in 2^-15, weights in 2^-28: 2^5 between them, of which 2^2 are kept for precision.
-    let step = (i64::from(error) * i64::from(rate) >> 9).clamp(-32_767, 32_767) as i32;
-    shift(inputs, weights, step as i16);
+    (i64::from(error) * i64::from(rate) >> 9).clamp(-32_767, 32_767) as i16
 }
 
 /// Adds inputs times `step`, in 1/4. Not inlined, so that compilers see that both factors have 16 bits: vectors multiply

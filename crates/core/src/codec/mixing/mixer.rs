@@ -1,14 +1,15 @@
 //! The mixer that most models use: a table per context, two selected weight sets, and values in several shapes.
 
-use super::logistic::{dot, squash, train};
-use super::slots::Table;
+use super::lanes::{GROUP, Lanes, Second, Weights, Work, dispatch};
+use super::logistic::{squash, step_of};
+use super::slots::{Slot, Table};
 use super::{Coder, hash};
 
 /// Weights for one selection, and how often they have learnt.
 #[derive(Clone)]
-pub(crate) struct Weights<const I: usize> {
-    pub(crate) values: [i32; I],
-    pub(crate) learnt: u16,
+struct Set<const G: usize> {
+    values: [Weights; G],
+    learnt: u16,
 }
 
 /// Weight sets that a selection of 256 chooses from, and those chosen by how well known the contexts are.
@@ -29,31 +30,52 @@ static RATES: [i32; SETTLED as usize + 1] = {
     rates
 };
 
-/// Mixes `N` contexts. `I` is at least 2 N + 1, rounded up to a multiple of 8.
+/// Classes of how often a slot has learnt: never, once or twice, up to 15 times, more often.
+static KNOWN: [u8; 1024] = {
+    let mut known = [3; 1024];
+    let mut count = 0;
+    while count < 16 {
+        known[count] = match count {
+            0 => 0,
+            1 | 2 => 1,
+            _ => 2,
+        };
+        count += 1;
+    }
+    known
+};
+
+/// Mixes `N` contexts, which are `G` groups.
 ///
 /// A context gives two inputs: what its slot says, and the same scaled by how much it has seen. Two weight sets, one
 /// selected by the caller and one by the confidence of the first five contexts, are averaged in the logistic domain.
 #[derive(Clone)]
-pub(crate) struct Mixer<const N: usize, const I: usize> {
+pub(crate) struct Mixer<const N: usize, const G: usize> {
     tables: [Table; N],
     places: [usize; N],
-    selected: Vec<Weights<I>>,
-    by_confidence: Vec<Weights<I>>,
+    selected: Vec<Set<G>>,
+    by_confidence: Vec<Set<G>>,
     limit: u32,
 }
 
-impl<const N: usize, const I: usize> Mixer<N, I> {
+impl<const N: usize, const G: usize> Mixer<N, G> {
     /// A mixer with 2^`bits` blocks of 64 bytes per context, whose slots learn from up to `limit` (<= 1,023) bits.
     pub(crate) fn new(bits: u32, limit: u32) -> Self {
-        const { assert!(I > 2 * N && I.is_multiple_of(8)) };
-        let mut values = [0; I];
-        for at in 0..N {
-            // Together 2.5, because some contexts know nothing yet; the scaled input gets five parts of eight.
-            let whole = (1 << 28) / N as i32 / 16;
-            values[2 * at] = whole * 15;
-            values[2 * at + 1] = whole * 25;
+        const { assert!(G == N.div_ceil(GROUP)) };
+        // Together 2.5, because some contexts know nothing yet; the scaled input gets five parts of eight.
+        let whole = (1 << 28) / N as i32 / 16;
+        let mut values = [0; 2 * GROUP];
+        for (at, value) in values.iter_mut().enumerate() {
+            *value = if at / 4 % 2 == 0 {
+                whole * 15
+            } else {
+                whole * 25
+            };
         }
-        let new = Weights { values, learnt: 0 };
+        let new = Set {
+            values: [values; G],
+            learnt: 0,
+        };
         Self {
             tables: std::array::from_fn(|_| Table::new(bits)),
             places: [0; N],
@@ -81,50 +103,13 @@ impl<const N: usize, const I: usize> Mixer<N, I> {
         node: usize,
         selection: usize,
     ) -> bool {
-        let mut inputs = [0i16; I];
-        let mut confidence = 0;
-        for at in 0..N {
-            let slot = self.tables[at].slot(self.places[at], node);
-            let n = slot.count();
-            if n > 0 {
-                let x = slot.stretched();
-                inputs[2 * at] = x as i16;
-                // A context that has hardly ever been wrong speaks louder.
-                let rare = slot.p().min(65_535 - slot.p()) * (2 * n + 3) / 2 < 52_429;
-                let scale = n.min(20) as i32 * if rare { 13 } else { 5 };
-                inputs[2 * at + 1] = (x * scale / 200) as i16;
-            }
-            if at < 5 {
-                confidence = confidence * 4
-                    + match n {
-                        0 => 0,
-                        1..3 => 1,
-                        3..16 => 2,
-                        _ => 3,
-                    };
-            }
-        }
-        inputs[2 * N] = 77;
-        let one = &mut self.selected[selection % SELECTED];
-        let other = &mut self.by_confidence[confidence % BY_CONFIDENCE];
-        let (x, y) = (dot(&inputs, &one.values), dot(&inputs, &other.values));
-        let p = squash((x + y) >> 1);
-        let bit = coder.code(bit, p);
-        let target = if bit { 65_536 } else { 0 };
-        for (weights, x) in [(one, x), (other, y)] {
-            let rate = RATES[usize::from(weights.learnt)];
-            train(
-                &inputs,
-                &mut weights.values,
-                (target - squash(x) as i32) >> 1,
-                rate,
-            );
-            weights.learnt = (weights.learnt + 1).min(SETTLED);
-        }
-        for at in 0..N {
-            self.tables[at].learn(self.places[at], node, bit, self.limit);
-        }
-        bit
+        dispatch(Decision {
+            mixer: self,
+            coder,
+            bit,
+            node,
+            selection,
+        })
     }
 
     /// Codes one decision of its own.
@@ -221,6 +206,61 @@ impl<const N: usize, const I: usize> Mixer<N, I> {
     }
 }
 
+/// The work on a decision.
+struct Decision<'a, C, const N: usize, const G: usize> {
+    mixer: &'a mut Mixer<N, G>,
+    coder: &'a mut C,
+    bit: bool,
+    node: usize,
+    selection: usize,
+}
+
+impl<C: Coder, const N: usize, const G: usize> Work for Decision<'_, C, N, G> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) -> bool {
+        let mixer = self.mixer;
+        let mut slots = [[Slot::NEW; GROUP]; G];
+        let mut confidence = 0;
+        for at in 0..N {
+            let slot = mixer.tables[at].slot(mixer.places[at], self.node);
+            slots[at / GROUP][at % GROUP] = slot;
+            if at < 5 {
+                confidence |= usize::from(KNOWN[slot.count() as usize]) << (2 * at);
+            }
+        }
+        let one = &mut mixer.selected[self.selection % SELECTED];
+        let other = &mut mixer.by_confidence[confidence % BY_CONFIDENCE];
+        let mut inputs = [lanes.none(); G];
+        let (mut x, mut y) = (0i32, 0i32);
+        for group in 0..G {
+            inputs[group] = lanes.inputs(&slots[group], Second::Sure);
+            x = x.wrapping_add(lanes.dot(inputs[group], &one.values[group]));
+            y = y.wrapping_add(lanes.dot(inputs[group], &other.values[group]));
+        }
+        let (x, y) = (x >> 12, y >> 12);
+        let bit = self.coder.code(self.bit, squash((x + y) >> 1));
+        let target = if bit { 65_536 } else { 0 };
+        for (set, x) in [(one, x), (other, y)] {
+            let rate = RATES[usize::from(set.learnt)];
+            let step = step_of((target - squash(x) as i32) >> 1, rate);
+            for group in 0..G {
+                lanes.train(inputs[group], &mut set.values[group], step);
+            }
+            set.learnt = (set.learnt + 1).min(SETTLED);
+        }
+        for slots in &mut slots {
+            lanes.learn(slots, bit, mixer.limit);
+        }
+        for at in 0..N {
+            let slot = slots[at / GROUP][at % GROUP];
+            mixer.tables[at].put(mixer.places[at], self.node, slot);
+        }
+        bit
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::{Decoder, Encoder};
@@ -232,13 +272,13 @@ mod tests {
         numbers.extend((0..63).map(|bit| -(1i64 << bit) - 1));
         numbers.extend([0, i64::MIN, i64::MAX]);
         let mut encoder = Encoder::new();
-        let mut mixer = Mixer::<2, 8>::new(10, 255);
+        let mut mixer = Mixer::<2, 1>::new(10, 255);
         for &number in &numbers {
             mixer.signed(&mut encoder, number, &[1, 2], 3);
         }
         let stored = encoder.finish();
         let mut decoder = Decoder::new(&stored);
-        let mut mixer = Mixer::<2, 8>::new(10, 255);
+        let mut mixer = Mixer::<2, 1>::new(10, 255);
         for &number in &numbers {
             assert_eq!(mixer.signed(&mut decoder, 0, &[1, 2], 3), number);
         }
@@ -248,7 +288,7 @@ mod tests {
     #[test]
     fn a_value_that_follows_from_a_context_costs_next_to_nothing() {
         let mut encoder = Encoder::new();
-        let mut mixer = Mixer::<3, 8>::new(12, 255);
+        let mut mixer = Mixer::<3, 1>::new(12, 255);
         let mut state = 7u32;
         for at in 0..20_000u32 {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

@@ -10,13 +10,16 @@
 //! encodes and anything when it decodes, and goes on with what comes back.
 
 mod coder;
+mod lanes;
 mod logistic;
 mod mixer;
 mod slots;
 
 pub(crate) use coder::{Coder, Decoder, Encoder};
-pub(crate) use logistic::{dot, squash, stretch, train};
-pub(crate) use mixer::{Mixer, Weights};
+pub(crate) use lanes::Weights;
+pub(crate) use lanes::{GROUP, Lanes, Second, Work, dispatch};
+pub(crate) use logistic::{dot, squash, step_of, stretch, train};
+pub(crate) use mixer::Mixer;
 pub(crate) use slots::Slot;
 
 /// A hash of up to four numbers; every bit of the result depends on every bit of them.

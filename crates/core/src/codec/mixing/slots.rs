@@ -3,11 +3,12 @@
 use super::logistic::stretch;
 
 /// Probability in the upper 22 bits, bits seen so far in the lower 10.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(transparent)]
 pub(crate) struct Slot(u32);
 
 /// 65,536 / (n + 1.6), rounded down: how far a slot that has seen n bits moves.
-static RATES: [u32; 1024] = {
+pub(super) static RATES: [u32; 1024] = {
     let mut rates = [0; 1024];
     let mut n = 0;
     while n < 1024 {
@@ -19,7 +20,7 @@ static RATES: [u32; 1024] = {
 
 impl Slot {
     /// Not a slot but a mark: whose the slots beside it are. Never equal to [`Slot::NEW`].
-    #[inline]
+    #[inline(always)]
     pub(crate) fn owner(hash: u32) -> Self {
         Self(hash & 0xffff | 1 << 16)
     }
@@ -33,29 +34,40 @@ impl Slot {
     }
 
     /// Probability of a set bit, in 1/65,536.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn p(self) -> u32 {
         self.0 >> 16
     }
 
     /// Bits seen, up to its limit.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn count(self) -> u32 {
         self.0 & 1023
     }
 
     /// Learns a bit. A slot that has seen `limit` (at most 1,023) bits goes on at the rate of that many.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn update(&mut self, bit: bool, limit: u32) {
         let n = self.count();
-        let p = i64::from(self.0 >> 10);
-        let target = if bit { (1 << 22) - 1 } else { 0 };
-        let p = p + ((target - p) * i64::from(RATES[n as usize]) >> 16);
-        self.0 = (p as u32) << 10 | if n < limit { n + 1 } else { n };
+        let far = self.0 >> 10 ^ Self::flip(bit);
+        let far = far - ((far >> 7) * RATES[n as usize] >> 9);
+        self.0 = (far ^ Self::flip(bit)) << 10 | (n + 1).min(limit);
+    }
+
+    /// What turns a probability of 22 bits into its distance from `bit`.
+    #[inline(always)]
+    pub(super) const fn flip(bit: bool) -> u32 {
+        if bit { (1 << 22) - 1 } else { 0 }
+    }
+
+    /// All of it.
+    #[inline(always)]
+    pub(super) fn bits(self) -> u32 {
+        self.0
     }
 
     /// The probability in the logistic domain.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn stretched(self) -> i32 {
         stretch(self.p())
     }
@@ -82,7 +94,7 @@ impl Table {
     }
 
     /// The place of the block for `hash`. If there is none, the less used of two candidates makes room.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn find(&mut self, hash: u32) -> usize {
         let owner = hash & 0xffff | 1 << 16;
         let first = (hash >> self.shift) as usize;
@@ -104,18 +116,15 @@ impl Table {
     }
 
     /// A slot of a block, by its number from 1 to 15.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn slot(&self, place: usize, number: usize) -> Slot {
         Slot(self.blocks[place][number & 15] ^ Slot::NEW.0)
     }
 
-    /// Lets a slot learn a bit.
-    #[inline]
-    pub(crate) fn learn(&mut self, place: usize, number: usize, bit: bool, limit: u32) {
-        let kept = &mut self.blocks[place][number & 15];
-        let mut slot = Slot(*kept ^ Slot::NEW.0);
-        slot.update(bit, limit);
-        *kept = slot.0 ^ Slot::NEW.0;
+    /// Puts a slot of a block back.
+    #[inline(always)]
+    pub(crate) fn put(&mut self, place: usize, number: usize, slot: Slot) {
+        self.blocks[place][number & 15] = slot.0 ^ Slot::NEW.0;
     }
 }
 
@@ -144,7 +153,9 @@ mod tests {
         let mut table = Table::new(1);
         let kept = table.find(7);
         for _ in 0..3 {
-            table.learn(kept, 1, true, 255);
+            let mut slot = table.slot(kept, 1);
+            slot.update(true, 255);
+            table.put(kept, 1, slot);
         }
         for hash in 8..40 {
             assert_ne!(table.find(hash), kept);

@@ -80,9 +80,9 @@ impl<T: Clone + Hash + Eq> Dictionary<T> {
 pub(crate) struct Model {
     lines: Dictionary<([u8; 2], u8)>,
     groups: Dictionary<u8>,
-    line: Mixer<8, 24>,
-    group: Mixer<6, 16>,
-    spelled: Mixer<3, 8>,
+    line: Mixer<8, 1>,
+    group: Mixer<6, 1>,
+    spelled: Mixer<3, 1>,
 }
 
 impl Model {

@@ -109,7 +109,7 @@ fn hostile_parts_do_no_harm_to_those_that_follow() {
     let references = [b"c1".to_vec(), b"c2".to_vec()];
     let context = context(&references);
     let mut reached = [0; Part::ALL.len()];
-    for seed in 0..40 {
+    for seed in 0..80 {
         let random = &mut Random::new(seed);
         let level = *random.pick(&Level::ALL);
         let (content, items) = chunk(8, random);

@@ -27,10 +27,10 @@ pub(super) struct Known {
 /// What has been learnt of CIGARs.
 #[derive(Clone)]
 pub(super) struct Cigars {
-    shapes: Mixer<6, 16>,
-    operations: Mixer<6, 16>,
-    guesses: Mixer<5, 16>,
-    lengths: Mixer<6, 16>,
+    shapes: Mixer<6, 1>,
+    operations: Mixer<6, 1>,
+    guesses: Mixer<5, 1>,
+    lengths: Mixer<6, 1>,
     /// Operations by how often they followed an operation, most frequent first; the counts.
     order: [[u8; END + 1]; END + 1],
     followed: [[u16; END + 1]; END + 1],

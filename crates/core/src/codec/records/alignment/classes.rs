@@ -31,12 +31,12 @@ pub(super) fn mates_flags(flags: u32) -> u32 {
 /// What has been learnt of them.
 #[derive(Clone)]
 pub(super) struct Classes {
-    flags: Mixer<5, 16>,
+    flags: Mixer<5, 1>,
     /// Flags of records of their own, and of others.
     flag_ranks: [Ranked; 2],
     mapq_ranks: Ranked,
-    mapq: Mixer<6, 16>,
-    lengths: Mixer<5, 16>,
+    mapq: Mixer<6, 1>,
+    lengths: Mixer<5, 1>,
     /// The length that most records had lately, and how sure that is.
     usual: u64,
     votes: u32,

@@ -25,9 +25,9 @@ const NONE: Fields = Fields {
 /// What has been learnt of mate fields.
 #[derive(Clone)]
 pub(super) struct Mates {
-    decisions: Mixer<4, 16>,
-    templates: Mixer<5, 16>,
-    positions: Mixer<4, 16>,
+    decisions: Mixer<4, 1>,
+    templates: Mixer<5, 1>,
+    positions: Mixer<4, 1>,
     /// The last mate's reference that was not the record's own; the last template length in 16 bases.
     reference: i32,
     template: u32,

@@ -50,7 +50,7 @@ pub(crate) struct Model {
     motion: Motion,
     arrivals: Arrivals,
     /// Whether a record belongs to the one before.
-    neighbours: Mixer<4, 16>,
+    neighbours: Mixer<4, 1>,
     neighbour_history: u32,
     places: Places,
     classes: Classes,

@@ -17,8 +17,8 @@ fn exact(step: i64) -> u32 {
 /// What has been learnt of steps from record to record.
 #[derive(Clone)]
 pub(super) struct Places {
-    references: Mixer<2, 8>,
-    steps: Mixer<6, 16>,
+    references: Mixer<2, 1>,
+    steps: Mixer<6, 1>,
 }
 
 impl Places {

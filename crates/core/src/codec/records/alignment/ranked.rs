@@ -58,10 +58,10 @@ impl Ranked {
     }
 
     /// Codes a symbol with blocks of `salt` to `salt` + 2; weights `selection` on and 72 to 95.
-    pub(super) fn code<const N: usize, const I: usize, C: Coder>(
+    pub(super) fn code<const N: usize, const G: usize, C: Coder>(
         &mut self,
         coder: &mut C,
-        mixer: &mut Mixer<N, I>,
+        mixer: &mut Mixer<N, G>,
         symbol: u32,
         contexts: &[u32; N],
         (salt, selection): (u32, usize),

@@ -61,8 +61,8 @@ fn record(entry: u32) -> usize {
 /// What has been learnt of mates' arrival.
 #[derive(Clone)]
 pub(super) struct Arrivals {
-    events: Mixer<6, 16>,
-    which: Mixer<3, 8>,
+    events: Mixer<6, 1>,
+    which: Mixer<3, 1>,
     /// The record that was answered last, and whether the answers before it came in order.
     last: u32,
     ordered: u32,

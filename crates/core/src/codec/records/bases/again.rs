@@ -10,7 +10,7 @@ const STEPS: usize = 8;
 /// See the module's head.
 #[derive(Clone)]
 pub(super) struct Again {
-    flags: Mixer<3, 8>,
+    flags: Mixer<3, 1>,
     last: u32,
 }
 

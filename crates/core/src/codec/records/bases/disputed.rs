@@ -125,8 +125,8 @@ impl Leader {
 /// See the module's head.
 #[derive(Clone)]
 pub(super) struct Disputed {
-    tops: Mixer<7, 16>,
-    others: Mixer<4, 16>,
+    tops: Mixer<7, 1>,
+    others: Mixer<4, 1>,
 }
 
 /// What of the record matters here.

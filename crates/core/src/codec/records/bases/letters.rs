@@ -4,7 +4,7 @@
 //! place where the last 12 or 24 bases stood before (on either strand), and from the experts that the caller asks.
 
 use super::recall::Recall;
-use crate::codec::mixing::{Coder, Slot, Weights, dot, squash, train};
+use crate::codec::mixing::{Coder, Slot, dot, squash, train};
 use crate::codec::records::Level;
 
 /// Orders whose contexts have probabilities of their own.
@@ -54,6 +54,13 @@ impl Before {
     }
 }
 
+/// Weights of the inputs, and how often they have learnt.
+#[derive(Clone)]
+struct Weights {
+    values: [i32; INPUTS],
+    learnt: u16,
+}
+
 /// See the module's head.
 #[derive(Clone)]
 pub(super) struct Letters {
@@ -65,7 +72,7 @@ pub(super) struct Letters {
     meaning: Vec<[[Slot; 256]; 2]>,
     /// How often experts are right, by context; the first decision's bit and the second's.
     trust: Vec<[[Slot; 2]; EXPERT_CONTEXTS]>,
-    weights: Vec<Weights<INPUTS>>,
+    weights: Vec<Weights>,
     pub(super) recall: Recall,
 }
 

@@ -6,9 +6,9 @@ use crate::codec::records::{Records, part};
 /// See the module's head.
 #[derive(Clone)]
 pub(super) struct Odd {
-    records: Mixer<3, 8>,
-    places: Mixer<4, 16>,
-    codes: Mixer<2, 8>,
+    records: Mixer<3, 1>,
+    places: Mixer<4, 1>,
+    codes: Mixer<2, 1>,
     last: u32,
     /// Whether each of the first 256 bases, in the order of sequencing, was odd in the last record that had any.
     cycles: Vec<bool>,

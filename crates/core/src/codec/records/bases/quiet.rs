@@ -115,7 +115,7 @@ pub(super) struct Quiet {
     /// Blocks coded, and whether this one is counted: later every fourth is.
     blocks: u32,
     counts: bool,
-    flags: Mixer<6, 16>,
+    flags: Mixer<6, 1>,
     /// The risk of all bases of the block, from their positions' classes alone.
     total: u32,
     /// The bases of the block, once one of them differed.

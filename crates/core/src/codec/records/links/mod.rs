@@ -17,8 +17,8 @@ const KEY: u32 = 20;
 /// What is known of links.
 #[derive(Clone)]
 pub(crate) struct Model {
-    offers: Mixer<5, 16>,
-    rest: Mixer<3, 8>,
+    offers: Mixer<5, 1>,
+    rest: Mixer<3, 1>,
     /// By kind of candidate, whether the last eight were right.
     outcomes: [u8; candidates::KINDS],
     /// Whether the last eight records that were left over had a link, and the bits of the last distance.

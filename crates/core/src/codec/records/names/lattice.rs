@@ -57,7 +57,7 @@ impl Line {
             return Err(damaged("a lattice that cannot be"));
         }
         self.off.resize(count as usize, 0);
-        let mut mixer = Mixer::<3, 8>::new(8, 255);
+        let mut mixer = Mixer::<3, 1>::new(8, 255);
         let mut before = 0;
         for at in 0..count {
             // What is off depends on the part of a unit that is rounded away, and on where the line is.

@@ -25,7 +25,7 @@ pub(super) struct PartsModel {
     /// Heads by number, of which 0 is no head; the number that is given next.
     heads: Vec<Vec<u8>>,
     next_head: usize,
-    head: Mixer<4, 16>,
+    head: Mixer<4, 1>,
     /// Names before, last first.
     recent: [Name; RECENT],
     close: Vec<Slot>,

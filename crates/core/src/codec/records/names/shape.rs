@@ -197,7 +197,7 @@ fn code_list<C: Coder>(coder: &mut C, values: &mut Vec<u64>) -> Result<()> {
         return Err(damaged("a list of names' numbers is too long"));
     }
     values.resize(count, 0);
-    let mut differences = Mixer::<1, 8>::new(6, 255);
+    let mut differences = Mixer::<1, 1>::new(6, 255);
     let (mut before, mut step) = (0u64, 0u32);
     for value in values {
         let difference = value.wrapping_sub(before) as i64;

@@ -55,7 +55,7 @@ impl Alphabet {
 /// The model.
 #[derive(Clone)]
 pub(super) struct Text {
-    mixer: Mixer<CONTEXTS, 16>,
+    mixer: Mixer<CONTEXTS, 1>,
     alphabet: Alphabet,
     history: Vec<u8>,
     /// Length of the history less one.

@@ -27,7 +27,7 @@ pub(super) struct Values {
     /// By head, on which lattice coordinates are; and how these lie.
     lattice: Vec<Slot>,
     lines: Vec<LinesModel>,
-    differences: Mixer<3, 8>,
+    differences: Mixer<3, 1>,
 }
 
 /// What is known of a field.
@@ -260,7 +260,7 @@ impl FieldModel {
     fn place<C: Coder>(
         &mut self,
         coder: &mut C,
-        differences: &mut Mixer<3, 8>,
+        differences: &mut Mixer<3, 1>,
         place: u64,
         other: Option<u64>,
         at: u32,

@@ -21,13 +21,13 @@ pub(super) enum Kind {
 /// A model by level and kind.
 #[derive(Clone)]
 pub(super) enum Engine {
-    ShortFast(Box<Short<4, 8, 1>>),
-    ShortDefault(Box<Short<8, 16, 2>>),
-    ShortFew(Box<Short<15, 32, 3>>),
-    ShortMany(Box<Short<11, 24, 3>>),
-    LongFast(Box<Long<4, 8, 1>>),
-    LongDefault(Box<Long<8, 16, 2>>),
-    LongMax(Box<Long<12, 24, 3>>),
+    ShortFast(Box<Short<4, 1, 1>>),
+    ShortDefault(Box<Short<8, 1, 2>>),
+    ShortFew(Box<Short<15, 2, 3>>),
+    ShortMany(Box<Short<11, 2, 3>>),
+    LongFast(Box<Long<4, 1, 1>>),
+    LongDefault(Box<Long<8, 1, 2>>),
+    LongMax(Box<Long<12, 2, 3>>),
 }
 
 impl Engine {

@@ -24,6 +24,17 @@ pub(super) const CUT: u8 = 7;
 /// A place for bases that are not aligned.
 const NOWHERE: u32 = u32::MAX;
 
+/// How far a mean moves at a quality by how many were seen before: 1 / (n + 1.5), in 2^-15.
+static SHARES: [i32; 9] = {
+    let mut shares = [0; 9];
+    let mut seen = 0;
+    while seen < 9 {
+        shares[seen] = (1 << 16) / (2 * seen as i32 + 3);
+        seen += 1;
+    }
+    shares
+};
+
 /// The evidence on a chunk.
 pub(super) struct Evidence {
     /// Classes of all bases, joined as these are.
@@ -79,7 +90,7 @@ impl Evidence {
 
     /// How well the place of base `at` (among all bases) read before on the same strand: 0 if it did not, else
     /// 1 + the count less 1 (at most 3) + 4 times the mean quality's class (up to 31).
-    #[inline]
+    #[inline(always)]
     pub(super) fn before(&self, at: usize, reversed: bool) -> u32 {
         let seen = self.seen.get(self.places[at] as usize);
         match seen.map(|both| both[usize::from(reversed)]) {
@@ -89,12 +100,12 @@ impl Evidence {
     }
 
     /// Notes a quality, as a number up to 4,095, of base `at`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn note(&mut self, at: usize, reversed: bool, quality: u32) {
         if let Some(both) = self.seen.get_mut(self.places[at] as usize) {
             let (count, mean) = &mut both[usize::from(reversed)];
             let apart = quality.min(4095) as i16 - *mean;
-            *mean += apart * 2 / (2 * i16::from(*count) + 3);
+            *mean += (i32::from(apart) * SHARES[usize::from(*count)] >> 15) as i16;
             *count = (*count + 1).min(8);
         }
     }

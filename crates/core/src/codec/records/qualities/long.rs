@@ -1,7 +1,7 @@
 //! Long reads: contexts of the bases around, of homopolymers and of running means; low orders, because large alphabets
 //! must be learnt from few reads.
 
-use super::super::super::mixing::Coder;
+use super::super::super::mixing::{Coder, Lanes, Work, dispatch};
 use super::super::Records;
 use super::engine::Task;
 use super::evidence::Evidence;
@@ -11,7 +11,7 @@ use super::short::{heed, key};
 use super::tree::Tree;
 
 /// Classes of a quality: narrow where it is low.
-#[inline]
+#[inline(always)]
 fn class(quality: u64) -> u64 {
     match quality {
         0..4 => quality,
@@ -33,13 +33,13 @@ struct Track {
 
 /// Codes long reads by `N` contexts and `S` weight sets.
 #[derive(Clone)]
-pub(super) struct Long<const N: usize, const I: usize, const S: usize> {
-    predictor: Predictor<N, I, S>,
+pub(super) struct Long<const N: usize, const G: usize, const S: usize> {
+    predictor: Predictor<N, G, S>,
     /// Homopolymers at each base: bases alike before (up to 7) and after (up to 5), the latter from bit 3 on.
     alike: Vec<u8>,
 }
 
-impl<const N: usize, const I: usize, const S: usize> Long<N, I, S> {
+impl<const N: usize, const G: usize, const S: usize> Long<N, G, S> {
     /// A model whose tables have 2^`bits` slots per context.
     pub(super) fn new(tree: Tree, bits: u32) -> Self {
         let mut selections = [1; S];
@@ -81,6 +81,22 @@ impl<const N: usize, const I: usize, const S: usize> Long<N, I, S> {
         records: &mut Records,
         task: &mut Task<'_>,
     ) -> u32 {
+        dispatch(Read {
+            model: self,
+            coder,
+            records,
+            task,
+        })
+    }
+
+    #[inline(always)]
+    fn symbols<L: Lanes, C: Coder>(
+        &mut self,
+        lanes: L,
+        coder: &mut C,
+        records: &mut Records,
+        task: &mut Task<'_>,
+    ) -> u32 {
         let reading = task.reading;
         self.begin(&reading.bases);
         let mut track = Track {
@@ -94,9 +110,9 @@ impl<const N: usize, const I: usize, const S: usize> Long<N, I, S> {
             if let Some(&hint @ 1..) = task.hints.get(at) {
                 heed(&mut given, hint, track.q[0] as u32);
             }
-            let quality = self
-                .predictor
-                .symbol(coder, records.qualities[place], &given);
+            let quality =
+                self.predictor
+                    .symbol_with(lanes, coder, records.qualities[place], &given);
             records.qualities[place] = quality;
             let fine = i32::from(quality) << 8;
             track.near += (fine - track.near) / 10;
@@ -108,7 +124,7 @@ impl<const N: usize, const I: usize, const S: usize> Long<N, I, S> {
     }
 
     /// What the quality at `at` follows from.
-    #[inline]
+    #[inline(always)]
     fn given(
         &self,
         track: &Track,
@@ -160,5 +176,23 @@ impl<const N: usize, const I: usize, const S: usize> Long<N, I, S> {
             selections,
             corrections: [q1 as u32, alike as u32],
         }
+    }
+}
+
+/// The work on a read.
+struct Read<'a, 'b, C, const N: usize, const G: usize, const S: usize> {
+    model: &'a mut Long<N, G, S>,
+    coder: &'a mut C,
+    records: &'a mut Records,
+    task: &'a mut Task<'b>,
+}
+
+impl<C: Coder, const N: usize, const G: usize, const S: usize> Work for Read<'_, '_, C, N, G, S> {
+    type Output = u32;
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) -> u32 {
+        self.model
+            .symbols(lanes, self.coder, self.records, self.task)
     }
 }

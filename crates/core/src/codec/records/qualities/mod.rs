@@ -12,6 +12,7 @@ pub(super) mod reading;
 pub(super) mod recalibrated;
 mod refine;
 mod repeats;
+mod runs;
 mod short;
 pub(super) mod tree;
 

@@ -1,7 +1,9 @@
 //! A predictor for strings of qualities and what looks like them: symbols through a [`Tree`], each decision mixed from
 //! `N` contexts by `S` selected weight sets, and corrected by two small contexts.
 
-use super::super::super::mixing::{Coder, Slot, dot, squash, train};
+use super::super::super::mixing::{
+    Coder, GROUP, Lanes, Second, Slot, Weights, Work, dispatch, squash, step_of,
+};
 use super::refine::Refine;
 use super::tree::{Step, Tree};
 
@@ -36,10 +38,13 @@ pub(crate) struct Shape<const S: usize> {
 
 /// Weights of one selection and node, and how often they have learnt.
 #[derive(Clone)]
-struct Weights<const I: usize> {
-    values: [i32; I],
+struct Set<const G: usize> {
+    values: [Weights; G],
     learnt: u32,
 }
+
+/// Weights that have learnt this often go on at the last rate.
+const SETTLED: usize = 4095;
 
 /// What the next symbol follows from.
 #[derive(Clone, Copy, Debug)]
@@ -52,44 +57,51 @@ pub(crate) struct Given<const N: usize, const S: usize> {
     pub(crate) corrections: [u32; 2],
 }
 
-/// The predictor. `I` is 2 `N` or more, a multiple of 8; an input to spare is constant.
+/// The predictor of `N` contexts, which are `G` groups.
 #[derive(Clone)]
-pub(crate) struct Predictor<const N: usize, const I: usize, const S: usize> {
+pub(crate) struct Predictor<const N: usize, const G: usize, const S: usize> {
     tree: Tree,
     shape: Shape<S>,
     /// Blocks of all contexts, those of a context together.
     blocks: Vec<Block>,
-    weights: [Vec<Weights<I>>; S],
+    weights: [Vec<Set<G>>; S],
+    /// Learning rates of weights by how often they have learnt.
+    rates: Box<[i32; SETTLED + 1]>,
     corrections: [Refine; 2],
     /// Plain symbols that are not in the alphabet.
     escaped: Vec<Slot>,
-    /// The present blocks of the contexts.
-    present: [Block; N],
     /// Whether the alphabet is large: then weight sets learn from the error that they make together, and the second
     /// input of a context is linear in its probability.
     large: bool,
 }
 
-impl<const N: usize, const I: usize, const S: usize> Predictor<N, I, S> {
+impl<const N: usize, const G: usize, const S: usize> Predictor<N, G, S> {
     /// A predictor that has learnt nothing.
     pub(crate) fn new(tree: Tree, shape: Shape<S>) -> Self {
-        const { assert!(I >= 2 * N && I.is_multiple_of(8) && S > 0) };
+        const { assert!(G == N.div_ceil(GROUP) && S > 0) };
         let nodes = tree.nodes().max(1);
         let own = nodes.min(OWN + 1);
-        let mut values = [0; I];
         // Together 1.3, as slots do not know all at first.
-        values[..2 * N].fill((13 << 28) / 20 / N as i32);
-        let new = Weights { values, learnt: 0 };
+        let first = (13 << 28) / 20 / N as i32;
+        let new = Set {
+            values: [[first; 2 * GROUP]; G],
+            learnt: 0,
+        };
+        let (first, last) = shape.rates;
+        let mut rates = Box::new([last; SETTLED + 1]);
+        for (learnt, rate) in rates[..SETTLED].iter_mut().enumerate() {
+            *rate += (first - last) * 32 / (32 + learnt as i32);
+        }
         Self {
             blocks: vec![Block([Slot::NEW; 8]); N << (shape.bits - 3)],
             weights: shape
                 .selections
                 .map(|count| vec![new.clone(); count as usize * own]),
+            rates,
             corrections: shape
                 .corrections
                 .map(|count| Refine::new(count as usize * own)),
             escaped: vec![Slot::NEW; 256],
-            present: [Block([Slot::NEW; 8]); N],
             large: tree.symbols() > FEW,
             tree,
             shape,
@@ -97,15 +109,31 @@ impl<const N: usize, const I: usize, const S: usize> Predictor<N, I, S> {
     }
 
     /// The tree of the alphabet.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn tree(&self) -> &Tree {
         &self.tree
     }
 
     /// Codes a symbol.
-    #[inline]
     pub(crate) fn symbol<C: Coder>(
         &mut self,
+        coder: &mut C,
+        symbol: u8,
+        given: &Given<N, S>,
+    ) -> u8 {
+        dispatch(One {
+            predictor: self,
+            coder,
+            symbol,
+            given,
+        })
+    }
+
+    /// Codes a symbol as part of work with `lanes`.
+    #[inline(always)]
+    pub(crate) fn symbol_with<L: Lanes, C: Coder>(
+        &mut self,
+        lanes: L,
         coder: &mut C,
         symbol: u8,
         given: &Given<N, S>,
@@ -114,82 +142,88 @@ impl<const N: usize, const I: usize, const S: usize> Predictor<N, I, S> {
         let mut step = self.tree.start();
         let mut places = [0; N];
         let mut block = usize::MAX;
-        let symbol = loop {
+        loop {
             match step {
                 Step::Node(node) => {
                     if node / BLOCK != block {
-                        if block != usize::MAX {
-                            self.put_back(&places);
-                        }
                         block = node / BLOCK;
-                        places = self.fetch(&given.contexts, block as u32);
+                        places = self.find(&given.contexts, block as u32);
                     }
-                    let bit = self.bit(coder, path & 1 == 1, node, given);
+                    let bit = self.bit(lanes, coder, path & 1 == 1, node, given, &places);
                     path >>= 1;
                     step = self.tree.follow(node, bit);
                 }
-                Step::Symbol(symbol) => break symbol,
-                Step::Escape => break self.escape(coder, symbol),
+                Step::Symbol(symbol) => return symbol,
+                Step::Escape => return self.escape(coder, symbol),
             }
-        };
-        if block != usize::MAX {
-            self.put_back(&places);
         }
-        symbol
     }
 
-    /// Fetches the contexts' blocks for the nodes of block `block`; gives where they stand. If a context has none, the
-    /// less used of two candidates makes room.
-    #[inline]
-    fn fetch(&mut self, contexts: &[u32; N], block: u32) -> [usize; N] {
-        let shift = 32 - (self.shape.bits - 3);
+    /// Finds the contexts' blocks for the nodes of block `block`.
+    #[inline(always)]
+    fn find(&mut self, contexts: &[u32; N], block: u32) -> [usize; N] {
+        let bits = self.shape.bits - 3;
         let mut places = [0; N];
         for at in 0..N {
-            let mixed = contexts[at]
-                .wrapping_add(block.wrapping_mul(0x9E37_79B9))
-                .wrapping_mul(0x2545_F491);
-            let mixed = mixed ^ mixed >> 15;
-            let owner = Slot::owner(mixed);
-            let table = at << (self.shape.bits - 3);
-            let first = table | (mixed.wrapping_mul(0x2545_F491) >> shift) as usize;
-            let mut place = first;
-            let mut found = self.blocks[first];
-            if found.0[0] != owner {
-                let second = self.blocks[first ^ 1];
-                if second.0[0] == owner {
-                    (place, found) = (first ^ 1, second);
-                } else {
-                    if second.0[1].count() < found.0[1].count() {
-                        place = first ^ 1;
-                    }
-                    found = Block([Slot::NEW; 8]);
-                    found.0[0] = owner;
-                }
+            // Contexts are hashes already.
+            let mut mixed = contexts[at];
+            if block > 0 {
+                mixed = (mixed ^ block.wrapping_mul(0x9E37_79B9)).wrapping_mul(0x2545_F491);
+                mixed ^= mixed >> 15;
             }
-            places[at] = place;
-            self.present[at] = found;
+            let owner = Slot::owner(mixed);
+            let first = at << bits | (mixed >> (32 - bits)) as usize;
+            places[at] = if self.blocks[first].0[0] == owner {
+                first
+            } else {
+                self.elsewhere(first, owner)
+            };
         }
         places
     }
 
-    /// Puts fetched blocks back.
-    #[inline]
-    fn put_back(&mut self, places: &[usize; N]) {
-        for (&place, &group) in places.iter().zip(&self.present) {
-            self.blocks[place] = group;
+    /// The block of `owner`, which is not in its first place. If it is in neither, the less used of the two makes room.
+    #[inline(never)]
+    fn elsewhere(&mut self, first: usize, owner: Slot) -> usize {
+        let second = first ^ 1;
+        if self.blocks[second].0[0] == owner {
+            return second;
         }
+        let used = |place: usize| self.blocks[place].0[1].count();
+        let place = if used(second) < used(first) {
+            second
+        } else {
+            first
+        };
+        self.blocks[place] = Block([Slot::NEW; 8]);
+        self.blocks[place].0[0] = owner;
+        place
     }
 
-    #[inline]
-    fn bit<C: Coder>(
+    #[inline(always)]
+    fn bit<L: Lanes, C: Coder>(
         &mut self,
+        lanes: L,
         coder: &mut C,
         bit: bool,
         node: usize,
         given: &Given<N, S>,
+        blocks: &[usize; N],
     ) -> bool {
-        let inner = 1 + node % BLOCK;
-        let inputs = self.inputs(inner);
+        let inner = (1 + node % BLOCK) & 7;
+        let mut slots = [[Slot::NEW; GROUP]; G];
+        for at in 0..N {
+            slots[at / GROUP][at % GROUP] = self.blocks[blocks[at]].0[inner];
+        }
+        let second = if self.large {
+            Second::Linear
+        } else {
+            Second::Scaled
+        };
+        let mut inputs = [lanes.none(); G];
+        for group in 0..G {
+            inputs[group] = lanes.inputs(&slots[group], second);
+        }
         let own = self.tree.nodes().min(OWN + 1);
         let node = node.min(OWN);
         let mut places = [0; S];
@@ -198,7 +232,12 @@ impl<const N: usize, const I: usize, const S: usize> Predictor<N, I, S> {
         for set in 0..S {
             let selection = given.selections[set].min(self.shape.selections[set] - 1);
             places[set] = selection as usize * own + node;
-            sums[set] = dot(&inputs, &self.weights[set][places[set]].values);
+            let weights = &self.weights[set][places[set]].values;
+            let mut sum = 0i32;
+            for group in 0..G {
+                sum = sum.wrapping_add(lanes.dot(inputs[group], &weights[group]));
+            }
+            sums[set] = sum >> 12;
             total += sums[set].clamp(-8191, 8191);
         }
         let mixed = total / S as i32;
@@ -215,53 +254,32 @@ impl<const N: usize, const I: usize, const S: usize> Predictor<N, I, S> {
         }
         let bit = coder.code(bit, p);
         let target = if bit { 65_536 } else { 0 };
-        let (first, last) = self.shape.rates;
         for set in 0..S {
-            let weights = &mut self.weights[set][places[set]];
-            let rate = last + (first - last) * 32 / (32 + weights.learnt as i32);
             let said = if self.large {
                 together
             } else {
                 squash(sums[set])
             };
-            train(
-                &inputs,
-                &mut weights.values,
-                (target - said as i32) >> 1,
-                rate,
-            );
-            weights.learnt = (weights.learnt + 1).min(65_535);
+            let weights = &mut self.weights[set][places[set]];
+            let rate = self.rates[weights.learnt as usize & SETTLED];
+            let step = step_of((target - said as i32) >> 1, rate);
+            for group in 0..G {
+                lanes.train(inputs[group], &mut weights.values[group], step);
+            }
+            weights.learnt = (weights.learnt + 1).min(SETTLED as u32);
         }
         if corrected {
             for correction in &mut self.corrections {
                 correction.update(bit);
             }
         }
-        for block in &mut self.present {
-            block.0[inner & 7].update(bit, self.shape.limit);
+        for slots in &mut slots {
+            lanes.learn(slots, bit, self.shape.limit);
+        }
+        for at in 0..N {
+            self.blocks[blocks[at]].0[inner] = slots[at / GROUP][at % GROUP];
         }
         bit
-    }
-
-    /// What the contexts say of the node in slot `inner` of their blocks.
-    #[inline]
-    fn inputs(&self, inner: usize) -> [i16; I] {
-        let mut inputs = [0i16; I];
-        for at in 0..N {
-            let slot = self.present[at].0[inner & 7];
-            let (p, x) = (slot.p(), slot.stretched());
-            let known = slot.count().min(32) as i32;
-            inputs[2 * at] = x as i16;
-            inputs[2 * at + 1] = if self.large {
-                ((p as i32 - 32_768) * known >> 10) as i16
-            } else {
-                (x * known >> 5) as i16
-            };
-        }
-        if I > 2 * N {
-            inputs[2 * N] = 77;
-        }
-        inputs
     }
 
     /// Codes a symbol that is not in the alphabet.
@@ -275,5 +293,23 @@ impl<const N: usize, const I: usize, const S: usize> Predictor<N, I, S> {
             node = node * 2 + usize::from(bit);
         }
         node as u8
+    }
+}
+
+/// The work on a symbol.
+struct One<'a, C, const N: usize, const G: usize, const S: usize> {
+    predictor: &'a mut Predictor<N, G, S>,
+    coder: &'a mut C,
+    symbol: u8,
+    given: &'a Given<N, S>,
+}
+
+impl<C: Coder, const N: usize, const G: usize, const S: usize> Work for One<'_, C, N, G, S> {
+    type Output = u8;
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) -> u8 {
+        self.predictor
+            .symbol_with(lanes, self.coder, self.symbol, self.given)
     }
 }

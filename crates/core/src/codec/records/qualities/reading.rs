@@ -43,7 +43,7 @@ impl Reading {
     }
 
     /// Where the quality read at `at` stands in the joined ones.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn place(&self, at: usize) -> usize {
         if self.reversed {
             self.range.end - 1 - at
@@ -53,14 +53,14 @@ impl Reading {
     }
 
     /// The base at `at`; 0 outside.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn base(&self, at: usize) -> u32 {
         self.bases.get(at).map_or(0, |&base| base.into())
     }
 }
 
 /// The complement of a base's 4-bit code.
-#[inline]
+#[inline(always)]
 fn complement(base: u8) -> u8 {
     (base & 1) << 3 | (base & 2) << 1 | (base & 4) >> 1 | (base & 8) >> 3
 }

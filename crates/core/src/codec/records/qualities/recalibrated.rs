@@ -202,7 +202,7 @@ fn gather(records: &Records, column: &Column) -> Vec<u8> {
 /// Values that are not a quality for each base.
 #[derive(Clone)]
 struct Odd {
-    bytes: Mixer<3, 8>,
+    bytes: Mixer<3, 1>,
 }
 
 impl Odd {

@@ -26,7 +26,7 @@ impl Refine {
     }
 
     /// The corrected probability (in 1/65,536) for the domain's value `x` in `context`, which must be in the table.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn refine(&mut self, x: i32, context: usize) -> u32 {
         let at = (x.clamp(-2047, 2047) + 2048) as u32;
         let (step, weight) = ((at / 128) as usize, at % 128);
@@ -36,7 +36,7 @@ impl Refine {
     }
 
     /// Learns the bit that followed the last [`Self::refine`], at 1/64 of the error.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn update(&mut self, bit: bool) {
         let (context, step, weight) = self.place;
         let target = if bit { (1 << 22) - 1 } else { 0 };

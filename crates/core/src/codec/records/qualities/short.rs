@@ -1,11 +1,12 @@
 //! Short reads: contexts of position, run and what the other reads of the chunk say.
 
-use super::super::super::mixing::Coder;
+use super::super::super::mixing::{Coder, Lanes, Work, dispatch};
 use super::super::Records;
 use super::engine::Task;
-use super::evidence::{AGAINST, CUT, Evidence, ONE_AGAINST};
+use super::evidence::{AGAINST, ALIKE, CUT, Evidence, ONE_AGAINST};
 use super::predictor::{Given, Predictor, Shape};
 use super::reading::Reading;
+use super::runs::{Ahead, RUN, Runs};
 use super::tree::Tree;
 
 /// The class of evidence outside the read.
@@ -40,11 +41,19 @@ struct Track {
     run: u32,
     since: u8,
     top: u32,
+    /// Qualities still to come of a stretch that is no run; 0 outside one.
+    left: u32,
 }
 
 impl Track {
+    /// Mean of the ranks of the first `at` qualities, in 1/`parts`; modulo 2^32, so that divisions are short.
+    #[inline(always)]
+    fn mean(&self, at: usize, parts: u32) -> u64 {
+        ((self.sum as u32).wrapping_mul(parts) / (at as u32).max(1)).into()
+    }
+
     /// Goes on by a quality of rank `rank` at `at`, whose base has evidence of `class`.
-    #[inline]
+    #[inline(always)]
     fn push(&mut self, at: usize, quality: u8, rank: u32, class: u8) {
         if at > 0 {
             let apart = self.last.abs_diff(quality);
@@ -55,6 +64,11 @@ impl Track {
                 0
             };
         }
+        self.left = if rank == 0 {
+            self.left.saturating_sub(1)
+        } else {
+            0
+        };
         self.last = quality;
         self.top = if rank > 0 { 0 } else { (self.top + 1).min(63) };
         self.sum += u64::from(rank);
@@ -81,22 +95,23 @@ pub(super) fn heed<const N: usize, const S: usize>(given: &mut Given<N, S>, hint
 }
 
 /// A context's hash.
-#[inline]
+#[inline(always)]
 pub(super) fn key(value: u64) -> u32 {
     (value.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as u32
 }
 
 /// Codes short reads by `N` contexts and `S` weight sets.
 #[derive(Clone)]
-pub(super) struct Short<const N: usize, const I: usize, const S: usize> {
-    predictor: Predictor<N, I, S>,
+pub(super) struct Short<const N: usize, const G: usize, const S: usize> {
+    predictor: Predictor<N, G, S>,
     /// How many qualities before count in a correction's context.
     width: u32,
     classes: Vec<u8>,
     next: Vec<u8>,
+    runs: Option<Runs>,
 }
 
-impl<const N: usize, const I: usize, const S: usize> Short<N, I, S> {
+impl<const N: usize, const G: usize, const S: usize> Short<N, G, S> {
     /// How many parts of the first 128 bases a correction tells apart; few where memory is short.
     const PARTS: u32 = if S == 1 { 4 } else { 16 };
 
@@ -109,7 +124,7 @@ impl<const N: usize, const I: usize, const S: usize> Short<N, I, S> {
             _ => symbols,
         };
         // One more than there are ranks: that of qualities with a hint.
-        let sets = [symbols + 1, 256, 64];
+        let sets = [symbols + 1 + RUN as u32, 256, 64];
         let mut selections = [1; S];
         selections.copy_from_slice(&sets[..S]);
         let shape = Shape {
@@ -119,11 +134,14 @@ impl<const N: usize, const I: usize, const S: usize> Short<N, I, S> {
             limit: 1023,
             rates: (4000, 130),
         };
+        // The best level takes the time to look at each.
+        let runs = tree.usual().filter(|_| S < 3).map(Runs::new);
         Self {
             predictor: Predictor::new(tree, shape),
             width,
             classes: Vec::new(),
             next: Vec::new(),
+            runs,
         }
     }
 
@@ -172,6 +190,24 @@ impl<const N: usize, const I: usize, const S: usize> Short<N, I, S> {
         record: usize,
         task: &mut Task<'_>,
     ) -> u32 {
+        dispatch(Read {
+            model: self,
+            coder,
+            records,
+            record,
+            task,
+        })
+    }
+
+    #[inline(always)]
+    fn symbols<L: Lanes, C: Coder>(
+        &mut self,
+        lanes: L,
+        coder: &mut C,
+        records: &mut Records,
+        record: usize,
+        task: &mut Task<'_>,
+    ) -> u32 {
         let reading = task.reading;
         let whole = self.begin(records, record, reading, task.evidence, task.mate);
         let length = reading.bases.len();
@@ -185,28 +221,82 @@ impl<const N: usize, const I: usize, const S: usize> Short<N, I, S> {
             since: FAR,
             ..Track::default()
         };
-        for at in 0..length {
+        let mut at = 0;
+        while at < length {
+            let usual = self.runs.as_ref().map(|runs| runs.usual);
+            if let (Some(usual), true, 0, 0) = (usual, task.hints.is_empty(), track.left, track.q1)
+            {
+                let end = (at + RUN).min(length);
+                let is_run = (at..end).all(|at| records.qualities[reading.place(at)] == usual);
+                let ahead = self.ahead(&whole, &track, task, at);
+                let runs = self.runs.as_mut().expect("there is a usual quality");
+                if runs.code(lanes, coder, is_run, &ahead) {
+                    for at in at..end {
+                        let place = reading.place(at);
+                        records.qualities[place] = usual;
+                        task.evidence.note(place, reading.reversed, 0);
+                        track.push(at, usual, 0, self.classes[at]);
+                    }
+                    at = end;
+                    continue;
+                }
+                track.left = (end - at) as u32;
+            }
             let place = reading.place(at);
             let seen = task.evidence.before(place, reading.reversed);
             let mut given = self.given(&whole, &track, reading, at, seen.into());
             if let Some(&hint @ 1..) = task.hints.get(at) {
                 heed(&mut given, hint, track.q1);
             }
-            let quality = self
-                .predictor
-                .symbol(coder, records.qualities[place], &given);
+            let quality =
+                self.predictor
+                    .symbol_with(lanes, coder, records.qualities[place], &given);
             records.qualities[place] = quality;
             let rank = self.predictor.tree().rank(quality);
             task.evidence
                 .note(place, reading.reversed, rank * 8 * scale);
             track.push(at, quality, rank, self.classes[at]);
+            at += 1;
         }
         let mean = track.sum * u64::from(scale) / length.max(1) as u64;
         mean.min(30) as u32 + 1
     }
 
+    /// What the qualities from `at` on follow from, if they are a run.
+    #[inline(always)]
+    fn ahead(&self, whole: &Whole, track: &Track, task: &Task<'_>, at: usize) -> Ahead {
+        let reading = task.reading;
+        let base = |at: usize| u64::from(reading.base(at).trailing_zeros() & 3);
+        let mut ahead = Ahead {
+            at: at.min(4095) as u64,
+            mean: track.mean(at, 32).min(255),
+            low: track.low.into(),
+            top: track.top.into(),
+            next: self.next[at].min(RUN as u8).into(),
+            mismatches: whole.mismatches,
+            odd: 0,
+            bad: 0,
+            worst: 0,
+            bases: 0,
+            before: base(at.wrapping_sub(1)),
+            second: whole.second,
+            mapq: whole.mapq,
+            mate: whole.mate,
+        };
+        for at in at..(at + RUN).min(reading.bases.len()) {
+            let here = task.evidence.before(reading.place(at), reading.reversed);
+            let class = u64::from(here / 4);
+            ahead.bad += class;
+            ahead.worst = ahead.worst.max(class);
+            ahead.odd += u64::from(self.classes[at] != ALIKE);
+            ahead.bases = ahead.bases << 2 | base(at);
+        }
+        ahead.odd = ahead.odd.min(3);
+        ahead
+    }
+
     /// What the quality at `at` follows from.
-    #[inline]
+    #[inline(always)]
     fn given(
         &self,
         whole: &Whole,
@@ -225,7 +315,7 @@ impl<const N: usize, const I: usize, const S: usize> Short<N, I, S> {
         let class = |at: usize| u64::from(self.classes.get(at).copied().unwrap_or(OUTSIDE));
         let (c0, before, after) = (class(at), class(at.wrapping_sub(1)), class(at + 1));
         let next = u64::from(self.next[at]);
-        let mean = (track.sum * 4 / (at as u64).max(1)).min(63);
+        let mean = track.mean(at, 4).min(63);
         let difference = u64::from(track.difference >> 1).min(31);
         let run = u64::from(track.run);
         let [low, top, since] =
@@ -247,19 +337,26 @@ impl<const N: usize, const I: usize, const S: usize> Short<N, I, S> {
                 | p1 << 23
                 | whole.mapq << 31,
             p1 | p2 << 8 | p3 << 16,
-            (track.sum * 16 / (at as u64).max(1)).min(4095) | p1 << 12 | (i >> 2) << 20,
+            track.mean(at, 16).min(4095) | p1 << 12 | (i >> 2) << 20,
             p1 | p2 >> 1 << 8 | run.min(15) << 16 | mean >> 3 << 20 | whole.mate << 26,
             p1 | p2.max(p3) << 8 | p3.max(p4) << 16 | (i >> 3) << 24,
             p1 | p2 << 8 | p3 >> 1 << 16 | p4 >> 2 << 24,
             p1 | difference >> 1 << 8 | mean >> 1 << 13 | p2 >> 2 << 19,
         ];
         let mut contexts = [0; N];
-        for (context, &value) in contexts.iter_mut().zip(&all) {
-            *context = key(value);
+        let left = u64::from(track.left);
+        for (at, (context, &value)) in contexts.iter_mut().zip(&all).enumerate() {
+            let left = if at % 2 == 0 { left } else { left.min(1) };
+            *context = key(value ^ left << 60);
         }
         let near = next.min(3) as u32;
         let state = c0 as u32 + 8 * near + 32 * track.run.min(7);
-        let sets = [q1, state, (at / 4).min(63) as u32];
+        let q = if track.left > 0 {
+            self.predictor.tree().symbols() as u32 + 1 + track.left
+        } else {
+            q1
+        };
+        let sets = [q, state, (at / 4).min(63) as u32];
         let mut selections = [0; S];
         selections.copy_from_slice(&sets[..S]);
         Given {
@@ -270,5 +367,24 @@ impl<const N: usize, const I: usize, const S: usize> Short<N, I, S> {
                 (at as u32 / (128 / Self::PARTS)).min(Self::PARTS - 1) * 8 + c0 as u32,
             ],
         }
+    }
+}
+
+/// The work on a read.
+struct Read<'a, 'b, C, const N: usize, const G: usize, const S: usize> {
+    model: &'a mut Short<N, G, S>,
+    coder: &'a mut C,
+    records: &'a mut Records,
+    record: usize,
+    task: &'a mut Task<'b>,
+}
+
+impl<C: Coder, const N: usize, const G: usize, const S: usize> Work for Read<'_, '_, C, N, G, S> {
+    type Output = u32;
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) -> u32 {
+        self.model
+            .symbols(lanes, self.coder, self.records, self.record, self.task)
     }
 }

@@ -144,37 +144,48 @@ impl Tree {
         self.classes.len()
     }
 
+    /// The symbol that more than three of four are, if there is one.
+    pub(crate) fn usual(&self) -> Option<u8> {
+        let all: u64 = self.classes.iter().map(|&(_, class)| weight(class)).sum();
+        let usual = self
+            .classes
+            .iter()
+            .find(|(symbol, _)| self.rank(*symbol) == 0);
+        let &(symbol, class) = usual?;
+        (weight(class) * 4 > all * 3).then_some(symbol)
+    }
+
     /// The largest symbol of the alphabet.
     pub(crate) fn largest(&self) -> u8 {
         self.classes.last().map_or(0, |&(symbol, _)| symbol)
     }
 
     /// How many symbols are more frequent than `symbol`; of symbols not in the alphabet, all.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn rank(&self, symbol: u8) -> u32 {
         self.ranks[usize::from(symbol)].into()
     }
 
     /// The decisions that lead to `symbol`, the first in the lowest bit.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn path(&self, symbol: u8) -> u64 {
         self.paths[usize::from(symbol)]
     }
 
     /// Where coding starts.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn start(&self) -> Step {
         step(self.root)
     }
 
     /// Where `bit` leads from node `node`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn follow(&self, node: usize, bit: bool) -> Step {
         step(self.children[node][usize::from(bit)])
     }
 }
 
-#[inline]
+#[inline(always)]
 fn step(child: u16) -> Step {
     match child {
         0..LEAF => Step::Node(child.into()),

@@ -33,9 +33,9 @@ pub(super) fn takes(tag: [u8; 2], kind: u8) -> bool {
 pub(super) struct Model {
     /// Blocks per context of the large model are 2^this.
     bits: u32,
-    large: Option<Box<Mixer<7, 16>>>,
+    large: Option<Box<Mixer<7, 1>>>,
     modifications: Option<Box<modifications::Model>>,
-    small: Option<Box<Mixer<3, 8>>>,
+    small: Option<Box<Mixer<3, 1>>>,
     expected: expected::Model,
     columns: Vec<State>,
 }
@@ -59,14 +59,14 @@ impl Model {
     }
 
     /// The model of most values.
-    fn large(&mut self) -> &mut Mixer<7, 16> {
+    fn large(&mut self) -> &mut Mixer<7, 1> {
         let bits = self.bits;
         self.large
             .get_or_insert_with(|| Box::new(Mixer::new(bits, 1023)))
     }
 
     /// The model of long arrays that lie along the bases.
-    fn small(&mut self) -> &mut Mixer<3, 8> {
+    fn small(&mut self) -> &mut Mixer<3, 1> {
         self.small
             .get_or_insert_with(|| Box::new(Mixer::new(12, 1023)))
     }

@@ -22,9 +22,9 @@ const TEXT: u32 = 2;
 /// The model of MC.
 #[derive(Clone)]
 pub(crate) struct Model {
-    ways: Mixer<3, 8>,
-    operations: Mixer<5, 16>,
-    lengths: Mixer<5, 16>,
+    ways: Mixer<3, 1>,
+    operations: Mixer<5, 1>,
+    lengths: Mixer<5, 1>,
     last_way: u32,
 }
 

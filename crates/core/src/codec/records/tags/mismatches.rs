@@ -18,10 +18,10 @@ type Symbol = u8;
 /// The model of MD.
 #[derive(Clone)]
 pub(crate) struct Model {
-    ways: Mixer<4, 16>,
-    counts: Mixer<3, 8>,
-    changes: Mixer<4, 16>,
-    letters: Mixer<4, 16>,
+    ways: Mixer<4, 1>,
+    counts: Mixer<3, 1>,
+    changes: Mixer<4, 1>,
+    letters: Mixer<4, 1>,
     last_way: u32,
 }
 

@@ -58,8 +58,8 @@ impl Place {
 #[derive(Clone)]
 pub(crate) struct Model {
     places: Vec<Place>,
-    agrees: Mixer<7, 16>,
-    differs: Mixer<10, 24>,
+    agrees: Mixer<7, 1>,
+    differs: Mixer<10, 2>,
     suboptimal: suboptimal::Model,
 }
 
@@ -179,7 +179,7 @@ impl Model {
 
 /// Codes a number of at most 40 bits: how many it has, then those below the highest.
 fn sized<C: Coder>(
-    mixer: &mut Mixer<10, 24>,
+    mixer: &mut Mixer<10, 2>,
     coder: &mut C,
     number: u64,
     contexts: &Contexts,

@@ -20,9 +20,9 @@ const OTHER: u32 = 2;
 /// The model of XS.
 #[derive(Clone)]
 pub(crate) struct Model {
-    classes: Mixer<6, 16>,
-    below: Mixer<6, 16>,
-    other: Mixer<7, 16>,
+    classes: Mixer<6, 1>,
+    below: Mixer<6, 1>,
+    other: Mixer<7, 1>,
 }
 
 /// What the chunk's reads had so far.

@@ -7,7 +7,7 @@ use crate::codec::wire::damaged;
 /// The model of such texts.
 #[derive(Clone)]
 pub(crate) struct Model {
-    bytes: Mixer<4, 16>,
+    bytes: Mixer<4, 1>,
 }
 
 impl Model {

@@ -86,7 +86,7 @@ struct Learnt {
     memory: Memory,
     /// Whether a quality is as remembered, by how sure that is and how the estimate lies.
     as_remembered: Vec<Slot>,
-    predictor: Predictor<N, 24, SETS>,
+    predictor: Predictor<N, 2, SETS>,
 }
 
 /// The symbols before in the record.

@@ -11,7 +11,7 @@ const END: u32 = 15;
 /// Codes a CIGAR, given how long the read is, a number for what is known beside it, and how many operations it may have.
 pub(super) fn code<C: Coder>(
     coder: &mut C,
-    mixer: &mut Mixer<6, 16>,
+    mixer: &mut Mixer<6, 1>,
     truth: &[u32],
     read: i64,
     beside: u32,

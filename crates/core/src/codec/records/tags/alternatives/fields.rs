@@ -19,7 +19,7 @@ impl Lists<'_> {
     pub(super) fn code_same<C: Coder>(
         &self,
         coder: &mut C,
-        fields: &mut Mixer<6, 16>,
+        fields: &mut Mixer<6, 1>,
         tag: &mut Tag,
         record: usize,
         own: &Own,
@@ -121,7 +121,7 @@ impl Lists<'_> {
     pub(super) fn code_mapq<C: Coder>(
         &self,
         coder: &mut C,
-        fields: &mut Mixer<6, 16>,
+        fields: &mut Mixer<6, 1>,
         tag: &mut Tag,
         record: usize,
         truth: &Entry,
@@ -149,7 +149,7 @@ impl Lists<'_> {
     pub(super) fn code_cigar<C: Coder>(
         &self,
         coder: &mut C,
-        fields: &mut Mixer<6, 16>,
+        fields: &mut Mixer<6, 1>,
         tag: &mut Tag,
         record: usize,
         own: &Own,
@@ -230,7 +230,7 @@ impl Lists<'_> {
 /// Codes an edit distance, given the one it is likely to be.
 pub(super) fn code_distance<C: Coder>(
     coder: &mut C,
-    fields: &mut Mixer<6, 16>,
+    fields: &mut Mixer<6, 1>,
     truth: Distance,
     base: i64,
     contexts: &[u32; 6],

@@ -173,7 +173,7 @@ impl Keys {
     pub(super) fn code<C: Coder>(
         &mut self,
         coder: &mut C,
-        mixer: &mut Mixer<6, 16>,
+        mixer: &mut Mixer<6, 1>,
         truth: Key,
         own: &Own,
         (at, count): (usize, usize),
@@ -243,7 +243,7 @@ impl Keys {
     fn code_other<C: Coder>(
         &mut self,
         coder: &mut C,
-        mixer: &mut Mixer<6, 16>,
+        mixer: &mut Mixer<6, 1>,
         truth: Key,
         own: &Own,
         place: u32,
@@ -302,7 +302,7 @@ impl Keys {
     /// Codes a key that is like none before.
     fn code_new<C: Coder>(
         coder: &mut C,
-        mixer: &mut Mixer<6, 16>,
+        mixer: &mut Mixer<6, 1>,
         truth: Key,
         own: &Own,
         salt: u32,

@@ -34,8 +34,8 @@ pub(super) struct Model {
 
 #[derive(Clone)]
 struct Inner {
-    places: Mixer<6, 16>,
-    fields: Mixer<6, 16>,
+    places: Mixer<6, 1>,
+    fields: Mixer<6, 1>,
     tags: [Tag; 3],
     /// Names of references that only entries have.
     more: MoreNames,

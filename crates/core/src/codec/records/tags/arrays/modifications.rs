@@ -130,8 +130,8 @@ pub(super) struct Place<'a> {
 /// What has been learnt of the texts.
 #[derive(Clone)]
 pub(super) struct Model {
-    decisions: Mixer<6, 16>,
-    numbers: Mixer<5, 16>,
+    decisions: Mixer<6, 1>,
+    numbers: Mixer<5, 1>,
     layouts: Vec<Vec<u8>>,
     last: u32,
 }

@@ -22,9 +22,9 @@ const REMEMBERED: u32 = 17;
 /// What is learnt from values.
 #[derive(Clone)]
 pub(super) struct Learnt {
-    predictor: Predictor<N, 16, SETS>,
+    predictor: Predictor<N, 1, SETS>,
     memory: Memory,
-    lengths: Mixer<2, 8>,
+    lengths: Mixer<2, 1>,
     /// Whether a value is as long as the read, and whether it is the linked record's.
     is_long: Flag,
     is_linked: Flag,

@@ -27,7 +27,7 @@ pub(super) struct Hints<'a> {
 /// The model of characters.
 #[derive(Clone)]
 pub(super) struct Characters {
-    mixer: Mixer<CONTEXTS, 32>,
+    mixer: Mixer<CONTEXTS, 2>,
 }
 
 /// A text that is followed while it agrees with what is coded.

@@ -40,7 +40,7 @@ pub(super) struct Model {
 
 #[derive(Clone)]
 struct Inner {
-    choices: Mixer<7, 16>,
+    choices: Mixer<7, 1>,
     characters: Characters,
     store: Store,
     tags: Vec<Tag>,
