@@ -2,12 +2,17 @@
 
 use super::classes::{Related, kind};
 use super::landmarks::{Landmarks, Mark};
+use super::long::Long;
 use super::motion::scale;
+use super::sites::Sites;
 use super::waiting::key;
 use super::walk::{At, END, far, matches};
 use crate::Result;
 use crate::codec::mixing::{Coder, Mixer};
 use crate::codec::records::{Records, on_reference};
+
+/// CIGARs that take more bases than this are coded as those of long reads.
+const LONG: u64 = 512;
 
 /// What is known of a record before its CIGAR.
 #[derive(Clone, Copy)]
@@ -31,6 +36,7 @@ pub(super) struct Cigars {
     operations: Mixer<6, 1>,
     guesses: Mixer<5, 1>,
     lengths: Mixer<6, 1>,
+    long: Long,
     /// Operations by how often they followed an operation, most frequent first; the counts.
     order: [[u8; END + 1]; END + 1],
     followed: [[u16; END + 1]; END + 1],
@@ -50,6 +56,7 @@ impl Cigars {
             operations: Mixer::new(8, 255),
             guesses: Mixer::new(8, 255),
             lengths: Mixer::new(10, 255),
+            long: Long::new(),
             order: [order; END + 1],
             followed: [[0; END + 1]; END + 1],
             before: [[0; 2]; 16],
@@ -64,12 +71,21 @@ impl Cigars {
         coder: &mut C,
         known: &Known,
         records: &Records,
-        landmarks: &mut Landmarks,
+        (landmarks, sites): (&mut Landmarks, &mut Sites),
         cigar: &mut Vec<u32>,
     ) -> Result<()> {
         let record = known.record;
         let flags = u32::from(records.flags[record]);
         let mapq = u32::from(records.mapq[record]);
+        let long = known.taken > LONG && known.taken >> 28 == 0;
+        if long
+            && self
+                .long
+                .repeat(coder, known.taken, (records, record), cigar)?
+        {
+            coder.charge(15);
+            return Ok(());
+        }
         let (reference, position) = (records.references[record], records.positions[record]);
         let mut ahead = landmarks.ahead(key(reference, position));
         let mark = ahead.next(key(reference, position));
@@ -95,6 +111,11 @@ impl Cigars {
                 ahead.next(far(reference, end));
             }
             return Ok(());
+        }
+        if long {
+            return self
+                .long
+                .code(coder, known.taken, (records, record), sites, cigar);
         }
         let mut at = At {
             count: 0,

@@ -8,6 +8,7 @@
 mod cigars;
 mod classes;
 mod landmarks;
+mod long;
 mod mates;
 #[cfg(test)]
 mod measure;
@@ -15,8 +16,10 @@ mod motion;
 mod parameters;
 mod places;
 mod ranked;
+mod sites;
 #[cfg(test)]
 mod tests;
+mod track;
 mod waiting;
 mod walk;
 
@@ -31,6 +34,7 @@ use mates::{Elsewhere, Fields, Mates};
 use motion::Motion;
 use parameters::Parameters;
 use places::Places;
+use sites::Sites;
 use waiting::{Arrivals, Waiting, key, place};
 
 /// Keys of the streams that costs are booked on, as in `spec/format.md`.
@@ -63,6 +67,7 @@ pub(crate) struct Model {
 struct Chunk {
     waiting: Waiting,
     landmarks: Landmarks,
+    sites: Sites,
     elsewhere: Elsewhere,
     /// Bases so far.
     bases: usize,
@@ -290,9 +295,9 @@ impl Model {
             related,
             whole: self.parameters.whole,
         };
-        let landmarks = &mut chunk.landmarks;
+        let seen = (&mut chunk.landmarks, &mut chunk.sites);
         self.cigars
-            .code(coder, &known, records, landmarks, &mut chunk.cigar)?;
+            .code(coder, &known, records, seen, &mut chunk.cigar)?;
         if C::DECODES {
             records.cigar.extend_from_slice(&chunk.cigar);
             records.cigar_ends.push(records.cigar.len());

@@ -241,6 +241,72 @@ fn survives(stored: &[u8], count: usize) {
     }
 }
 
+/// Long reads of one stretch of reference, each `copies` times. All break off at every hundredth base, and elsewhere now
+/// and then.
+fn long_reads(count: usize, copies: usize) -> Records {
+    let mut random = Random(11);
+    let mut records = Records {
+        count: count * copies,
+        limit: usize::MAX,
+        ..Records::default()
+    };
+    for read in 0..count {
+        let position = 1000 + 37 * read as u32;
+        let strand = random.of(&[0, 0x10]);
+        let (mut cigar, mut at, mut bases) = (vec![33 << 4 | 4], position, 33);
+        for _ in 0..40 {
+            let place = (at / 100 + 1) * 100 - at;
+            let run = random.of(&[place, place, place, 1 + random.0 % 30]);
+            let (operation, length) = (random.of(&[1, 2, 8]), random.of(&[1, 1, 2]));
+            cigar.extend([run << 4 | 7, length << 4 | operation]);
+            at += run + if operation == 1 { 0 } else { length };
+            bases += run + if operation == 2 { 0 } else { length };
+        }
+        cigar.push(5 << 4 | 4);
+        for _ in 0..copies {
+            records.flags.push(strand);
+            records.references.push(0);
+            records.positions.push(position as i32);
+            records.mapq.push(60);
+            records.lengths.push(bases + 5);
+            let end = records.base_ends.last().copied().unwrap_or(0);
+            records.base_ends.push(end + bases as usize + 5);
+            records.cigar.extend(&cigar);
+            records.cigar_ends.push(records.cigar.len());
+            records.mate_references.push(-1);
+            records.mate_positions.push(-1);
+            records.template_lengths.push(0);
+            records.links.push(0);
+        }
+    }
+    records
+}
+
+#[test]
+fn long_reads_come_back_and_copies_of_them_cost_little() {
+    let (once, thrice) = (long_reads(60, 1), long_reads(60, 3));
+    let (one, three) = (
+        round_trip(std::slice::from_ref(&once)),
+        round_trip(std::slice::from_ref(&thrice)),
+    );
+    assert!(three < one + one / 5, "{one} {three}");
+    round_trip(&[once.clone(), once, thrice]);
+}
+
+#[test]
+fn damaged_streams_of_long_reads_do_no_harm() {
+    let records = long_reads(12, 2);
+    let mut model = Model::fit(Level::Default, &CONTEXT, &records);
+    let (mut stored, ..) = encode(&mut model, &records);
+    for at in (0..stored.len()).step_by(7) {
+        let bit = 1 << (at % 8);
+        stored[at] ^= bit;
+        survives(&stored, records.count);
+        survives(&stored[..at], records.count);
+        stored[at] ^= bit;
+    }
+}
+
 #[test]
 fn truncated_streams_do_no_harm() {
     let (stored, count) = stored();

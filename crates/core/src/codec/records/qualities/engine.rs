@@ -44,7 +44,7 @@ impl Engine {
             (Level::Max, Kind::Short) => Self::ShortMany(Box::new(Short::new(tree, 18))),
             (Level::Fast, Kind::Long) => Self::LongFast(Box::new(Long::new(tree, 16))),
             (Level::Default, Kind::Long) => Self::LongDefault(Box::new(Long::new(tree, 17))),
-            (Level::Max, Kind::Long) => Self::LongMax(Box::new(Long::new(tree, 17))),
+            (Level::Max, Kind::Long) => Self::LongMax(Box::new(Long::new(tree, 18))),
         }
     }
 
@@ -61,9 +61,9 @@ impl Engine {
             Self::ShortDefault(model) => model.record(coder, records, record, task),
             Self::ShortFew(model) => model.record(coder, records, record, task),
             Self::ShortMany(model) => model.record(coder, records, record, task),
-            Self::LongFast(model) => model.record(coder, records, task),
-            Self::LongDefault(model) => model.record(coder, records, task),
-            Self::LongMax(model) => model.record(coder, records, task),
+            Self::LongFast(model) => model.record(coder, records, record, task),
+            Self::LongDefault(model) => model.record(coder, records, record, task),
+            Self::LongMax(model) => model.record(coder, records, record, task),
         }
     }
 }

@@ -1,13 +1,15 @@
 //! Long reads: contexts of the bases around, of homopolymers and of running means; low orders, because large alphabets
-//! must be learnt from few reads.
+//! must be learnt from few reads. What they do not see together, an [`Estimate`] does.
 
 use super::super::super::mixing::{Coder, Lanes, Work, dispatch};
 use super::super::Records;
 use super::engine::Task;
+use super::estimate::Estimate;
 use super::evidence::Evidence;
 use super::predictor::{Given, Predictor, Shape};
 use super::reading::Reading;
 use super::short::{heed, key};
+use super::surroundings::Surroundings;
 use super::tree::Tree;
 
 /// Classes of a quality: narrow where it is low.
@@ -23,54 +25,74 @@ fn class(quality: u64) -> u64 {
     }
 }
 
-/// What went before: the last qualities, and their means over about 10 and 100 in 1/256.
+/// Qualities are noted in the evidence times this, for which it has 31 classes.
+const NOTED: u32 = 8;
+
+/// Classes of an estimate and the quality before; one more selection is for bases with hints.
+const TOGETHER: u32 = 240;
+
+/// What went before: the last qualities, how often the last one was repeated (up to 15), and means over about 10 and 100
+/// in 1/256.
 #[derive(Clone, Copy)]
 struct Track {
     q: [u64; 4],
+    run: u32,
     near: i32,
     far: i32,
+}
+
+impl Track {
+    /// A read's start.
+    const NEW: Self = Self {
+        q: [0; 4],
+        run: 0,
+        near: 20 << 8,
+        far: 20 << 8,
+    };
+
+    /// Goes on by a quality.
+    #[inline(always)]
+    fn push(&mut self, quality: u8) {
+        let fine = i32::from(quality) << 8;
+        self.near += (fine - self.near) / 10;
+        self.far += (fine - self.far) / 100;
+        let [a, b, c, _] = self.q;
+        let same = a == u64::from(quality);
+        self.run = if same { (self.run + 1).min(15) } else { 0 };
+        self.q = [quality.into(), a, b, c];
+    }
 }
 
 /// Codes long reads by `N` contexts and `S` weight sets.
 #[derive(Clone)]
 pub(super) struct Long<const N: usize, const G: usize, const S: usize> {
     predictor: Predictor<N, G, S>,
-    /// Homopolymers at each base: bases alike before (up to 7) and after (up to 5), the latter from bit 3 on.
-    alike: Vec<u8>,
+    estimate: Estimate,
+    /// Levels of the symbols, which are estimated.
+    levels: [u16; 256],
+    around: Surroundings,
+    /// What the evidence said of each base before the read.
+    before: Vec<u32>,
 }
 
 impl<const N: usize, const G: usize, const S: usize> Long<N, G, S> {
     /// A model whose tables have 2^`bits` slots per context.
     pub(super) fn new(tree: Tree, bits: u32) -> Self {
         let mut selections = [1; S];
-        selections.copy_from_slice(&[17, 64, 32][..S]);
+        selections.copy_from_slice(&[TOGETHER + 1, 64, 72][..S]);
         let shape = Shape {
             bits,
             selections,
-            corrections: [u32::from(tree.largest()).min(127) + 1, 64],
+            corrections: [TOGETHER, 288],
             limit: 1023,
             rates: (1500, 130),
         };
         Self {
+            levels: tree.levels(),
             predictor: Predictor::new(tree, shape),
-            alike: Vec::new(),
-        }
-    }
-
-    /// Finds homopolymers.
-    fn begin(&mut self, bases: &[u8]) {
-        self.alike.clear();
-        let mut before = 0;
-        for (at, base) in bases.iter().enumerate() {
-            let same = at > 0 && bases[at - 1] == *base;
-            before = if same { (before + 1).min(7) } else { 0 };
-            self.alike.push(before);
-        }
-        let mut after = 0;
-        for at in (0..bases.len()).rev() {
-            let same = bases.get(at + 1) == Some(&bases[at]);
-            after = if same { (after + 1).min(5) } else { 0 };
-            self.alike[at] |= after << 3;
+            estimate: Estimate::new(),
+            around: Surroundings::default(),
+            before: Vec::new(),
         }
     }
 
@@ -79,12 +101,14 @@ impl<const N: usize, const G: usize, const S: usize> Long<N, G, S> {
         &mut self,
         coder: &mut C,
         records: &mut Records,
+        record: usize,
         task: &mut Task<'_>,
     ) -> u32 {
         dispatch(Read {
             model: self,
             coder,
             records,
+            record,
             task,
         })
     }
@@ -95,18 +119,15 @@ impl<const N: usize, const G: usize, const S: usize> Long<N, G, S> {
         lanes: L,
         coder: &mut C,
         records: &mut Records,
+        record: usize,
         task: &mut Task<'_>,
     ) -> u32 {
         let reading = task.reading;
-        self.begin(&reading.bases);
-        let mut track = Track {
-            q: [0; 4],
-            near: 20 << 8,
-            far: 20 << 8,
-        };
+        self.turn(records, record, reading, task.evidence);
+        let mut track = Track::NEW;
         for at in 0..reading.bases.len() {
             let place = reading.place(at);
-            let mut given = self.given(&track, reading, at, task.evidence);
+            let mut given = self.given(&track, reading, at);
             if let Some(&hint @ 1..) = task.hints.get(at) {
                 heed(&mut given, hint, track.q[0] as u32);
             }
@@ -114,67 +135,84 @@ impl<const N: usize, const G: usize, const S: usize> Long<N, G, S> {
                 self.predictor
                     .symbol_with(lanes, coder, records.qualities[place], &given);
             records.qualities[place] = quality;
-            let fine = i32::from(quality) << 8;
-            track.near += (fine - track.near) / 10;
-            track.far += (fine - track.far) / 100;
-            let [a, b, c, _] = track.q;
-            track.q = [quality.into(), a, b, c];
+            let noted = u32::from(quality) * NOTED;
+            task.evidence.note(place, reading.reversed, noted);
+            self.estimate
+                .learn(self.levels[usize::from(quality)].into());
+            track.push(quality);
         }
         0
     }
 
+    /// Turns to a record.
+    fn turn(&mut self, records: &Records, record: usize, reading: &Reading, evidence: &Evidence) {
+        self.around.turn(records, record, reading, evidence);
+        self.before.clear();
+        let places = (0..reading.bases.len()).map(|at| reading.place(at));
+        self.before
+            .extend(places.map(|place| evidence.before(place, reading.reversed)));
+    }
+
     /// What the quality at `at` follows from.
     #[inline(always)]
-    fn given(
-        &self,
-        track: &Track,
-        reading: &Reading,
-        at: usize,
-        evidence: &Evidence,
-    ) -> Given<N, S> {
-        let [q1, q2, q3, _] = track.q;
-        let [z1, z2, z3, z4] = track.q.map(class);
-        let base = |at: usize| u64::from(reading.base(at).trailing_zeros() & 3);
-        let mut around = 0;
-        for back in (-2..=3i32).rev() {
-            around = around << 2 | base(at.wrapping_add_signed(-back as isize));
-        }
+    fn given(&mut self, track: &Track, reading: &Reading, at: usize) -> Given<N, S> {
+        let [q1, q2, _, _] = track.q;
+        let z1 = class(q1);
+        let base = |back: i32| {
+            let base = reading.base(at.wrapping_add_signed(back as isize));
+            u64::from(base.trailing_zeros() & 3)
+        };
+        // The bases from six before to four after, the last lowest.
+        let bases = (-6..=4).fold(0, |done, back| done << 2 | base(back));
         let near = (track.near as u64 >> 9).min(31);
         let far = (track.far as u64 >> 9).min(31);
-        let alike = u64::from(self.alike[at]);
-        let says = |at: usize| {
-            let inside = at < reading.bases.len();
-            if inside {
-                evidence.classes[reading.place(at)].into()
-            } else {
-                8u64
-            }
-        };
-        let c0 = says(at);
+        let around = &self.around;
+        let alike = u64::from(around.alike[at]);
+        let gaps = u64::from(around.gaps[at]);
+        let gaps_after = around.gaps.get(at + 1).map_or(0, |&gaps| u64::from(gaps));
+        let (next, since) = (u64::from(around.next[at]), u64::from(around.since[at]));
+        let [c0, c1, c2] = [0, 1, 2].map(|ahead| around.class(at + ahead));
+        let before = u64::from(self.before[at]);
+        let last = if at > 0 { self.before[at - 1] } else { 0 };
+        let mean = |before: u64| before.div_ceil(4);
+        let estimate: u64 = self
+            .estimate
+            .find([
+                (q1 | q2 << 8) as u32,
+                (bases & 0x3ffff) as u32,
+                (next | since << 4 | gaps << 8) as u32,
+                (alike | q1 << 6) as u32,
+                (bases >> 6 & 63 | q1 << 6) as u32,
+                (bases >> 4 & 0x3ffff) as u32,
+                track.run | (q1 as u32) << 4,
+                (near | far << 5) as u32,
+            ])
+            .into();
         let all = [
+            estimate >> 6 | q1 << 8,
+            estimate >> 5 | u64::from(self.estimate.spread()) << 10,
+            next | since << 4 | alike << 8 | z1 << 16,
+            gaps | gaps_after << 4 | c0 << 8 | c1 << 12 | c2 << 16 | q1 << 20,
             q1 | q2 << 8,
-            around | z1 << 12,
+            before | alike << 8 | z1 << 16,
             q1 | near << 8 | alike << 13,
-            q1 | z2 << 8 | z3 << 12 | z4 << 16,
-            near | far << 5 | z1 << 10 | (around & 0xff) << 14,
-            q1 | q2.max(q3) << 8,
-            around >> 2 | alike << 10 | z1 << 16 | z2 << 20,
-            q1 | c0 << 8 | says(at.wrapping_sub(1)) << 12 | says(at + 1) << 16,
-            q1 / 2 | q2 / 2 << 8 | q3 / 2 << 16,
-            q1 | (around >> 2 & 0xff) << 8,
-            alike | z1 << 8 | far << 12 | c0 << 17,
-            around | alike << 12 | q1 << 20,
+            q1 | (bases >> 6 & 0xff) << 8,
+            q1 | mean(before) << 8 | mean(last.into()) << 16,
+            estimate >> 6 | near << 8,
+            bases >> 4 & 0xfff | z1 << 12,
+            estimate >> 6 | alike << 8,
         ];
         let mut contexts = [0; N];
         for (context, &value) in contexts.iter_mut().zip(&all) {
             *context = key(value);
         }
+        let together = (estimate >> 8 | z1 << 4) as u32;
         let mut selections = [0; S];
-        selections.copy_from_slice(&[z1 as u32, alike as u32, near as u32][..S]);
+        selections.copy_from_slice(&[together, alike as u32, (next.min(7) | c0 << 3) as u32][..S]);
         Given {
             contexts,
             selections,
-            corrections: [q1 as u32, alike as u32],
+            corrections: [together, (estimate >> 7 | c0 << 5) as u32],
         }
     }
 }
@@ -184,6 +222,7 @@ struct Read<'a, 'b, C, const N: usize, const G: usize, const S: usize> {
     model: &'a mut Long<N, G, S>,
     coder: &'a mut C,
     records: &'a mut Records,
+    record: usize,
     task: &'a mut Task<'b>,
 }
 
@@ -193,6 +232,6 @@ impl<C: Coder, const N: usize, const G: usize, const S: usize> Work for Read<'_,
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) -> u32 {
         self.model
-            .symbols(lanes, self.coder, self.records, self.task)
+            .symbols(lanes, self.coder, self.records, self.record, self.task)
     }
 }

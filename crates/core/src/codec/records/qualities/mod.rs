@@ -5,6 +5,7 @@
 //! the contexts of short or of long reads.
 
 mod engine;
+mod estimate;
 mod evidence;
 mod long;
 pub(super) mod predictor;
@@ -14,6 +15,7 @@ mod refine;
 mod repeats;
 mod runs;
 mod short;
+mod surroundings;
 pub(super) mod tree;
 
 use super::super::mixing::{Coder, Encoder, Slot};

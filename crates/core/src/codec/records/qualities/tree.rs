@@ -139,6 +139,21 @@ impl Tree {
         self.children.len()
     }
 
+    /// For each symbol, how much of the alphabet's weight lies below the middle of its own, in 1/4,096.
+    pub(crate) fn levels(&self) -> [u16; 256] {
+        let all: u64 = self.classes.iter().map(|&(_, class)| weight(class)).sum();
+        let mut levels = [0; 256];
+        let mut below = 0;
+        let mut classes = self.classes.iter().peekable();
+        for (symbol, level) in (0..=255u8).zip(&mut levels) {
+            let own = classes.next_if(|&&(other, _)| other == symbol);
+            let own = own.map_or(0, |&(_, class)| weight(class));
+            *level = ((2 * below + own) * 2048 / all.max(1)) as u16;
+            below += own;
+        }
+        levels
+    }
+
     /// Symbols in the alphabet.
     pub(crate) fn symbols(&self) -> usize {
         self.classes.len()
@@ -205,6 +220,19 @@ pub(crate) fn number<C: Coder>(coder: &mut C, number: u32, width: u32) -> u32 {
 mod tests {
     use super::super::super::super::mixing::{Decoder, Encoder};
     use super::*;
+
+    #[test]
+    fn levels_tell_how_much_lies_below_a_symbol() {
+        let mut histogram = [0; 256];
+        for symbol in [3, 7, 20, 30] {
+            histogram[symbol] = 100;
+        }
+        let levels = Tree::of(&histogram).levels();
+        assert_eq!(levels[..4], [0, 0, 0, 512]);
+        assert_eq!([levels[4], levels[7], levels[30]], [1024, 1536, 3584]);
+        assert_eq!(levels[255], 4096);
+        assert_eq!(Tree::of(&[0; 256]).levels(), [0; 256]);
+    }
 
     #[test]
     fn trees_come_back_with_all_their_paths() {
