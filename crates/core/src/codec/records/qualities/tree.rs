@@ -170,11 +170,6 @@ impl Tree {
         (weight(class) * 4 > all * 3).then_some(symbol)
     }
 
-    /// The largest symbol of the alphabet.
-    pub(crate) fn largest(&self) -> u8 {
-        self.classes.last().map_or(0, |&(symbol, _)| symbol)
-    }
-
     /// How many symbols are more frequent than `symbol`; of symbols not in the alphabet, all.
     #[inline(always)]
     pub(crate) fn rank(&self, symbol: u8) -> u32 {
