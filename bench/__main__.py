@@ -1,7 +1,8 @@
 """The benchmarks: `./run bench [ratios|sizes|chunks|restore|threads] [FILES...]`.
 
     ratios    (the default) size and speed against CRAM and BAM; CSV and a Markdown table
-    sizes     every level, and every field, against CRAM 3.1; with --reference FASTA, given to both sides
+    sizes     every level, and every field, against CRAM 3.1; with --reference FASTA (or md: made
+              from the MD tags), given to both sides
     chunks    what chunks of 2,500 records cost against one chunk
     restore   exact restore against bare re-deflation
     threads   one thread against two, files against pipes, peak memory
@@ -33,7 +34,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="CSV or table to write [bench/results/WHAT.csv or .md]")
     parser.add_argument("--corpus", type=Path, help="also measure the BAM files of this folder")
     parser.add_argument("--size", default="20M", help="size of generated files [20M]")
-    parser.add_argument("--reference", type=Path, metavar="FASTA", help="reference given to both sides, for sizes")
+    parser.add_argument("--reference", metavar="FASTA|md", help="for sizes: given to both sides; md: as MD tags say")
     parser.add_argument("--threads", type=int, default=1, help="threads of every tool, for ratios [1]")
     arguments = parser.parse_args()
     # As `./run bench sample.bam` is meant.

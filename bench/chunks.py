@@ -1,8 +1,8 @@
 """What small chunks cost: the records of a file as one chunk, and as a key chunk followed by small ones.
 
 Small chunks have 2,500 records (of long reads, 300,000 bases), key chunks eight times as many. The coding is that of
-archives, without their framing, which is added per chunk as measured in archives. The last row of a file is the archive as
-`readvault compress` makes it, whose chunks grow with depth: all its bytes against one chunk's.
+archives, without their framing, which is added per chunk as measured in archives. The last row of a file is the
+archive as `readvault compress` makes it, whose chunks grow with depth: all its bytes against one chunk's.
 """
 
 import csv

@@ -18,6 +18,7 @@ from pathlib import Path
 import pysam
 from measure import function
 from ratios import geometric_mean
+from references import told_by_reads
 from tools import RIVAL_VERSION, WAYS, readvault
 
 LEVELS = ("fast", "default", "max")
@@ -107,8 +108,11 @@ class Measured:
         ]
 
 
-def measure(files: Sequence[Path], out: Path, *, reference: Path | None = None) -> list[Measured]:
-    """Measures the files; rows are written as they are known, to `out` and, by field, beside it."""
+def measure(files: Sequence[Path], out: Path, *, reference: str | None = None) -> list[Measured]:
+    """Measures the files; rows are written as they are known, to `out` and, by field, beside it.
+
+    `reference` is a FASTA file for both sides, or `md`: what the MD tags of each file say.
+    """
     out.parent.mkdir(parents=True, exist_ok=True)
     by_field = out.with_name(out.stem + "-fields.csv")
     done = []
@@ -128,9 +132,13 @@ def measure(files: Sequence[Path], out: Path, *, reference: Path | None = None) 
     return done
 
 
-def _measure(path: Path, reference: Path | None) -> Measured:
+def _measure(path: Path, given: str | None) -> Measured:
     one = Measured(path)
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        reference = Path(given) if given else None
+        if given == "md":
+            reference = Path(folder) / "reference.fa"
+            told_by_reads(path, reference)
         for profile, options in PROFILES.items():
             _cram(one, profile, options, Path(folder), reference)
         for level in LEVELS:
