@@ -58,21 +58,24 @@ def tools() -> list[Tool]:
         ("3.1", "archive", "version=3.1,archive=1"),
     ]
     rivals = [Tool(f"CRAM {version}", RIVAL_VERSION, profile, _cram(options)) for version, profile, options in cram]
-    ours = Tool("readvault", __version__, "default", _readvault)
-    return [ours, *rivals, Tool("BAM", RIVAL_VERSION, "level 9", _bam)]
+    ours = [Tool("readvault", __version__, level, _readvault(level)) for level in ("fast", "default", "max")]
+    return [*ours, *rivals, Tool("BAM", RIVAL_VERSION, "level 9", _bam)]
 
 
-def _readvault(source: Path, folder: Path, threads: int) -> Outcome:
-    archive, back = folder / "source.rv", folder / "back.bam"
-    options = ["--quiet", "--force", "--threads", str(threads)]
-    packed = command([*readvault(), "compress", *options, "-o", archive, source])
-    if packed.status != 0:
-        return Outcome("default", 0, packed, None)
-    unpacked = command([*readvault(), "decompress", "--no-attachments", *options, "-o", back, archive])
-    same = unpacked.status == 0 and _same(source, back)
-    back.unlink(missing_ok=True)
-    note = "identical, byte for byte" if same else "NOT IDENTICAL"
-    return Outcome("default", archive.stat().st_size, packed, unpacked, note)
+def _readvault(level: str) -> Callable[[Path, Path, int], Outcome]:
+    def run(source: Path, folder: Path, threads: int) -> Outcome:
+        archive, back = folder / "source.rv", folder / "back.bam"
+        options = ["--quiet", "--force", "--threads", str(threads)]
+        packed = command([*readvault(), "compress", "--level", level, *options, "-o", archive, source])
+        if packed.status != 0:
+            return Outcome(level, 0, packed, None)
+        unpacked = command([*readvault(), "decompress", "--no-attachments", *options, "-o", back, archive])
+        same = unpacked.status == 0 and _same(source, back)
+        back.unlink(missing_ok=True)
+        note = "identical, byte for byte" if same else "NOT IDENTICAL"
+        return Outcome(level, archive.stat().st_size, packed, unpacked, note)
+
+    return run
 
 
 def _cram(options: str) -> Callable[[Path, Path, int], Outcome]:
