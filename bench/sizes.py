@@ -234,6 +234,8 @@ def summary(done: Sequence[Measured]) -> str:
         ("short reads", [one for one in done if one.kind not in LONG_READS]),
         ("long reads", [one for one in done if one.kind in LONG_READS]),
     ):
+        if not chosen:
+            continue
         pairs = [("fast", "normal", True), ("default", "archive", True), ("default", "archive", False)]
         means = []
         for level, profile, recipe in [*pairs, ("max", "archive", True)]:
