@@ -12,8 +12,10 @@ use super::slots::{RATES, Slot};
 pub(crate) const GROUP: usize = 8;
 
 /// Weights of a group, in 2^-28, of which the upper 16 bits count when inputs are weighed: those of four stretched inputs,
-/// of the same four scaled ones, then of the other four.
-pub(crate) type Weights = [i32; 2 * GROUP];
+/// of the same four scaled ones, then of the other four. A cache line.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(C, align(64))]
+pub(crate) struct Weights(pub(crate) [i32; 2 * GROUP]);
 
 /// The second input of a context.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -126,14 +128,14 @@ impl Lanes for Plain {
     fn dot(self, inputs: Self::Inputs, weights: &Weights) -> i32 {
         let products = inputs
             .iter()
-            .zip(weights)
+            .zip(&weights.0)
             .map(|(&input, &weight)| i32::from(input) * (weight >> 16));
         products.fold(0, i32::wrapping_add)
     }
 
     #[inline(always)]
     fn train(self, inputs: Self::Inputs, weights: &mut Weights, step: i16) {
-        for (weight, input) in weights.iter_mut().zip(inputs) {
+        for (weight, input) in weights.0.iter_mut().zip(inputs) {
             *weight = weight.wrapping_add(i32::from(input) * i32::from(step) >> 2);
         }
     }
@@ -178,7 +180,7 @@ mod avx2 {
     /// A group's weights in two vectors.
     #[inline(always)]
     fn load(weights: &Weights) -> [__m256i; 2] {
-        let start = weights.as_ptr().cast::<__m256i>();
+        let start = weights.0.as_ptr().cast::<__m256i>();
         // SAFETY: 16 numbers of 32 bits are two vectors; loads need no alignment. AVX is there as an `Avx2` is.
         unsafe { [_mm256_loadu_si256(start), _mm256_loadu_si256(start.add(1))] }
     }
@@ -269,7 +271,7 @@ mod avx2 {
         #[inline(always)]
         fn train(self, inputs: __m256i, weights: &mut Weights, step: i16) {
             let [low, high] = load(weights);
-            let start = weights.as_mut_ptr().cast::<__m256i>();
+            let start = weights.0.as_mut_ptr().cast::<__m256i>();
             // SAFETY: an `Avx2` exists; the weights are two vectors.
             unsafe {
                 let step = _mm256_set1_epi16(step);
@@ -338,7 +340,7 @@ mod tests {
         };
         Given {
             slots: std::array::from_fn(|_| slot()),
-            weights: std::array::from_fn(|_| next() as i32),
+            weights: Weights(std::array::from_fn(|_| next() as i32)),
             step: next() as i16,
             second: [Second::Scaled, Second::Linear, Second::Sure][next() as usize % 3],
             bit: next() & 1 == 1,

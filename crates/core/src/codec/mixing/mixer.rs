@@ -5,11 +5,20 @@ use super::logistic::{squash, step_of};
 use super::slots::{Slot, Table};
 use super::{Coder, hash};
 
-/// Weights for one selection, and how often they have learnt.
+/// Sets of weights, and how often each has learnt.
 #[derive(Clone)]
-struct Set<const G: usize> {
-    values: [Weights; G],
-    learnt: u16,
+struct Sets<const G: usize> {
+    weights: Vec<[Weights; G]>,
+    learnt: Vec<u16>,
+}
+
+impl<const G: usize> Sets<G> {
+    fn new(weights: [Weights; G], count: usize) -> Self {
+        Self {
+            weights: vec![weights; count],
+            learnt: vec![0; count],
+        }
+    }
 }
 
 /// Weight sets that a selection of 256 chooses from, and those chosen by how well known the contexts are.
@@ -53,8 +62,8 @@ static KNOWN: [u8; 1024] = {
 pub(crate) struct Mixer<const N: usize, const G: usize> {
     tables: [Table; N],
     places: [usize; N],
-    selected: Vec<Set<G>>,
-    by_confidence: Vec<Set<G>>,
+    selected: Sets<G>,
+    by_confidence: Sets<G>,
     limit: u32,
 }
 
@@ -72,15 +81,12 @@ impl<const N: usize, const G: usize> Mixer<N, G> {
                 whole * 25
             };
         }
-        let new = Set {
-            values: [values; G],
-            learnt: 0,
-        };
+        let new = [Weights(values); G];
         Self {
             tables: std::array::from_fn(|_| Table::new(bits)),
             places: [0; N],
-            selected: vec![new.clone(); SELECTED],
-            by_confidence: vec![new; BY_CONFIDENCE],
+            selected: Sets::new(new, SELECTED),
+            by_confidence: Sets::new(new, BY_CONFIDENCE),
             limit,
         }
     }
@@ -88,8 +94,11 @@ impl<const N: usize, const G: usize> Mixer<N, G> {
     /// Turns to the slots of `contexts` for the next up to 15 decisions; `salt` tells blocks of a value apart.
     #[inline]
     pub(crate) fn turn(&mut self, contexts: &[u32; N], salt: u32) {
+        let salt = hash(salt, 1, 0, 0);
         for at in 0..N {
-            self.places[at] = self.tables[at].find(hash(contexts[at], salt, at as u32, 1));
+            let context = u64::from(contexts[at] ^ salt) | (at as u64) << 32;
+            let mixed = context.wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 32;
+            self.places[at] = self.tables[at].find(mixed as u32);
         }
     }
 
@@ -230,25 +239,30 @@ impl<C: Coder, const N: usize, const G: usize> Work for Decision<'_, C, N, G> {
                 confidence |= usize::from(KNOWN[slot.count() as usize]) << (2 * at);
             }
         }
-        let one = &mut mixer.selected[self.selection % SELECTED];
-        let other = &mut mixer.by_confidence[confidence % BY_CONFIDENCE];
+        let (first, second) = (self.selection % SELECTED, confidence % BY_CONFIDENCE);
+        let one = &mut mixer.selected.weights[first];
+        let other = &mut mixer.by_confidence.weights[second];
         let mut inputs = [lanes.none(); G];
         let (mut x, mut y) = (0i32, 0i32);
         for group in 0..G {
             inputs[group] = lanes.inputs(&slots[group], Second::Sure);
-            x = x.wrapping_add(lanes.dot(inputs[group], &one.values[group]));
-            y = y.wrapping_add(lanes.dot(inputs[group], &other.values[group]));
+            x = x.wrapping_add(lanes.dot(inputs[group], &one[group]));
+            y = y.wrapping_add(lanes.dot(inputs[group], &other[group]));
         }
         let (x, y) = (x >> 12, y >> 12);
         let bit = self.coder.code(self.bit, squash((x + y) >> 1));
         let target = if bit { 65_536 } else { 0 };
-        for (set, x) in [(one, x), (other, y)] {
-            let rate = RATES[usize::from(set.learnt)];
+        let learnt = [
+            &mut mixer.selected.learnt[first],
+            &mut mixer.by_confidence.learnt[second],
+        ];
+        for ((weights, learnt), x) in [one, other].into_iter().zip(learnt).zip([x, y]) {
+            let rate = RATES[usize::from(*learnt)];
             let step = step_of((target - squash(x) as i32) >> 1, rate);
             for group in 0..G {
-                lanes.train(inputs[group], &mut set.values[group], step);
+                lanes.train(inputs[group], &mut weights[group], step);
             }
-            set.learnt = (set.learnt + 1).min(SETTLED);
+            *learnt = (*learnt + 1).min(SETTLED);
         }
         for slots in &mut slots {
             lanes.learn(slots, bit, mixer.limit);

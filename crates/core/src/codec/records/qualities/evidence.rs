@@ -3,6 +3,7 @@
 
 use super::super::states::{AGREES, CLIPPED, INSERTED, Walk};
 use super::super::{Records, part};
+use super::reading::Reading;
 
 /// All other reads there have the same base.
 pub(super) const ALIKE: u8 = 0;
@@ -96,6 +97,24 @@ impl Evidence {
         match seen.map(|both| both[usize::from(reversed)]) {
             None | Some((0, _)) => 0,
             Some((count, mean)) => u32::from(count.min(4)) + 4 * (mean as u32 / 16).min(31),
+        }
+    }
+
+    /// [`Self::before`] for all bases of a record, in the order of sequencing.
+    pub(super) fn before_all(&self, reading: &Reading, into: &mut Vec<u8>) {
+        into.clear();
+        let before = |at| self.before(at, reading.reversed) as u8;
+        if reading.reversed {
+            into.extend(reading.range.clone().rev().map(before));
+        } else {
+            into.extend(reading.range.clone().map(before));
+        }
+    }
+
+    /// [`Self::note`] for all bases of a record, in the order in which they are stored.
+    pub(super) fn note_all(&mut self, reading: &Reading, qualities: impl Iterator<Item = u32>) {
+        for (at, quality) in reading.range.clone().zip(qualities) {
+            self.note(at, reading.reversed, quality);
         }
     }
 

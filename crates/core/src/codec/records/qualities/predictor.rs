@@ -36,11 +36,11 @@ pub(crate) struct Shape<const S: usize> {
     pub(crate) rates: (i32, i32),
 }
 
-/// Weights of one selection and node, and how often they have learnt.
+/// Weights by selection and node, and how often they have learnt.
 #[derive(Clone)]
-struct Set<const G: usize> {
-    values: [Weights; G],
-    learnt: u32,
+struct Sets<const G: usize> {
+    weights: Vec<[Weights; G]>,
+    learnt: Vec<u16>,
 }
 
 /// Weights that have learnt this often go on at the last rate.
@@ -64,7 +64,7 @@ pub(crate) struct Predictor<const N: usize, const G: usize, const S: usize> {
     shape: Shape<S>,
     /// Blocks of all contexts, those of a context together.
     blocks: Vec<Block>,
-    weights: [Vec<Set<G>>; S],
+    weights: [Sets<G>; S],
     /// Learning rates of weights by how often they have learnt.
     rates: Box<[i32; SETTLED + 1]>,
     corrections: [Refine; 2],
@@ -83,10 +83,7 @@ impl<const N: usize, const G: usize, const S: usize> Predictor<N, G, S> {
         let own = nodes.min(OWN + 1);
         // Together 1.3, as slots do not know all at first.
         let first = (13 << 28) / 20 / N as i32;
-        let new = Set {
-            values: [[first; 2 * GROUP]; G],
-            learnt: 0,
-        };
+        let new = [Weights([first; 2 * GROUP]); G];
         let (first, last) = shape.rates;
         let mut rates = Box::new([last; SETTLED + 1]);
         for (learnt, rate) in rates[..SETTLED].iter_mut().enumerate() {
@@ -94,9 +91,10 @@ impl<const N: usize, const G: usize, const S: usize> Predictor<N, G, S> {
         }
         Self {
             blocks: vec![Block([Slot::NEW; 8]); N << (shape.bits - 3)],
-            weights: shape
-                .selections
-                .map(|count| vec![new.clone(); count as usize * own]),
+            weights: shape.selections.map(|count| Sets {
+                weights: vec![new; count as usize * own],
+                learnt: vec![0; count as usize * own],
+            }),
             rates,
             corrections: shape
                 .corrections
@@ -232,7 +230,7 @@ impl<const N: usize, const G: usize, const S: usize> Predictor<N, G, S> {
         for set in 0..S {
             let selection = given.selections[set].min(self.shape.selections[set] - 1);
             places[set] = selection as usize * own + node;
-            let weights = &self.weights[set][places[set]].values;
+            let weights = &self.weights[set].weights[places[set]];
             let mut sum = 0i32;
             for group in 0..G {
                 sum = sum.wrapping_add(lanes.dot(inputs[group], &weights[group]));
@@ -260,13 +258,14 @@ impl<const N: usize, const G: usize, const S: usize> Predictor<N, G, S> {
             } else {
                 squash(sums[set])
             };
-            let weights = &mut self.weights[set][places[set]];
-            let rate = self.rates[weights.learnt as usize & SETTLED];
+            let learnt = &mut self.weights[set].learnt[places[set]];
+            let rate = self.rates[usize::from(*learnt) & SETTLED];
+            *learnt = (*learnt + 1).min(SETTLED as u16);
+            let weights = &mut self.weights[set].weights[places[set]];
             let step = step_of((target - said as i32) >> 1, rate);
             for group in 0..G {
-                lanes.train(inputs[group], &mut weights.values[group], step);
+                lanes.train(inputs[group], &mut weights[group], step);
             }
-            weights.learnt = (weights.learnt + 1).min(SETTLED as u32);
         }
         if corrected {
             for correction in &mut self.corrections {

@@ -42,6 +42,16 @@ impl Reading {
         }
     }
 
+    /// Puts what belongs to the bases, as they are stored, into the order of sequencing.
+    pub(crate) fn order(&self, stored: &[u8], into: &mut Vec<u8>) {
+        into.clear();
+        if self.reversed {
+            into.extend(stored.iter().rev());
+        } else {
+            into.extend(stored);
+        }
+    }
+
     /// Where the quality read at `at` stands in the joined ones.
     #[inline(always)]
     pub(crate) fn place(&self, at: usize) -> usize {

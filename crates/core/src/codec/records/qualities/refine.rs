@@ -39,11 +39,12 @@ impl Refine {
     #[inline(always)]
     pub(crate) fn update(&mut self, bit: bool) {
         let (context, step, weight) = self.place;
-        let target = if bit { (1 << 22) - 1 } else { 0 };
+        // What turns a probability of 22 bits into its distance from the bit.
+        let flip = if bit { (1 << 22) - 1 } else { 0 };
         let steps = &mut self.steps[context];
         for (at, part) in [(step, 128 - weight), (step + 1, weight)] {
-            let p = steps[at] as i32;
-            steps[at] = (p + ((target - p) / 64 * part as i32 / 128)) as u32;
+            let far = steps[at] ^ flip;
+            steps[at] = (far - (far / 64 * part / 128)) ^ flip;
         }
     }
 }

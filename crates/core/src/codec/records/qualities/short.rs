@@ -1,5 +1,7 @@
 //! Short reads: contexts of position, run and what the other reads of the chunk say.
 
+use std::ops::Range;
+
 use super::super::super::mixing::{Coder, Lanes, Work, dispatch};
 use super::super::Records;
 use super::engine::Task;
@@ -94,6 +96,11 @@ pub(super) fn heed<const N: usize, const S: usize>(given: &mut Given<N, S>, hint
     given.selections[0] = u32::MAX;
 }
 
+/// The number of a base: 0 to 3 for A, C, G, T.
+fn letter(base: u8) -> u8 {
+    (base.trailing_zeros() & 3) as u8
+}
+
 /// A context's hash.
 #[inline(always)]
 pub(super) fn key(value: u64) -> u32 {
@@ -106,8 +113,13 @@ pub(super) struct Short<const N: usize, const G: usize, const S: usize> {
     predictor: Predictor<N, G, S>,
     /// How many qualities before count in a correction's context.
     width: u32,
+    /// Of the read's bases in the order of sequencing: classes of evidence, distances to the next error, how well their
+    /// places read before, letters, and qualities.
     classes: Vec<u8>,
     next: Vec<u8>,
+    here: Vec<u8>,
+    letters: Vec<u8>,
+    qualities: Vec<u8>,
     runs: Option<Runs>,
 }
 
@@ -141,6 +153,9 @@ impl<const N: usize, const G: usize, const S: usize> Short<N, G, S> {
             width,
             classes: Vec::new(),
             next: Vec::new(),
+            here: Vec::new(),
+            letters: Vec::new(),
+            qualities: Vec::new(),
             runs,
         }
     }
@@ -155,12 +170,13 @@ impl<const N: usize, const G: usize, const S: usize> Short<N, G, S> {
         mate: u32,
     ) -> Whole {
         let classes = &evidence.classes[reading.range.clone()];
-        self.classes.clear();
-        if reading.reversed {
-            self.classes.extend(classes.iter().rev());
-        } else {
-            self.classes.extend(classes);
-        }
+        reading.order(classes, &mut self.classes);
+        let qualities = &records.qualities[reading.range.clone()];
+        reading.order(qualities, &mut self.qualities);
+        evidence.before_all(reading, &mut self.here);
+        self.letters.clear();
+        let letters = reading.bases.iter().map(|base| letter(*base));
+        self.letters.extend(letters);
         let count = |is: fn(u8) -> bool| classes.iter().filter(|&&class| is(class)).count();
         self.next.clear();
         self.next.resize(classes.len(), FAR);
@@ -227,14 +243,14 @@ impl<const N: usize, const G: usize, const S: usize> Short<N, G, S> {
             if let (Some(usual), true, 0, 0) = (usual, task.hints.is_empty(), track.left, track.q1)
             {
                 let end = (at + RUN).min(length);
-                let is_run = (at..end).all(|at| records.qualities[reading.place(at)] == usual);
-                let ahead = self.ahead(&whole, &track, task, at);
+                let is_run = self.qualities[at..end]
+                    .iter()
+                    .all(|&quality| quality == usual);
+                let ahead = self.ahead(&whole, &track, at..end);
                 let runs = self.runs.as_mut().expect("there is a usual quality");
                 if runs.code(lanes, coder, is_run, &ahead) {
+                    self.qualities[at..end].fill(usual);
                     for at in at..end {
-                        let place = reading.place(at);
-                        records.qualities[place] = usual;
-                        task.evidence.note(place, reading.reversed, 0);
                         track.push(at, usual, 0, self.classes[at]);
                     }
                     at = end;
@@ -242,69 +258,61 @@ impl<const N: usize, const G: usize, const S: usize> Short<N, G, S> {
                 }
                 track.left = (end - at) as u32;
             }
-            let place = reading.place(at);
-            let seen = task.evidence.before(place, reading.reversed);
-            let mut given = self.given(&whole, &track, reading, at, seen.into());
+            let mut given = self.given(&whole, &track, reading, at);
             if let Some(&hint @ 1..) = task.hints.get(at) {
                 heed(&mut given, hint, track.q1);
             }
-            let quality =
-                self.predictor
-                    .symbol_with(lanes, coder, records.qualities[place], &given);
-            records.qualities[place] = quality;
+            let quality = self
+                .predictor
+                .symbol_with(lanes, coder, self.qualities[at], &given);
+            self.qualities[at] = quality;
             let rank = self.predictor.tree().rank(quality);
-            task.evidence
-                .note(place, reading.reversed, rank * 8 * scale);
             track.push(at, quality, rank, self.classes[at]);
             at += 1;
         }
+        let target = &mut records.qualities[reading.range.clone()];
+        let tree = self.predictor.tree();
+        if reading.reversed {
+            self.qualities.reverse();
+        }
+        target.copy_from_slice(&self.qualities);
+        let noted = target.iter().map(|&quality| tree.rank(quality) * 8 * scale);
+        task.evidence.note_all(reading, noted);
         let mean = track.sum * u64::from(scale) / length.max(1) as u64;
         mean.min(30) as u32 + 1
     }
 
-    /// What the qualities from `at` on follow from, if they are a run.
+    /// What the qualities at `run` follow from, if they are a run.
     #[inline(always)]
-    fn ahead(&self, whole: &Whole, track: &Track, task: &Task<'_>, at: usize) -> Ahead {
-        let reading = task.reading;
-        let base = |at: usize| u64::from(reading.base(at).trailing_zeros() & 3);
-        let mut ahead = Ahead {
+    fn ahead(&self, whole: &Whole, track: &Track, run: Range<usize>) -> Ahead {
+        let at = run.start;
+        let here = self.here[run.clone()]
+            .iter()
+            .map(|&here| u32::from(here / 4));
+        let odd = self.classes[run.clone()].iter();
+        let letters = self.letters[run.clone()].iter();
+        Ahead {
             at: at.min(4095) as u64,
             mean: track.mean(at, 32).min(255),
             low: track.low.into(),
             top: track.top.into(),
             next: self.next[at].min(RUN as u8).into(),
             mismatches: whole.mismatches,
-            odd: 0,
-            bad: 0,
-            worst: 0,
-            bases: 0,
-            before: base(at.wrapping_sub(1)),
+            odd: odd.filter(|&&class| class != ALIKE).count().min(3) as u64,
+            bad: here.clone().sum::<u32>().into(),
+            worst: here.max().unwrap_or(0).into(),
+            bases: letters.fold(0, |bases, &letter| bases << 2 | u64::from(letter)),
+            before: at.checked_sub(1).map_or(0, |at| self.letters[at].into()),
             second: whole.second,
             mapq: whole.mapq,
             mate: whole.mate,
-        };
-        for at in at..(at + RUN).min(reading.bases.len()) {
-            let here = task.evidence.before(reading.place(at), reading.reversed);
-            let class = u64::from(here / 4);
-            ahead.bad += class;
-            ahead.worst = ahead.worst.max(class);
-            ahead.odd += u64::from(self.classes[at] != ALIKE);
-            ahead.bases = ahead.bases << 2 | base(at);
         }
-        ahead.odd = ahead.odd.min(3);
-        ahead
     }
 
     /// What the quality at `at` follows from.
     #[inline(always)]
-    fn given(
-        &self,
-        whole: &Whole,
-        track: &Track,
-        reading: &Reading,
-        at: usize,
-        here: u64,
-    ) -> Given<N, S> {
+    fn given(&self, whole: &Whole, track: &Track, reading: &Reading, at: usize) -> Given<N, S> {
+        let here = u64::from(self.here[at]);
         let Track { q1, q2, q3, q4, .. } = *track;
         let [p1, p2, p3, p4] = [q1, q2, q3, q4].map(u64::from);
         let i = at.min(4095) as u64;
