@@ -32,6 +32,8 @@ CORE_ARROWS = {
     "container": set(),
     "store": set(),
     "error": set(),
+    # Built for fuzzers only.
+    "fuzzing": {"archive", "codec"},
 }
 CORE_FOR_ALL = {"error", "Error", "Result"}
 

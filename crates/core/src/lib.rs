@@ -12,6 +12,8 @@ pub mod archive;
 mod codec;
 mod container;
 pub mod error;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod source;
 mod store;
 
