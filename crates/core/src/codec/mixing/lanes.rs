@@ -5,7 +5,7 @@
 
 #![allow(unsafe_code)]
 
-use super::logistic::stretch;
+use super::logistic::{shift, stretch, weigh};
 use super::slots::{RATES, Slot};
 
 /// Contexts of a group.
@@ -126,18 +126,12 @@ impl Lanes for Plain {
 
     #[inline(always)]
     fn dot(self, inputs: Self::Inputs, weights: &Weights) -> i32 {
-        let products = inputs
-            .iter()
-            .zip(&weights.0)
-            .map(|(&input, &weight)| i32::from(input) * (weight >> 16));
-        products.fold(0, i32::wrapping_add)
+        weigh(&inputs, &weights.0)
     }
 
     #[inline(always)]
     fn train(self, inputs: Self::Inputs, weights: &mut Weights, step: i16) {
-        for (weight, input) in weights.0.iter_mut().zip(inputs) {
-            *weight = weight.wrapping_add(i32::from(input) * i32::from(step) >> 2);
-        }
+        shift(&inputs, &mut weights.0, step);
     }
 
     #[inline(always)]

@@ -110,14 +110,20 @@ pub(crate) const fn stretch(p: u32) -> i32 {
     if negative { -x } else { x }
 }
 
-/// Sum of inputs times weights, in 1/256 of the domain: a weight of 1 is 2^28, of which the upper 16 bits count.
+/// Sum of inputs times weights, in 2^-20: a weight of 1 is 2^28, of which the upper 16 bits count.
 #[inline(always)]
-pub(crate) fn dot<const I: usize>(inputs: &[i16; I], weights: &[i32; I]) -> i32 {
+pub(super) fn weigh<const I: usize>(inputs: &[i16; I], weights: &[i32; I]) -> i32 {
     let mut sum = 0i32;
     for at in 0..I {
         sum = sum.wrapping_add(i32::from(inputs[at]) * (weights[at] >> 16));
     }
-    sum >> 12
+    sum
+}
+
+/// Sum of inputs times weights, in 1/256 of the domain.
+#[inline(always)]
+pub(crate) fn dot<const I: usize>(inputs: &[i16; I], weights: &[i32; I]) -> i32 {
+    weigh(inputs, weights) >> 12
 }
 
 /// Moves weights by the error, which is (bit - p) in 1/32,768 times the rate in 1/65,536 (0.003 is a usual rate).
@@ -133,7 +139,7 @@ pub(crate) fn train<const I: usize>(
 
 /// The step of weights, in 1/4 for each unit of an input.
 #[inline(always)]
-pub(crate) fn step_of(error: i32, rate: i32) -> i16 {
+pub(super) fn step_of(error: i32, rate: i32) -> i16 {
     // Inputs are in 2^-8, errors in 2^-15, weights in 2^-28: 2^5 between them, of which 2^2 are kept for precision.
     (i64::from(error) * i64::from(rate) >> 9).clamp(-32_767, 32_767) as i16
 }
@@ -141,7 +147,7 @@ pub(crate) fn step_of(error: i32, rate: i32) -> i16 {
 /// Adds inputs times `step`, in 1/4. Not inlined, so that compilers see that both factors have 16 bits: vectors multiply
 /// these fastest.
 #[inline(never)]
-fn shift<const I: usize>(inputs: &[i16; I], weights: &mut [i32; I], step: i16) {
+pub(super) fn shift<const I: usize>(inputs: &[i16; I], weights: &mut [i32; I], step: i16) {
     for at in 0..I {
         let product = i32::from(inputs[at]) * i32::from(step);
         weights[at] = weights[at].wrapping_add(product >> 2);

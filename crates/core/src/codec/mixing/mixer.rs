@@ -1,36 +1,18 @@
 //! The mixer that most models use: a table per context, two selected weight sets, and values in several shapes.
 
 use super::lanes::{GROUP, Lanes, Second, Weights, Work, dispatch};
-use super::logistic::{squash, step_of};
+use super::logistic::squash;
+use super::sets::{SETTLED, Sets};
 use super::slots::{Slot, Table};
 use super::{Coder, hash};
-
-/// Sets of weights, and how often each has learnt.
-#[derive(Clone)]
-struct Sets<const G: usize> {
-    weights: Vec<[Weights; G]>,
-    learnt: Vec<u16>,
-}
-
-impl<const G: usize> Sets<G> {
-    fn new(weights: [Weights; G], count: usize) -> Self {
-        Self {
-            weights: vec![weights; count],
-            learnt: vec![0; count],
-        }
-    }
-}
 
 /// Weight sets that a selection of 256 chooses from, and those chosen by how well known the contexts are.
 const SELECTED: usize = 256;
 const BY_CONFIDENCE: usize = 1024;
 
-/// Bits after which weights go on learning at the same rate.
-const SETTLED: u16 = 4095;
-
 /// Learning rates in 1/65,536 by how often weights have learnt: from 0.023 down to 0.003.
-static RATES: [i32; SETTLED as usize + 1] = {
-    let mut rates = [0; SETTLED as usize + 1];
+static RATES: [i32; SETTLED + 1] = {
+    let mut rates = [0; SETTLED + 1];
     let mut learnt = 0;
     while learnt < rates.len() {
         rates[learnt] = 197 + 52_429 / (40 + learnt as i32);
@@ -240,30 +222,18 @@ impl<C: Coder, const N: usize, const G: usize> Work for Decision<'_, C, N, G> {
             }
         }
         let (first, second) = (self.selection % SELECTED, confidence % BY_CONFIDENCE);
-        let one = &mut mixer.selected.weights[first];
-        let other = &mut mixer.by_confidence.weights[second];
         let mut inputs = [lanes.none(); G];
-        let (mut x, mut y) = (0i32, 0i32);
         for group in 0..G {
             inputs[group] = lanes.inputs(&slots[group], Second::Sure);
-            x = x.wrapping_add(lanes.dot(inputs[group], &one[group]));
-            y = y.wrapping_add(lanes.dot(inputs[group], &other[group]));
         }
-        let (x, y) = (x >> 12, y >> 12);
+        let x = mixer.selected.weigh(lanes, &inputs, first);
+        let y = mixer.by_confidence.weigh(lanes, &inputs, second);
         let bit = self.coder.code(self.bit, squash((x + y) >> 1));
         let target = if bit { 65_536 } else { 0 };
-        let learnt = [
-            &mut mixer.selected.learnt[first],
-            &mut mixer.by_confidence.learnt[second],
-        ];
-        for ((weights, learnt), x) in [one, other].into_iter().zip(learnt).zip([x, y]) {
-            let rate = RATES[usize::from(*learnt)];
-            let step = step_of((target - squash(x) as i32) >> 1, rate);
-            for group in 0..G {
-                lanes.train(inputs[group], &mut weights[group], step);
-            }
-            *learnt = (*learnt + 1).min(SETTLED);
-        }
+        let error = |x| (target - squash(x) as i32) >> 1;
+        let (selected, by_confidence) = (&mut mixer.selected, &mut mixer.by_confidence);
+        selected.learn(lanes, &inputs, first, error(x), &RATES);
+        by_confidence.learn(lanes, &inputs, second, error(y), &RATES);
         for slots in &mut slots {
             lanes.learn(slots, bit, mixer.limit);
         }

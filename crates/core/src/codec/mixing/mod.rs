@@ -13,13 +13,15 @@ mod coder;
 mod lanes;
 mod logistic;
 mod mixer;
+mod sets;
 mod slots;
 
 pub(crate) use coder::{Coder, Decoder, Encoder};
 pub(crate) use lanes::Weights;
 pub(crate) use lanes::{GROUP, Lanes, Second, Work, dispatch};
-pub(crate) use logistic::{dot, squash, step_of, stretch, train};
+pub(crate) use logistic::{dot, squash, stretch, train};
 pub(crate) use mixer::Mixer;
+pub(crate) use sets::{SETTLED, Sets};
 pub(crate) use slots::Slot;
 
 /// A hash of up to four numbers; every bit of the result depends on every bit of them.

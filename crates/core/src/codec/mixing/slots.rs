@@ -56,7 +56,7 @@ impl Slot {
 
     /// What turns a probability of 22 bits into its distance from `bit`.
     #[inline(always)]
-    pub(super) const fn flip(bit: bool) -> u32 {
+    pub(crate) const fn flip(bit: bool) -> u32 {
         if bit { (1 << 22) - 1 } else { 0 }
     }
 

@@ -182,7 +182,8 @@ impl<'a> Parser<'a> {
     fn columns_suffice(&self) -> bool {
         let is_new = |tag: &&tags::Tag<'_>| !self.columns.contains_key(&(tag.tag, tag.kind));
         // A tag that stands twice counts twice: rare, and harmless.
-        self.columns.len() + self.found.iter().filter(is_new).count() <= MOST_COLUMNS
+        self.columns.len() + self.found.len() <= MOST_COLUMNS
+            || self.columns.len() + self.found.iter().filter(is_new).count() <= MOST_COLUMNS
     }
 
     /// Flags, places, MAPQ, length and CIGAR, and the record's form.

@@ -1,6 +1,6 @@
 //! The models that an encoder chooses from.
 
-use super::super::super::mixing::Coder;
+use super::super::super::mixing::{Coder, Lanes, Work, dispatch};
 use super::super::{Level, Records};
 use super::evidence::Evidence;
 use super::long::Long;
@@ -57,15 +57,64 @@ impl Engine {
         task: &mut Task<'_>,
     ) -> u32 {
         match self {
-            Self::ShortFast(model) => model.record(coder, records, record, task),
-            Self::ShortDefault(model) => model.record(coder, records, record, task),
-            Self::ShortFew(model) => model.record(coder, records, record, task),
-            Self::ShortMany(model) => model.record(coder, records, record, task),
-            Self::LongFast(model) => model.record(coder, records, record, task),
-            Self::LongDefault(model) => model.record(coder, records, record, task),
-            Self::LongMax(model) => model.record(coder, records, record, task),
+            Self::ShortFast(model) => read(&mut **model, coder, records, record, task),
+            Self::ShortDefault(model) => read(&mut **model, coder, records, record, task),
+            Self::ShortFew(model) => read(&mut **model, coder, records, record, task),
+            Self::ShortMany(model) => read(&mut **model, coder, records, record, task),
+            Self::LongFast(model) => read(&mut **model, coder, records, record, task),
+            Self::LongDefault(model) => read(&mut **model, coder, records, record, task),
+            Self::LongMax(model) => read(&mut **model, coder, records, record, task),
         }
     }
+}
+
+/// What codes the qualities of a record.
+pub(super) trait Reader {
+    /// Codes them; gives the class of their mean, 1 to 31, or 0.
+    fn record<L: Lanes, C: Coder>(
+        &mut self,
+        lanes: L,
+        coder: &mut C,
+        records: &mut Records,
+        record: usize,
+        task: &mut Task<'_>,
+    ) -> u32;
+}
+
+/// The work on a record.
+struct Read<'a, 'b, R, C> {
+    reader: &'a mut R,
+    coder: &'a mut C,
+    records: &'a mut Records,
+    record: usize,
+    task: &'a mut Task<'b>,
+}
+
+impl<R: Reader, C: Coder> Work for Read<'_, '_, R, C> {
+    type Output = u32;
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) -> u32 {
+        self.reader
+            .record(lanes, self.coder, self.records, self.record, self.task)
+    }
+}
+
+/// Lets `reader` code a record with the lanes of this CPU.
+fn read<R: Reader, C: Coder>(
+    reader: &mut R,
+    coder: &mut C,
+    records: &mut Records,
+    record: usize,
+    task: &mut Task<'_>,
+) -> u32 {
+    dispatch(Read {
+        reader,
+        coder,
+        records,
+        record,
+        task,
+    })
 }
 
 /// What is known of a record before its qualities.

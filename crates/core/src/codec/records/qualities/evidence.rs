@@ -22,6 +22,9 @@ pub(super) const EXTRA: u8 = 6;
 /// Clipped.
 pub(super) const CUT: u8 = 7;
 
+/// Outside a read.
+pub(super) const OUTSIDE: u8 = 8;
+
 /// A place for bases that are not aligned.
 const NOWHERE: u32 = u32::MAX;
 
@@ -92,7 +95,7 @@ impl Evidence {
     /// How well the place of base `at` (among all bases) read before on the same strand: 0 if it did not, else
     /// 1 + the count less 1 (at most 3) + 4 times the mean quality's class (up to 31).
     #[inline(always)]
-    pub(super) fn before(&self, at: usize, reversed: bool) -> u32 {
+    fn before(&self, at: usize, reversed: bool) -> u32 {
         let seen = self.seen.get(self.places[at] as usize);
         match seen.map(|both| both[usize::from(reversed)]) {
             None | Some((0, _)) => 0,
@@ -120,7 +123,7 @@ impl Evidence {
 
     /// Notes a quality, as a number up to 4,095, of base `at`.
     #[inline(always)]
-    pub(super) fn note(&mut self, at: usize, reversed: bool, quality: u32) {
+    fn note(&mut self, at: usize, reversed: bool, quality: u32) {
         if let Some(both) = self.seen.get_mut(self.places[at] as usize) {
             let (count, mean) = &mut both[usize::from(reversed)];
             let apart = quality.min(4095) as i16 - *mean;

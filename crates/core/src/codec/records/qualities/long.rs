@@ -1,13 +1,13 @@
 //! Long reads: contexts of the bases around, of homopolymers and of running means; low orders, because large alphabets
 //! must be learnt from few reads. What they do not see together, an [`Estimate`] does.
 
-use super::super::super::mixing::{Coder, Lanes, Work, dispatch};
+use super::super::super::mixing::{Coder, Lanes};
 use super::super::Records;
-use super::engine::Task;
+use super::engine::{Reader, Task};
 use super::estimate::Estimate;
 use super::evidence::Evidence;
 use super::predictor::{Given, Predictor, Shape};
-use super::reading::Reading;
+use super::reading::{Reading, letter};
 use super::short::{heed, key};
 use super::surroundings::Surroundings;
 use super::tree::Tree;
@@ -72,7 +72,7 @@ pub(super) struct Long<const N: usize, const G: usize, const S: usize> {
     levels: [u16; 256],
     around: Surroundings,
     /// What the evidence said of each base before the read.
-    before: Vec<u32>,
+    before: Vec<u8>,
 }
 
 impl<const N: usize, const G: usize, const S: usize> Long<N, G, S> {
@@ -96,61 +96,10 @@ impl<const N: usize, const G: usize, const S: usize> Long<N, G, S> {
         }
     }
 
-    /// Codes the qualities of a read.
-    pub(super) fn record<C: Coder>(
-        &mut self,
-        coder: &mut C,
-        records: &mut Records,
-        record: usize,
-        task: &mut Task<'_>,
-    ) -> u32 {
-        dispatch(Read {
-            model: self,
-            coder,
-            records,
-            record,
-            task,
-        })
-    }
-
-    #[inline(always)]
-    fn symbols<L: Lanes, C: Coder>(
-        &mut self,
-        lanes: L,
-        coder: &mut C,
-        records: &mut Records,
-        record: usize,
-        task: &mut Task<'_>,
-    ) -> u32 {
-        let reading = task.reading;
-        self.turn(records, record, reading, task.evidence);
-        let mut track = Track::NEW;
-        for at in 0..reading.bases.len() {
-            let place = reading.place(at);
-            let mut given = self.given(&track, reading, at);
-            if let Some(&hint @ 1..) = task.hints.get(at) {
-                heed(&mut given, hint, track.q[0] as u32);
-            }
-            let quality =
-                self.predictor
-                    .symbol_with(lanes, coder, records.qualities[place], &given);
-            records.qualities[place] = quality;
-            let noted = u32::from(quality) * NOTED;
-            task.evidence.note(place, reading.reversed, noted);
-            self.estimate
-                .learn(self.levels[usize::from(quality)].into());
-            track.push(quality);
-        }
-        0
-    }
-
     /// Turns to a record.
     fn turn(&mut self, records: &Records, record: usize, reading: &Reading, evidence: &Evidence) {
         self.around.turn(records, record, reading, evidence);
-        self.before.clear();
-        let places = (0..reading.bases.len()).map(|at| reading.place(at));
-        self.before
-            .extend(places.map(|place| evidence.before(place, reading.reversed)));
+        evidence.before_all(reading, &mut self.before);
     }
 
     /// What the quality at `at` follows from.
@@ -160,7 +109,7 @@ impl<const N: usize, const G: usize, const S: usize> Long<N, G, S> {
         let z1 = class(q1);
         let base = |back: i32| {
             let base = reading.base(at.wrapping_add_signed(back as isize));
-            u64::from(base.trailing_zeros() & 3)
+            u64::from(letter(base))
         };
         // The bases from six before to four after, the last lowest.
         let bases = (-6..=4).fold(0, |done, back| done << 2 | base(back));
@@ -217,21 +166,36 @@ impl<const N: usize, const G: usize, const S: usize> Long<N, G, S> {
     }
 }
 
-/// The work on a read.
-struct Read<'a, 'b, C, const N: usize, const G: usize, const S: usize> {
-    model: &'a mut Long<N, G, S>,
-    coder: &'a mut C,
-    records: &'a mut Records,
-    record: usize,
-    task: &'a mut Task<'b>,
-}
-
-impl<C: Coder, const N: usize, const G: usize, const S: usize> Work for Read<'_, '_, C, N, G, S> {
-    type Output = u32;
-
+impl<const N: usize, const G: usize, const S: usize> Reader for Long<N, G, S> {
     #[inline(always)]
-    fn run<L: Lanes>(self, lanes: L) -> u32 {
-        self.model
-            .symbols(lanes, self.coder, self.records, self.record, self.task)
+    fn record<L: Lanes, C: Coder>(
+        &mut self,
+        lanes: L,
+        coder: &mut C,
+        records: &mut Records,
+        record: usize,
+        task: &mut Task<'_>,
+    ) -> u32 {
+        let reading = task.reading;
+        self.turn(records, record, reading, task.evidence);
+        let mut track = Track::NEW;
+        for at in 0..reading.bases.len() {
+            let place = reading.place(at);
+            let mut given = self.given(&track, reading, at);
+            if let Some(&hint @ 1..) = task.hints.get(at) {
+                heed(&mut given, hint, track.q[0] as u32);
+            }
+            let quality =
+                self.predictor
+                    .symbol_with(lanes, coder, records.qualities[place], &given);
+            records.qualities[place] = quality;
+            self.estimate
+                .learn(self.levels[usize::from(quality)].into());
+            track.push(quality);
+        }
+        let coded = &records.qualities[reading.range.clone()];
+        let noted = coded.iter().map(|&quality| u32::from(quality) * NOTED);
+        task.evidence.note_all(reading, noted);
+        0
     }
 }

@@ -2,7 +2,7 @@
 //! `N` contexts by `S` selected weight sets, and corrected by two small contexts.
 
 use super::super::super::mixing::{
-    Coder, GROUP, Lanes, Second, Slot, Weights, Work, dispatch, squash, step_of,
+    Coder, GROUP, Lanes, SETTLED, Second, Sets, Slot, Weights, Work, dispatch, squash,
 };
 use super::refine::Refine;
 use super::tree::{Step, Tree};
@@ -36,16 +36,6 @@ pub(crate) struct Shape<const S: usize> {
     pub(crate) rates: (i32, i32),
 }
 
-/// Weights by selection and node, and how often they have learnt.
-#[derive(Clone)]
-struct Sets<const G: usize> {
-    weights: Vec<[Weights; G]>,
-    learnt: Vec<u16>,
-}
-
-/// Weights that have learnt this often go on at the last rate.
-const SETTLED: usize = 4095;
-
 /// What the next symbol follows from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Given<const N: usize, const S: usize> {
@@ -64,6 +54,7 @@ pub(crate) struct Predictor<const N: usize, const G: usize, const S: usize> {
     shape: Shape<S>,
     /// Blocks of all contexts, those of a context together.
     blocks: Vec<Block>,
+    /// By selection and node.
     weights: [Sets<G>; S],
     /// Learning rates of weights by how often they have learnt.
     rates: Box<[i32; SETTLED + 1]>,
@@ -91,10 +82,9 @@ impl<const N: usize, const G: usize, const S: usize> Predictor<N, G, S> {
         }
         Self {
             blocks: vec![Block([Slot::NEW; 8]); N << (shape.bits - 3)],
-            weights: shape.selections.map(|count| Sets {
-                weights: vec![new; count as usize * own],
-                learnt: vec![0; count as usize * own],
-            }),
+            weights: shape
+                .selections
+                .map(|count| Sets::new(new, count as usize * own)),
             rates,
             corrections: shape
                 .corrections
@@ -230,12 +220,7 @@ impl<const N: usize, const G: usize, const S: usize> Predictor<N, G, S> {
         for set in 0..S {
             let selection = given.selections[set].min(self.shape.selections[set] - 1);
             places[set] = selection as usize * own + node;
-            let weights = &self.weights[set].weights[places[set]];
-            let mut sum = 0i32;
-            for group in 0..G {
-                sum = sum.wrapping_add(lanes.dot(inputs[group], &weights[group]));
-            }
-            sums[set] = sum >> 12;
+            sums[set] = self.weights[set].weigh(lanes, &inputs, places[set]);
             total += sums[set].clamp(-8191, 8191);
         }
         let mixed = total / S as i32;
@@ -258,14 +243,8 @@ impl<const N: usize, const G: usize, const S: usize> Predictor<N, G, S> {
             } else {
                 squash(sums[set])
             };
-            let learnt = &mut self.weights[set].learnt[places[set]];
-            let rate = self.rates[usize::from(*learnt) & SETTLED];
-            *learnt = (*learnt + 1).min(SETTLED as u16);
-            let weights = &mut self.weights[set].weights[places[set]];
-            let step = step_of((target - said as i32) >> 1, rate);
-            for group in 0..G {
-                lanes.train(inputs[group], &mut weights[group], step);
-            }
+            let error = (target - said as i32) >> 1;
+            self.weights[set].learn(lanes, &inputs, places[set], error, &self.rates);
         }
         if corrected {
             for correction in &mut self.corrections {

@@ -69,6 +69,12 @@ impl Reading {
     }
 }
 
+/// The number of a base (4-bit code): 0 to 3 for A, C, G, T; 0 for none.
+#[inline(always)]
+pub(crate) fn letter(base: u32) -> u32 {
+    base.trailing_zeros() & 3
+}
+
 /// The complement of a base's 4-bit code.
 #[inline(always)]
 fn complement(base: u8) -> u8 {

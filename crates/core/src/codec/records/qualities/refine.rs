@@ -1,6 +1,6 @@
-//! A last correction as `mixing::Apm` makes it, but with the precision that very skewed decisions need.
+//! A last correction of what is mixed, with the precision that very skewed decisions need.
 
-use super::super::super::mixing::squash;
+use super::super::super::mixing::{Slot, squash};
 
 /// Steps of the domain, 1/2 each, from -8 to 8.
 const STEPS: usize = 33;
@@ -39,8 +39,7 @@ impl Refine {
     #[inline(always)]
     pub(crate) fn update(&mut self, bit: bool) {
         let (context, step, weight) = self.place;
-        // What turns a probability of 22 bits into its distance from the bit.
-        let flip = if bit { (1 << 22) - 1 } else { 0 };
+        let flip = Slot::flip(bit);
         let steps = &mut self.steps[context];
         for (at, part) in [(step, 128 - weight), (step + 1, weight)] {
             let far = steps[at] ^ flip;

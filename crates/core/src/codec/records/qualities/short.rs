@@ -2,17 +2,14 @@
 
 use std::ops::Range;
 
-use super::super::super::mixing::{Coder, Lanes, Work, dispatch};
+use super::super::super::mixing::{Coder, Lanes};
 use super::super::Records;
-use super::engine::Task;
-use super::evidence::{AGAINST, ALIKE, CUT, Evidence, ONE_AGAINST};
+use super::engine::{Reader, Task};
+use super::evidence::{AGAINST, ALIKE, CUT, Evidence, ONE_AGAINST, OUTSIDE};
 use super::predictor::{Given, Predictor, Shape};
-use super::reading::Reading;
+use super::reading::{Reading, letter};
 use super::runs::{Ahead, RUN, Runs};
 use super::tree::Tree;
-
-/// The class of evidence outside the read.
-const OUTSIDE: u8 = 8;
 
 /// Distances to mismatches count up to this.
 const FAR: u8 = 31;
@@ -96,11 +93,6 @@ pub(super) fn heed<const N: usize, const S: usize>(given: &mut Given<N, S>, hint
     given.selections[0] = u32::MAX;
 }
 
-/// The number of a base: 0 to 3 for A, C, G, T.
-fn letter(base: u8) -> u8 {
-    (base.trailing_zeros() & 3) as u8
-}
-
 /// A context's hash.
 #[inline(always)]
 pub(super) fn key(value: u64) -> u32 {
@@ -114,11 +106,10 @@ pub(super) struct Short<const N: usize, const G: usize, const S: usize> {
     /// How many qualities before count in a correction's context.
     width: u32,
     /// Of the read's bases in the order of sequencing: classes of evidence, distances to the next error, how well their
-    /// places read before, letters, and qualities.
+    /// places read before, and qualities.
     classes: Vec<u8>,
     next: Vec<u8>,
     here: Vec<u8>,
-    letters: Vec<u8>,
     qualities: Vec<u8>,
     runs: Option<Runs>,
 }
@@ -135,7 +126,7 @@ impl<const N: usize, const G: usize, const S: usize> Short<N, G, S> {
             13.. => 4,
             _ => symbols,
         };
-        // One more than there are ranks: that of qualities with a hint.
+        // More than there are ranks: those behind a run that is none, and that of qualities with a hint.
         let sets = [symbols + 1 + RUN as u32, 256, 64];
         let mut selections = [1; S];
         selections.copy_from_slice(&sets[..S]);
@@ -154,7 +145,6 @@ impl<const N: usize, const G: usize, const S: usize> Short<N, G, S> {
             classes: Vec::new(),
             next: Vec::new(),
             here: Vec::new(),
-            letters: Vec::new(),
             qualities: Vec::new(),
             runs,
         }
@@ -174,9 +164,6 @@ impl<const N: usize, const G: usize, const S: usize> Short<N, G, S> {
         let qualities = &records.qualities[reading.range.clone()];
         reading.order(qualities, &mut self.qualities);
         evidence.before_all(reading, &mut self.here);
-        self.letters.clear();
-        let letters = reading.bases.iter().map(|base| letter(*base));
-        self.letters.extend(letters);
         let count = |is: fn(u8) -> bool| classes.iter().filter(|&&class| is(class)).count();
         self.next.clear();
         self.next.resize(classes.len(), FAR);
@@ -198,99 +185,15 @@ impl<const N: usize, const G: usize, const S: usize> Short<N, G, S> {
         }
     }
 
-    /// Codes the qualities of a read; gives the class of their mean, 1 to 31.
-    pub(super) fn record<C: Coder>(
-        &mut self,
-        coder: &mut C,
-        records: &mut Records,
-        record: usize,
-        task: &mut Task<'_>,
-    ) -> u32 {
-        dispatch(Read {
-            model: self,
-            coder,
-            records,
-            record,
-            task,
-        })
-    }
-
-    #[inline(always)]
-    fn symbols<L: Lanes, C: Coder>(
-        &mut self,
-        lanes: L,
-        coder: &mut C,
-        records: &mut Records,
-        record: usize,
-        task: &mut Task<'_>,
-    ) -> u32 {
-        let reading = task.reading;
-        let whole = self.begin(records, record, reading, task.evidence, task.mate);
-        let length = reading.bases.len();
-        // Ranks of small alphabets are spread to the same range as those of large ones.
-        let scale = if self.predictor.tree().symbols() > 8 {
-            1
-        } else {
-            8
-        };
-        let mut track = Track {
-            since: FAR,
-            ..Track::default()
-        };
-        let mut at = 0;
-        while at < length {
-            let usual = self.runs.as_ref().map(|runs| runs.usual);
-            if let (Some(usual), true, 0, 0) = (usual, task.hints.is_empty(), track.left, track.q1)
-            {
-                let end = (at + RUN).min(length);
-                let is_run = self.qualities[at..end]
-                    .iter()
-                    .all(|&quality| quality == usual);
-                let ahead = self.ahead(&whole, &track, at..end);
-                let runs = self.runs.as_mut().expect("there is a usual quality");
-                if runs.code(lanes, coder, is_run, &ahead) {
-                    self.qualities[at..end].fill(usual);
-                    for at in at..end {
-                        track.push(at, usual, 0, self.classes[at]);
-                    }
-                    at = end;
-                    continue;
-                }
-                track.left = (end - at) as u32;
-            }
-            let mut given = self.given(&whole, &track, reading, at);
-            if let Some(&hint @ 1..) = task.hints.get(at) {
-                heed(&mut given, hint, track.q1);
-            }
-            let quality = self
-                .predictor
-                .symbol_with(lanes, coder, self.qualities[at], &given);
-            self.qualities[at] = quality;
-            let rank = self.predictor.tree().rank(quality);
-            track.push(at, quality, rank, self.classes[at]);
-            at += 1;
-        }
-        let target = &mut records.qualities[reading.range.clone()];
-        let tree = self.predictor.tree();
-        if reading.reversed {
-            self.qualities.reverse();
-        }
-        target.copy_from_slice(&self.qualities);
-        let noted = target.iter().map(|&quality| tree.rank(quality) * 8 * scale);
-        task.evidence.note_all(reading, noted);
-        let mean = track.sum * u64::from(scale) / length.max(1) as u64;
-        mean.min(30) as u32 + 1
-    }
-
     /// What the qualities at `run` follow from, if they are a run.
     #[inline(always)]
-    fn ahead(&self, whole: &Whole, track: &Track, run: Range<usize>) -> Ahead {
+    fn ahead(&self, whole: &Whole, track: &Track, reading: &Reading, run: Range<usize>) -> Ahead {
         let at = run.start;
         let here = self.here[run.clone()]
             .iter()
             .map(|&here| u32::from(here / 4));
         let odd = self.classes[run.clone()].iter();
-        let letters = self.letters[run.clone()].iter();
+        let bases = reading.bases[run].iter();
         Ahead {
             at: at.min(4095) as u64,
             mean: track.mean(at, 32).min(255),
@@ -301,8 +204,10 @@ impl<const N: usize, const G: usize, const S: usize> Short<N, G, S> {
             odd: odd.filter(|&&class| class != ALIKE).count().min(3) as u64,
             bad: here.clone().sum::<u32>().into(),
             worst: here.max().unwrap_or(0).into(),
-            bases: letters.fold(0, |bases, &letter| bases << 2 | u64::from(letter)),
-            before: at.checked_sub(1).map_or(0, |at| self.letters[at].into()),
+            bases: bases.fold(0, |bases, &base| {
+                bases << 2 | u64::from(letter(base.into()))
+            }),
+            before: letter(reading.base(at.wrapping_sub(1))).into(),
             second: whole.second,
             mapq: whole.mapq,
             mate: whole.mate,
@@ -378,21 +283,71 @@ impl<const N: usize, const G: usize, const S: usize> Short<N, G, S> {
     }
 }
 
-/// The work on a read.
-struct Read<'a, 'b, C, const N: usize, const G: usize, const S: usize> {
-    model: &'a mut Short<N, G, S>,
-    coder: &'a mut C,
-    records: &'a mut Records,
-    record: usize,
-    task: &'a mut Task<'b>,
-}
-
-impl<C: Coder, const N: usize, const G: usize, const S: usize> Work for Read<'_, '_, C, N, G, S> {
-    type Output = u32;
-
+impl<const N: usize, const G: usize, const S: usize> Reader for Short<N, G, S> {
     #[inline(always)]
-    fn run<L: Lanes>(self, lanes: L) -> u32 {
-        self.model
-            .symbols(lanes, self.coder, self.records, self.record, self.task)
+    fn record<L: Lanes, C: Coder>(
+        &mut self,
+        lanes: L,
+        coder: &mut C,
+        records: &mut Records,
+        record: usize,
+        task: &mut Task<'_>,
+    ) -> u32 {
+        let reading = task.reading;
+        let whole = self.begin(records, record, reading, task.evidence, task.mate);
+        let length = reading.bases.len();
+        // Ranks of small alphabets are spread to the same range as those of large ones.
+        let scale = if self.predictor.tree().symbols() > 8 {
+            1
+        } else {
+            8
+        };
+        let mut track = Track {
+            since: FAR,
+            ..Track::default()
+        };
+        let usual = self.runs.as_ref().map(|runs| runs.usual);
+        let usual = usual.filter(|_| task.hints.is_empty());
+        let mut at = 0;
+        while at < length {
+            if let (Some(usual), 0, 0) = (usual, track.left, track.q1) {
+                let end = (at + RUN).min(length);
+                let is_run = self.qualities[at..end]
+                    .iter()
+                    .all(|&quality| quality == usual);
+                let ahead = self.ahead(&whole, &track, reading, at..end);
+                let runs = self.runs.as_mut().expect("there is a usual quality");
+                if runs.code(lanes, coder, is_run, &ahead) {
+                    self.qualities[at..end].fill(usual);
+                    for at in at..end {
+                        track.push(at, usual, 0, self.classes[at]);
+                    }
+                    at = end;
+                    continue;
+                }
+                track.left = (end - at) as u32;
+            }
+            let mut given = self.given(&whole, &track, reading, at);
+            if let Some(&hint @ 1..) = task.hints.get(at) {
+                heed(&mut given, hint, track.q1);
+            }
+            let quality = self
+                .predictor
+                .symbol_with(lanes, coder, self.qualities[at], &given);
+            self.qualities[at] = quality;
+            let rank = self.predictor.tree().rank(quality);
+            track.push(at, quality, rank, self.classes[at]);
+            at += 1;
+        }
+        let target = &mut records.qualities[reading.range.clone()];
+        let tree = self.predictor.tree();
+        if reading.reversed {
+            self.qualities.reverse();
+        }
+        target.copy_from_slice(&self.qualities);
+        let noted = target.iter().map(|&quality| tree.rank(quality) * 8 * scale);
+        task.evidence.note_all(reading, noted);
+        let mean = track.sum * u64::from(scale) / length.max(1) as u64;
+        mean.min(30) as u32 + 1
     }
 }

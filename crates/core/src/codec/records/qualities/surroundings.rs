@@ -2,11 +2,8 @@
 //! reads. A machine is unsure there, and says so.
 
 use super::super::{Records, on_read};
-use super::evidence::{AGAINST, EXTRA, Evidence, ONE_AGAINST};
+use super::evidence::{AGAINST, EXTRA, Evidence, ONE_AGAINST, OUTSIDE};
 use super::reading::Reading;
-
-/// The class of evidence outside a read.
-const OUTSIDE: u64 = 8;
 
 /// Distances to errors count up to this.
 const FAR: u8 = 15;
@@ -37,17 +34,14 @@ impl Surroundings {
     ) {
         self.find_runs(&reading.bases);
         self.find_gaps(records.cigar_of(record), reading);
-        self.classes.clear();
-        let places = (0..reading.bases.len()).map(|at| reading.place(at));
-        self.classes
-            .extend(places.map(|place| evidence.classes[place]));
+        reading.order(&evidence.classes[reading.range.clone()], &mut self.classes);
         self.find_errors();
     }
 
     /// The class of the evidence at `at`, [`OUTSIDE`] outside.
     #[inline]
     pub(super) fn class(&self, at: usize) -> u64 {
-        self.classes.get(at).map_or(OUTSIDE, |&class| class.into())
+        self.classes.get(at).copied().unwrap_or(OUTSIDE).into()
     }
 
     fn find_runs(&mut self, bases: &[u8]) {
