@@ -5,7 +5,7 @@ use std::fs;
 
 use crate::archive::{Input, Progress, verify};
 use crate::codec;
-use crate::codec::records::models::{Models, Part};
+use crate::codec::records::models::{Family, Models, Part};
 use crate::codec::records::{Context, Records};
 
 /// Most bytes that anything is told to decode into.
@@ -20,25 +20,30 @@ pub fn codecs(bytes: &[u8]) {
     }
 }
 
-/// The parts of two chunks of records, the second from what the first leaves: how many records (a byte), then each part's
-/// length (two bytes) and bytes.
+/// The parts of two chunks of records, the second from what the first leaves: how many records (a byte), the families of
+/// the parts' models (a byte, a bit each), then each part's length (two bytes) and bytes.
 pub fn parts(bytes: &[u8]) {
     let references = [b"c1".to_vec(), b"c2".to_vec()];
     let context = Context {
         references: &references,
         bases: None,
     };
-    let Some((&count, mut rest)) = bytes.split_first() else {
+    let [count, families, rest @ ..] = bytes else {
         return;
     };
+    let mut rest = rest;
     let mut models = Models::default();
     for _ in 0..2 {
-        let mut records = Records::to_decode(count.into(), LIMIT);
+        let mut records = Records::to_decode((*count).into(), LIMIT);
         let mut left = Models::default();
-        for part in Part::ALL {
+        for (number, part) in Part::ALL.into_iter().enumerate() {
             let (stored, behind) = piece(rest);
             rest = behind;
-            let Ok(after) = models.decode(part, stored, &context, &mut records) else {
+            let family = match families >> number & 1 {
+                0 => Family::Thorough,
+                _ => Family::Quick,
+            };
+            let Ok(after) = models.decode(part, family, stored, &context, &mut records) else {
                 return;
             };
             left.take(part, after);

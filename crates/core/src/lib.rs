@@ -14,6 +14,8 @@ mod container;
 pub mod error;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+#[cfg(feature = "measure")]
+pub mod measure;
 mod source;
 mod store;
 

@@ -44,9 +44,11 @@ mod number {
     pub(super) const ALIGNMENT: u8 = 10;
     /// Text by mixing.
     pub(super) const MIXED_TEXT: u8 = 16;
+    /// The records' parts by quick models have this number and those after it.
+    pub(super) const QUICK_ALIGNMENT: u8 = 17;
     /// The first number without a meaning.
     #[cfg(test)]
-    pub(super) const UNKNOWN: u8 = 17;
+    pub(super) const UNKNOWN: u8 = 23;
 }
 
 /// Streams inside streams: columns hold integers, which hold packed symbols, which hold rANS. One to spare.
@@ -118,6 +120,12 @@ pub(crate) fn name(codec: u8) -> Option<&'static str> {
         14 => "quality model",
         15 => "tag model",
         number::MIXED_TEXT => "mixed text",
+        17 => "quick alignment model",
+        18 => "quick template model",
+        19 => "quick name model",
+        20 => "quick base model",
+        21 => "quick quality model",
+        22 => "quick tag model",
         _ => return None,
     })
 }
@@ -144,7 +152,7 @@ fn decode_at(depth: u32, codec: u8, stored: &[u8], length: usize) -> Result<Vec<
         number::COLUMNS => columns::decode(depth, stored, length)?,
         number::REPEATS => repeats::decode(depth, stored, length)?,
         number::MIXED_TEXT => text::decode(stored, length)?,
-        number::ALIGNMENT..number::MIXED_TEXT => {
+        number::ALIGNMENT..number::MIXED_TEXT | number::QUICK_ALIGNMENT..=22 => {
             return Err(damaged("a part of records cannot be decoded alone"));
         }
         number::BASES => return Err(damaged("bases cannot be decoded without their alignments")),

@@ -7,7 +7,7 @@ use foldhash::fast::RandomState;
 use super::key::{self, bundle};
 use super::streams::{CodedUnit, StoredUnit, check};
 use crate::codec::records::digest::digest;
-use crate::codec::records::models::{Models, Part};
+use crate::codec::records::models::{Family, Models, Part};
 use crate::codec::records::{Context, Level, Records};
 use crate::{Error, Result};
 
@@ -41,7 +41,7 @@ pub fn encode(
             let costs = coded.costs.iter();
             Ok(CodedUnit {
                 bundle,
-                codec: part.codec(),
+                codec: coded.codec,
                 stored: coded.stored,
                 decoded_crc,
                 members: vec![(key, length)],
@@ -69,14 +69,14 @@ pub fn decode<'a>(
         let (_, key) = place(part);
         let name = key::name(key);
         let unit = find(key).ok_or_else(|| Error::Damaged(format!("chunk: {name} are missing")))?;
-        if unit.codec != part.codec() {
+        let Some(family) = Family::of_codec(part, unit.codec) else {
             return Err(Error::Unsupported(format!(
                 "{name} are coded by codec number {}, which is not known to this version of Readvault",
                 unit.codec
             )));
-        }
+        };
         let after = models
-            .decode(part, unit.stored, context, &mut records)
+            .decode(part, family, unit.stored, context, &mut records)
             .map_err(|error| error.at(&name))?;
         let (length, crc) = digest(&records, part);
         check(crc, unit.decoded_crc, key)?;

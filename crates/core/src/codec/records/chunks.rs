@@ -2,7 +2,7 @@
 //!
 //! `./run bench chunks` runs this; it is a measurement, and a proof that what was measured decodes.
 
-use super::models::{Models, Part};
+use super::models::{Family, Models, Part};
 use super::{Context, Level, Records, laboratory};
 
 /// Stored bytes of a chunk's parts, and what its models know afterwards.
@@ -11,8 +11,10 @@ fn code(records: &mut Records, models: &Models, context: &Context<'_>) -> (Vec<V
     let mut decoded = Records::to_decode(records.count, usize::MAX);
     for part in Part::ALL {
         let coded = models.encode(part, Level::Default, context, records);
-        let stored = coded.expect("records of a file are coded").stored;
-        let left = models.decode(part, &stored, context, &mut decoded);
+        let coded = coded.expect("records of a file are coded");
+        let family = Family::of_codec(part, coded.codec).expect("it is one of this part's");
+        let stored = coded.stored;
+        let left = models.decode(part, family, &stored, context, &mut decoded);
         after.take(part, left.expect("what was coded is decoded"));
         parts.push(stored);
     }

@@ -12,8 +12,10 @@ pub(crate) mod links;
 pub(crate) mod models;
 pub(crate) mod names;
 pub(crate) mod qualities;
+pub(crate) mod quick;
 pub(crate) mod states;
 pub(crate) mod tags;
+pub(crate) mod templates;
 
 use crate::Result;
 use crate::codec::wire::damaged;

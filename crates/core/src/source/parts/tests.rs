@@ -130,12 +130,14 @@ fn hostile_parts_do_no_harm_to_those_that_follow() {
                 let mut left = Models::default();
                 let mut whole = true;
                 for (number, part) in Part::ALL.into_iter().enumerate() {
-                    let unit = units.iter().find(|unit| unit.codec == part.codec());
-                    let mut bytes = unit.map(|unit| unit.stored.clone()).unwrap_or_default();
+                    let of_part = |unit: &CodedUnit| Family::of_codec(part, unit.codec);
+                    let found = units.iter().find_map(|unit| Some((unit, of_part(unit)?)));
+                    let (unit, family) = found.expect("every part is coded");
+                    let mut bytes = unit.stored.clone();
                     if chunk > 0 || number == first || number > first && random.one_in(2) {
                         bytes = hostile(&bytes, random);
                     }
-                    let decoded = models.decode(part, &bytes, &context, &mut records);
+                    let decoded = models.decode(part, family, &bytes, &context, &mut records);
                     let Ok(after) = decoded else {
                         whole = false;
                         break;
