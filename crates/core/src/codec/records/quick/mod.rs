@@ -7,6 +7,7 @@
 pub(crate) mod alignment;
 pub(crate) mod bases;
 pub(crate) mod names;
+mod plain;
 pub(crate) mod qualities;
 pub(crate) mod tags;
 pub(crate) mod templates;
