@@ -41,6 +41,7 @@ def verify(
     against: str | PathLike[str] | None = None,
     reference: str | PathLike[str] | None = None,
     threads: int = 0,
+    content_only: bool = False,
     progress: Callable[[int, int | None], object] | None = None,
 ) -> str: ...
 def quickcheck(archive: str | PathLike[str] | None) -> None: ...

@@ -102,14 +102,24 @@ def verify(
     against: StrPath | None = None,
     reference: StrPath | None = None,
     threads: int = 0,
+    content_only: bool = False,
     progress: Progress | None = None,
 ) -> VerifyReport:
     """Decode all of `archive` and compare it with its recorded fingerprint and, if given, with the file `against`.
 
-    `reference`: as for `decompress`.
+    `reference`: as for `decompress`. `content_only` stops at the content of the blocks: every record is decoded and
+    its checksums compared, but no DEFLATE bytes are made, which takes most of the time, and so there is no
+    fingerprint to compare; `InvalidError` when `against` is given too.
     """
     compared = None if against is None else os.fspath(against)
-    text = _core.verify(_path(archive), against=compared, reference=reference, threads=threads, progress=progress)
+    text = _core.verify(
+        _path(archive),
+        against=compared,
+        reference=reference,
+        threads=threads,
+        content_only=content_only,
+        progress=progress,
+    )
     return parse(VerifyReport, text)
 
 

@@ -85,6 +85,16 @@ class AttachmentReport:
 
 
 @dataclass(frozen=True, slots=True)
+class CpuSeconds:
+    """CPU seconds of all threads: `source` reading and inflating it, `deflate` proving how its blocks were deflated,
+    `content` coding what is in them and decoding it again."""
+
+    source: float
+    deflate: float
+    content: float
+
+
+@dataclass(frozen=True, slots=True)
 class CompressReport:
     """What `compress` did."""
 
@@ -95,6 +105,7 @@ class CompressReport:
     exactness: Exactness
     attachments: tuple[AttachmentReport, ...]
     warnings: tuple[str, ...]
+    cpu_seconds: CpuSeconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +120,13 @@ class DecompressReport:
 
 @dataclass(frozen=True, slots=True)
 class VerifyReport:
-    """What `verify` found: everything listed here was decoded and compared."""
+    """What `verify` found: everything listed here was decoded and compared. `checked` is "content" where blocks were not
+    made again, else "source"."""
 
     archive: ArchiveReport
     source: SourceReport
     counts: Counts
+    checked: str
     against: str | None
 
 

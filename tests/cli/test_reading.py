@@ -94,6 +94,16 @@ def test_verify_tells_good_from_damaged(rv: Rv, packed: Path) -> None:
     assert rv("verify", packed).returncode == 4
 
 
+def test_verify_content_finds_damage_and_says_what_it_left_out(rv: Rv, sample: Path, packed: Path) -> None:
+    done = rv("verify", packed, "--content", "--json")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["checked"] == "content"
+    assert b"blocks not made" in done.stderr
+    assert rv("verify", packed, "--content", "--against", sample).returncode == 2
+    damage(packed, packed.stat().st_size // 2)
+    assert rv("verify", packed, "--content").returncode == 4
+
+
 def test_verify_against_another_file_is_a_mismatch(rv: Rv, sample: Path, packed: Path) -> None:
     assert rv("verify", packed, "--against", sample).returncode == 0
     damage(sample, 1000)

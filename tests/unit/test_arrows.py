@@ -34,6 +34,8 @@ CORE_ARROWS = {
     "error": set(),
     # Built for fuzzers only.
     "fuzzing": {"archive", "codec"},
+    # Built for benchmarks only.
+    "measure": {"archive", "source", "store", "codec"},
 }
 CORE_FOR_ALL = {"error", "Error", "Result"}
 

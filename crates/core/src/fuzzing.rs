@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use crate::archive::{Input, Progress, verify};
+use crate::archive::{Input, Progress, VerifyOptions, verify};
 use crate::codec;
 use crate::codec::records::models::{Family, Models, Part};
 use crate::codec::records::{Context, Records};
@@ -78,6 +78,10 @@ pub fn archive(bytes: &[u8]) {
     };
     if fs::write(file.path(), bytes).is_ok() {
         let input = Input::Path(file.path().into());
-        let _ = verify(&input, None, None, 1, &Silent);
+        let options = VerifyOptions {
+            threads: 1,
+            ..VerifyOptions::default()
+        };
+        let _ = verify(&input, &options, &Silent);
     }
 }

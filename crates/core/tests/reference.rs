@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use common::bam::{self, Record};
 use common::{Random, Silent, bgzf, folder, with_suffix};
 use readvault_core::archive::{
-    Archive, CompressOptions, CompressReport, DecompressOptions, Input, Output, compress,
-    decompress, info, verify,
+    Archive, CompressOptions, CompressReport, DecompressOptions, Input, Output, VerifyOptions,
+    compress, decompress, info, verify,
 };
 use readvault_core::error::Error;
 use readvault_encoders::Encoders;
@@ -89,6 +89,12 @@ fn unpack(archive: &Path, reference: Option<&Path>) -> Result<Vec<u8>, Error> {
     Ok(fs::read(output).unwrap())
 }
 
+fn leaning_on(reference: Option<&Path>) -> VerifyOptions {
+    let mut options = VerifyOptions::default();
+    options.reference = reference.map(Path::to_owned);
+    options
+}
+
 #[test]
 fn a_reference_makes_archives_smaller_and_is_needed_to_decode() {
     let home = folder();
@@ -104,7 +110,7 @@ fn a_reference_makes_archives_smaller_and_is_needed_to_decode() {
         fs::read(&source).unwrap()
     );
     let from = Input::Path(archive.clone());
-    verify(&from, None, Some(&right), 1, &Silent).unwrap();
+    verify(&from, &leaning_on(Some(&right)), &Silent).unwrap();
     let mut buffer = [0; 1000];
     let view = Archive::open(&archive, Some(&right)).unwrap();
     assert_eq!(view.read_at(5_000, &mut buffer).unwrap(), 1000);
@@ -131,7 +137,7 @@ fn a_missing_or_different_reference_is_refused_by_name() {
         let view = Archive::open(&archive, reference).unwrap();
         assert!(view.read_at(0, &mut [0; 10]).is_err());
         let from = Input::Path(archive.clone());
-        assert!(verify(&from, None, reference, 2, &Silent).is_err());
+        assert!(verify(&from, &leaning_on(reference), &Silent).is_err());
     }
     // A reference that does not fit the header is refused before anything is written.
     fs::remove_file(&archive).unwrap();

@@ -21,6 +21,10 @@ def verify(
     proof_path: Annotated[
         str | None, typer.Option("--proof", metavar="FILE", help="Also compare with this proof (NAME.rv.proof.json).")
     ] = None,
+    content_only: Annotated[
+        bool,
+        typer.Option("--content", help="Decode and check every record, but do not make the source's blocks again."),
+    ] = False,
     reference: Reference = None,
     threads: Threads = 0,
     as_json: Json = False,
@@ -29,12 +33,21 @@ def verify(
     """Decode archives in full and compare them with what they promise."""
     if len(archives) > 1 and (against is not None or proof_path is not None):
         raise UsageError("--against and --proof are for one archive at a time")
+    if content_only and (against is not None or proof_path is not None):
+        raise UsageError("--content checks no source: it goes with neither --against nor --proof")
 
     def job(path: str) -> dict[str, Any]:
         # Read first: a proof that is missing or no proof at all should not cost a full decode.
         told = None if proof_path is None else proof.read(proof_path)
         with progress("verifying", path, quiet=quiet) as update:
-            report = archive.verify(path, against=against, reference=reference, threads=threads, progress=update)
+            report = archive.verify(
+                path,
+                against=against,
+                reference=reference,
+                threads=threads,
+                content_only=content_only,
+                progress=update,
+            )
         if told is not None:
             proof.check(told, report)
         if not quiet:
@@ -42,7 +55,8 @@ def verify(
             also += "" if proof_path is None else f", as {proof_path} says"
             what = "standard input" if path == "-" else path
             length = size(report.source.fingerprint.length)
-            say(f"{what}: good, {length} in {count(report.counts.records, 'record')}{also}")
+            good = "content good, blocks not made" if content_only else "good"
+            say(f"{what}: {good}, {length} in {count(report.counts.records, 'record')}{also}")
         return {**as_dict(report), "proof": proof_path}
 
     return inputs.each(archives, job, as_json=as_json, quiet=quiet)

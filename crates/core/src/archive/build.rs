@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use super::decode;
+use super::report::CpuSeconds;
 use super::share::{Group, Shared};
+use super::workers::timed;
 use crate::codec::Hint;
 use crate::codec::records::models::Models;
 use crate::container::chunk::{self, ChunkKind, Head, NewUnit};
 use crate::container::directory::{self, Span};
 use crate::source::layout::{self, Block, Cut};
-use crate::source::plan::{Content, Planned};
+use crate::source::plan::{Content, Planned, SourceBlock};
 use crate::source::recipe::{Finder, Recipe};
 use crate::source::streams::{self, CodedUnit, Stream};
 use crate::source::walk::Item;
@@ -142,29 +144,29 @@ impl Totals {
 }
 
 /// Makes the chunks of what was planned. Each block is deflated once, to find and prove its recipe. The first chunk
-/// with records where `group` knows nothing becomes its key chunk.
+/// with records where `group` knows nothing becomes its key chunk. What it takes is added to `cpu`.
 pub fn build(
     planned: Planned,
     finder: &mut Finder<'_>,
     shared: &Shared,
     group: &mut Group,
+    cpu: &mut CpuSeconds,
 ) -> Result<Vec<Built>> {
     match planned {
         Planned::Raw(bytes, range) => {
             Ok(vec![build_verbatim(ChunkKind::Raw, &bytes[range], None)?])
         }
         Planned::Content(content) => {
-            let recipes: Vec<Recipe> = content
-                .blocks
-                .iter()
-                .map(|block| {
-                    let start = block.start as usize;
-                    finder.find(
-                        &content.buffer[start..start + block.length],
-                        block.deflate(),
-                    )
-                })
-                .collect();
+            let recipe_of = |block: &SourceBlock| {
+                let start = block.start as usize;
+                finder.find(
+                    &content.buffer[start..start + block.length],
+                    block.deflate(),
+                )
+            };
+            let recipes: Vec<Recipe> = timed(&mut cpu.deflate, || {
+                content.blocks.iter().map(recipe_of).collect()
+            });
             let mut heads = HashSet::new();
             let kept: Vec<bool> = content
                 .blocks
@@ -188,7 +190,10 @@ pub fn build(
                         .collect();
                     built.push(build_verbatim(ChunkKind::Kept, &bytes, Some(&part))?);
                 } else if part.end > 0 || !part.blocks.is_empty() {
-                    built.push(build_content(&part, recipes, shared, group)?);
+                    let chunk = timed(&mut cpu.content, || {
+                        build_content(&part, recipes, shared, group)
+                    });
+                    built.push(chunk?);
                 }
             }
             Ok(built)

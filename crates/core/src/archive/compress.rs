@@ -14,9 +14,9 @@ use readvault_encoders::Inflater;
 
 use super::build::{self, Built};
 use super::open::{self, Opened};
-use super::report::{ArchiveReport, CompressReport};
+use super::report::{ArchiveReport, CompressReport, CpuSeconds};
 use super::share::Group;
-use super::workers::{TICK, guard, lock, unlock, wait_for, watch, watched};
+use super::workers::{TICK, cpu_seconds, guard, lock, unlock, wait_for, watch, watched};
 use super::write::{ArchiveWriter, Ending, NewAttachment, Written};
 use super::{CompressOptions, Input, Output, Progress, attach, share, threads};
 use crate::codec::records::Level;
@@ -70,6 +70,8 @@ struct Shared<'a, W> {
     written: Condvar,
     /// Source bytes whose chunks have been written.
     done: AtomicU64,
+    /// What workers that are done took.
+    cpu: Mutex<CpuSeconds>,
     stop: &'a AtomicBool,
     failure: Mutex<Option<Error>>,
     /// Most spans that may be taken and not written yet.
@@ -99,17 +101,25 @@ impl<W: Write + Send> Shared<'_, W> {
 
     fn work(&self) {
         let (mut inflater, mut finder) = (Inflater::new(), Finder::new(&self.known));
+        let mut cpu = CpuSeconds::default();
         while !self.stopped() {
-            match self.next(&mut inflater, &mut finder) {
+            match self.next(&mut inflater, &mut finder, &mut cpu) {
                 Ok(true) => {}
-                Ok(false) => return,
+                Ok(false) => break,
                 Err(error) => return self.fail(error),
             }
         }
+        cpu.source = cpu_seconds() - cpu.deflate - cpu.content;
+        lock(&self.cpu).add(&cpu);
     }
 
     /// Takes one span all the way; false at the source's end.
-    fn next(&self, inflater: &mut Inflater, finder: &mut Finder<'_>) -> Result<bool> {
+    fn next(
+        &self,
+        inflater: &mut Inflater,
+        finder: &mut Finder<'_>,
+        cpu: &mut CpuSeconds,
+    ) -> Result<bool> {
         let span = {
             let mut reader = lock(&self.reader);
             match self.take_size(reader.next_index()) {
@@ -165,7 +175,7 @@ impl<W: Write + Send> Shared<'_, W> {
         };
         let mut built = Vec::new();
         for planned in planned {
-            built.extend(build::build(planned, finder, &shared, &mut group)?);
+            built.extend(build::build(planned, finder, &shared, &mut group, cpu)?);
         }
         if !settled {
             self.leave_group(index, group);
@@ -262,6 +272,7 @@ struct Run<W> {
     digests: (u64, [u8; 32], [u8; 16]),
     references: Vec<Reference>,
     given: Vec<(u32, [u8; 16])>,
+    cpu: CpuSeconds,
 }
 
 /// Sends the whole source through workers into `out`.
@@ -308,6 +319,7 @@ fn run<'a, W: Write + Send>(
         }),
         written: Condvar::new(),
         done: AtomicU64::new(0),
+        cpu: Mutex::default(),
         stop,
         failure: Mutex::new(None),
         window: 2 * threads as u64,
@@ -330,6 +342,7 @@ fn run<'a, W: Write + Send>(
         order,
         failure,
         bases,
+        cpu,
         ..
     } = shared;
     if let Some(error) = unlock(failure) {
@@ -351,6 +364,7 @@ fn run<'a, W: Write + Send>(
         digests: reader.digests(),
         references: references.collect(),
         given: bases.get().map_or_else(Vec::new, |bases| given(bases)),
+        cpu: unlock(cpu),
     };
     Ok((run, reader, header))
 }
@@ -400,8 +414,9 @@ pub fn compress(
     match output {
         Output::Stdout => {
             let (run, reader, header) = run(reader, io::stdout(), options, progress, &stop)?;
+            let cpu = run.cpu;
             let (written, attachments, warnings) = finish(run, &reader, input, options)?;
-            Ok(report(&header, &written, None, attachments, warnings))
+            Ok(report(&header, &written, None, attachments, warnings, cpu))
         }
         Output::Path(path) => {
             if matches!(input, Input::Path(from) if local::same_place(from, path)) {
@@ -414,6 +429,7 @@ pub fn compress(
             let buffered = io::BufWriter::with_capacity(1 << 20, &mut pending);
             let (run, reader, header) = run(reader, buffered, options, progress, &stop)
                 .map_err(|error| naming_output(error, path))?;
+            let cpu = run.cpu;
             let (written, attachments, warnings) =
                 finish(run, &reader, input, options).map_err(|error| naming_output(error, path))?;
             pending.sync()?;
@@ -425,6 +441,7 @@ pub fn compress(
                 Some(path.display().to_string()),
                 attachments,
                 warnings,
+                cpu,
             ))
         }
     }
@@ -452,6 +469,7 @@ fn finish<W: Write>(
         digests,
         references,
         given,
+        cpu: _,
     } = run;
     let source = reader.input();
     source.check_unchanged(digests.0)?;
@@ -502,6 +520,7 @@ fn report(
     path: Option<String>,
     attachments: Vec<NewAttachment>,
     warnings: Vec<String>,
+    cpu_seconds: CpuSeconds,
 ) -> CompressReport {
     let trailer = &written.trailer;
     let name = String::from_utf8_lossy(&trailer.name).into_owned();
@@ -523,6 +542,7 @@ fn report(
         exactness: open::exactness(trailer),
         attachments: open::attachments(trailer, &name),
         warnings,
+        cpu_seconds,
     }
 }
 

@@ -178,6 +178,16 @@ fn inflate_kept(kept: &[u8], head: &Head) -> Result<Vec<u8>> {
 }
 
 impl Chunk {
+    /// A chunk of which only the head is wanted.
+    pub fn nothing(head: Head) -> Self {
+        Self {
+            head,
+            content: Vec::new(),
+            blocks: Vec::new(),
+            kept: Vec::new(),
+        }
+    }
+
     /// How many content bytes of the chunks after it its last block takes.
     pub fn spill(&self) -> usize {
         let last: i64 = self.head.first_block

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use readvault_encoders::Inflater;
 
 use super::compress::{SIZES, member_kind, ratio};
-use super::report::Estimate;
+use super::report::{CpuSeconds, Estimate};
 use super::share::{Group, Shared};
 use super::{Input, Progress, build};
 use crate::codec::records::Level;
@@ -131,8 +131,10 @@ impl Sampler<'_> {
             self.shared.references = Arc::new(names.collect());
         }
         self.carry = Some(carry);
+        let mut cpu = CpuSeconds::default();
         for planned in planned {
-            for built in build::build(planned, &mut self.finder, &self.shared, &mut self.group)? {
+            let (finder, group) = (&mut self.finder, &mut self.group);
+            for built in build::build(planned, finder, &self.shared, group, &mut cpu)? {
                 self.sampled += built.source_length;
                 self.stored += built.payload.len() as u64 + crate::container::frame::HEAD_LENGTH;
             }

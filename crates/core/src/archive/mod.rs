@@ -15,7 +15,7 @@ mod view;
 mod workers;
 mod write;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::Result;
 pub use crate::codec::records::Level;
@@ -107,6 +107,21 @@ impl Default for DecompressOptions {
     }
 }
 
+/// Settings of [`verify`].
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct VerifyOptions {
+    /// Worker threads; 0 means all that the process may use.
+    pub threads: usize,
+    /// Compare with the bytes of this too. Not with `content_only`.
+    pub against: Option<Input>,
+    /// As in [`DecompressOptions`].
+    pub reference: Option<PathBuf>,
+    /// Stop at the content of blocks: every record is decoded and its checksums compared, and no DEFLATE bytes are made
+    /// again, which is most of the time; so the source's fingerprint is not compared.
+    pub content_only: bool,
+}
+
 /// Compresses `input` into an archive at `output`, proving every byte before the archive is published.
 ///
 /// A file at `output` appears whole or not at all; a pipe gets each chunk once it is proved, and no trailer unless
@@ -147,19 +162,17 @@ pub fn decompress(
     verify::decompress(input, output, options, progress)
 }
 
-/// Decodes everything and compares with the recorded fingerprint and, if given, with a file's bytes. `reference`: as in
-/// [`DecompressOptions`]. `threads` 0 means all that the process may use.
+/// Decodes everything and compares with the recorded fingerprint and, if given, with a file's bytes.
 ///
 /// # Errors
-/// As [`decompress`]; [`crate::Error::Damaged`] too when the file `against` is not the source.
+/// As [`decompress`]; [`crate::Error::Damaged`] too when the file `against` is not the source; [`crate::Error::Invalid`]
+/// for `against` with `content_only`.
 pub fn verify(
     input: &Input,
-    against: Option<&Input>,
-    reference: Option<&Path>,
-    threads: usize,
+    options: &VerifyOptions,
     progress: &dyn Progress,
 ) -> Result<VerifyReport> {
-    verify::verify(input, against, reference, threads, progress)
+    verify::verify(input, options, progress)
 }
 
 /// Checks structure only: header, trailer, directory, attachments, and that chunks are where the directory says.

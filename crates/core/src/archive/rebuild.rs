@@ -127,6 +127,8 @@ struct State<W> {
 
 struct Shared<'a, W> {
     opened: &'a Opened,
+    /// Whether blocks are made again; if not, nothing is written.
+    makes_blocks: bool,
     entries: &'a [Entry],
     /// For each chunk, the number of the chunk that starts its group.
     starts: Vec<u64>,
@@ -143,14 +145,55 @@ struct Shared<'a, W> {
 pub fn rebuild<W: Write + Send>(
     opened: &Opened,
     out: W,
-    asked: usize,
+    threads: usize,
     progress: &dyn Progress,
     stop: &AtomicBool,
 ) -> Result<W> {
+    let Sink {
+        out,
+        length,
+        sha256,
+        md5,
+    } = run(opened, true, out, threads, progress, stop)?;
+    let sha256: [u8; 32] = sha256.finalize().into();
+    let md5: [u8; 16] = md5.finalize().into();
+    let trailer = &opened.trailer;
+    if length != trailer.source_length
+        || sha256 != trailer.source_sha256
+        || md5 != trailer.source_md5
+    {
+        return Err(Error::Damaged(format!(
+            "{}: what it decodes to does not have the source's fingerprint",
+            opened.name
+        )));
+    }
+    Ok(out)
+}
+
+/// Decodes the content of all chunks, whose parts and streams have checksums, and makes no blocks.
+pub fn decode_all(
+    opened: &Opened,
+    threads: usize,
+    progress: &dyn Progress,
+    stop: &AtomicBool,
+) -> Result<()> {
+    run(opened, false, io::sink(), threads, progress, stop).map(drop)
+}
+
+/// Sends all chunks through workers, into a sink around `out` if blocks are made.
+fn run<W: Write + Send>(
+    opened: &Opened,
+    makes_blocks: bool,
+    out: W,
+    asked: usize,
+    progress: &dyn Progress,
+    stop: &AtomicBool,
+) -> Result<Sink<W>> {
     let entries = opened.entries()?;
     let threads = threads(asked);
     let shared = Shared {
         opened,
+        makes_blocks,
         entries: &entries,
         starts: group_starts(&entries),
         state: Mutex::new(State {
@@ -178,23 +221,7 @@ pub fn rebuild<W: Write + Send>(
     if let Some(error) = unlock(shared.failure) {
         return Err(error);
     }
-    let State { sink, .. } = unlock(shared.state);
-    let Sink {
-        out,
-        length,
-        sha256,
-        md5,
-    } = sink;
-    let sha256: [u8; 32] = sha256.finalize().into();
-    let md5: [u8; 16] = md5.finalize().into();
-    let trailer = &opened.trailer;
-    if length != total || sha256 != trailer.source_sha256 || md5 != trailer.source_md5 {
-        return Err(Error::Damaged(format!(
-            "{}: what it decodes to does not have the source's fingerprint",
-            opened.name
-        )));
-    }
-    Ok(out)
+    Ok(unlock(shared.state).sink)
 }
 
 impl<W: Write + Send> Shared<'_, W> {
@@ -258,7 +285,12 @@ impl<W: Write + Send> Shared<'_, W> {
 
     fn decode(&self, index: u64, group: &Group, maker: &mut Maker) -> Result<()> {
         let entry = &self.entries[index as usize];
-        let (chunk, left) = self.opened.chunk(index, entry, group)?;
+        let (mut chunk, left) = self.opened.chunk(index, entry, group)?;
+        if !self.makes_blocks {
+            self.done
+                .fetch_add(chunk.head.source_length, Ordering::Relaxed);
+            chunk = Chunk::nothing(chunk.head);
+        }
         let alone = chunk.spill() == 0;
         let chunk = Arc::new(chunk);
         {

@@ -116,6 +116,28 @@ pub struct CompressReport {
     pub attachments: Vec<AttachmentReport>,
     /// Things the user should know, one sentence each.
     pub warnings: Vec<String>,
+    /// What it took.
+    pub cpu_seconds: CpuSeconds,
+}
+
+/// CPU seconds of all threads by what they went into.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct CpuSeconds {
+    /// Reading, digesting and inflating the source.
+    pub source: f64,
+    /// Finding and proving how its blocks were deflated.
+    pub deflate: f64,
+    /// Coding the content, and decoding it again for comparison.
+    pub content: f64,
+}
+
+impl CpuSeconds {
+    /// Adds another thread's.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.source += other.source;
+        self.deflate += other.deflate;
+        self.content += other.content;
+    }
 }
 
 /// What `decompress` did.
@@ -140,6 +162,8 @@ pub struct VerifyReport {
     pub source: SourceReport,
     /// Totals.
     pub counts: Counts,
+    /// What was decoded and compared: `source`, or `content` where blocks were not made again.
+    pub checked: String,
     /// The file it was compared with, if one was given.
     pub against: Option<String>,
 }

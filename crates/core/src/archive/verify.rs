@@ -7,9 +7,9 @@ use std::sync::atomic::AtomicBool;
 use sha2::{Digest, Sha256};
 
 use super::open::{self, Opened};
-use super::rebuild::{Comparing, rebuild};
+use super::rebuild::{Comparing, decode_all, rebuild};
 use super::report::{DecompressReport, VerifyReport};
-use super::{DecompressOptions, Input, Output, Progress, attach};
+use super::{DecompressOptions, Input, Output, Progress, VerifyOptions, attach};
 use crate::container::trailer::Attachment;
 use crate::store::local::{self, Pending, Source};
 use crate::{Error, Result};
@@ -163,19 +163,24 @@ fn naming(error: Error, path: &Path) -> Error {
 /// See [`super::verify`].
 pub fn verify(
     input: &Input,
-    against: Option<&Input>,
-    reference: Option<&Path>,
-    threads: usize,
+    options: &VerifyOptions,
     progress: &dyn Progress,
 ) -> Result<VerifyReport> {
     let stop = AtomicBool::new(false);
+    let threads = options.threads;
     let mut opened = Opened::open(input, progress, &stop)?;
     opened.quickcheck()?;
-    opened.give_reference(reference)?;
-    let name = match against {
+    opened.give_reference(options.reference.as_deref())?;
+    let mut against = None;
+    match &options.against {
+        Some(_) if options.content_only => {
+            return Err(Error::Invalid(
+                "content alone cannot be compared with a file: its blocks are not made".into(),
+            ));
+        }
+        None if options.content_only => decode_all(&opened, threads, progress, &stop)?,
         None => {
             rebuild(&opened, io::sink(), threads, progress, &stop)?;
-            None
         }
         Some(other) => {
             let (source, name) = match other {
@@ -183,16 +188,22 @@ pub fn verify(
                 Input::Stdin => (Source::stdin(&stop)?, "standard input".to_owned()),
             };
             compare(&opened, source, &name, threads, progress, &stop)?;
-            Some(name)
+            against = Some(name);
         }
-    };
+    }
     let total = opened.trailer.source_length;
     let sha256 = file_sha256(&opened, &|_| progress.update(total, Some(total)))?;
+    let checked = if options.content_only {
+        "content"
+    } else {
+        "source"
+    };
     Ok(VerifyReport {
         archive: opened.archive_report(Some(sha256)),
         source: opened.source_report(),
         counts: open::counts(&opened.trailer),
-        against: name,
+        checked: checked.into(),
+        against,
     })
 }
 

@@ -7,6 +7,8 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use rustix::time::{ClockId, clock_gettime};
+
 use super::Progress;
 use crate::{Error, Result};
 
@@ -99,4 +101,18 @@ pub fn watch<T>(
     if !stop.load(Ordering::Relaxed) && !progress.update(done, total) {
         fail(Error::Interrupted);
     }
+}
+
+/// CPU seconds that this thread has taken.
+pub fn cpu_seconds() -> f64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+}
+
+/// Runs `work` and adds the CPU seconds that it took to `sum`.
+pub fn timed<T>(sum: &mut f64, work: impl FnOnce() -> T) -> T {
+    let start = cpu_seconds();
+    let done = work();
+    *sum += cpu_seconds() - start;
+    done
 }

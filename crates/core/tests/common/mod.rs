@@ -15,7 +15,7 @@ pub use random::Random;
 use readvault_core::Error;
 use readvault_core::archive::{
     Archive, CompressOptions, CompressReport, DecompressOptions, DecompressReport, Input, Output,
-    Progress, VerifyReport, compress, decompress, verify,
+    Progress, VerifyOptions, VerifyReport, compress, decompress, verify,
 };
 
 /// A progress that nobody sees.
@@ -65,7 +65,9 @@ pub fn unpack(archive: &Path, output: &Path, threads: usize) -> Result<Decompres
 }
 
 pub fn check(archive: &Path, threads: usize) -> Result<VerifyReport, Error> {
-    verify(&Input::Path(archive.into()), None, None, threads, &Silent)
+    let mut options = VerifyOptions::default();
+    options.threads = threads;
+    verify(&Input::Path(archive.into()), &options, &Silent)
 }
 
 pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
@@ -96,15 +98,14 @@ pub fn round_trip(source: &[u8], threads: usize) -> CompressReport {
         fs::read(&restored).unwrap() == source,
         "came back different"
     );
-    let against = Input::Path(path);
-    verify(
-        &Input::Path(archive.clone()),
-        Some(&against),
-        None,
-        threads,
-        &Silent,
-    )
-    .unwrap();
+    let from = Input::Path(archive.clone());
+    let mut options = VerifyOptions::default();
+    options.threads = threads;
+    options.content_only = true;
+    verify(&from, &options, &Silent).unwrap();
+    options.content_only = false;
+    options.against = Some(Input::Path(path));
+    verify(&from, &options, &Silent).unwrap();
     ranges_are_the_sources(&archive, source, 24);
     report
 }
