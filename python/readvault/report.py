@@ -86,8 +86,11 @@ class AttachmentReport:
 
 @dataclass(frozen=True, slots=True)
 class CpuSeconds:
-    """CPU seconds of all threads: `source` reading and inflating it, `deflate` proving how its blocks were deflated,
-    `content` coding what is in them and decoding it again."""
+    """CPU seconds of all threads.
+
+    `source`: reading and inflating it; `deflate`: proving how its blocks were deflated; `content`: coding what is in
+    them, and decoding it again.
+    """
 
     source: float
     deflate: float
@@ -120,8 +123,10 @@ class DecompressReport:
 
 @dataclass(frozen=True, slots=True)
 class VerifyReport:
-    """What `verify` found: everything listed here was decoded and compared. `checked` is "content" where blocks were not
-    made again, else "source"."""
+    """What `verify` found: everything listed here was decoded and compared.
+
+    `checked` is "content" where blocks were not made again, else "source".
+    """
 
     archive: ArchiveReport
     source: SourceReport
