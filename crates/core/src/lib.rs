@@ -12,7 +12,7 @@ pub mod archive;
 mod codec;
 mod container;
 pub mod error;
-#[cfg(fuzzing)]
+#[cfg(any(fuzzing, test))]
 pub mod fuzzing;
 #[cfg(feature = "measure")]
 pub mod measure;

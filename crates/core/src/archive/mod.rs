@@ -3,13 +3,13 @@
 mod attach;
 mod build;
 mod compress;
-mod decode;
+pub(crate) mod decode;
 mod estimate;
 mod info;
 mod open;
 mod rebuild;
 mod report;
-mod share;
+pub(crate) mod share;
 mod verify;
 mod view;
 mod workers;

@@ -70,7 +70,7 @@ impl Entry {
 }
 
 /// One page, as the root knows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
     /// Offset of the page's frame in the archive.
     pub offset: u64,
