@@ -1,6 +1,8 @@
-"""The benchmarks: `./run bench [ratios|sizes|chunks|restore|threads] [FILES...]`.
+"""The benchmarks: `./run bench [ratios|speed|sizes|chunks|restore|threads] [FILES...]`.
 
     ratios    (the default) size and speed against CRAM and BAM; CSV and a Markdown table
+    speed     every level against CRAM: compressing with proof, deflating, decoding, each by itself; CSV,
+              a Markdown table and a picture (SVG) of size against speed
     sizes     every level, and every field, against CRAM 3.1; with --reference FASTA (or md: made
               from the MD tags), given to both sides
     chunks    what chunks of 2,500 records cost against one chunk
@@ -15,8 +17,10 @@ import os
 from pathlib import Path
 
 import chunks
+import plot
 import ratios
 import sizes
+import speed
 from restore import restore
 from sources import generated, of_corpus
 from threads import threads
@@ -38,7 +42,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1, help="threads of every tool, for ratios [1]")
     arguments = parser.parse_args()
     # As `./run bench sample.bam` is meant.
-    if arguments.what not in {"ratios", "sizes", "chunks", "restore", "threads"}:
+    if arguments.what not in {"ratios", "speed", "sizes", "chunks", "restore", "threads"}:
         arguments.files.insert(0, Path(arguments.what))
         arguments.what = "ratios"
     files = list(arguments.files)
@@ -52,11 +56,16 @@ def main() -> None:
         parser.error(f"no such file: {', '.join(missing)}")
     results = HERE / "results"
     results.mkdir(exist_ok=True)
-    suffix = "csv" if arguments.what in {"ratios", "sizes", "chunks"} else "md"
+    suffix = "csv" if arguments.what in {"ratios", "speed", "sizes", "chunks"} else "md"
     out = arguments.out or results / f"{arguments.what}.{suffix}"
     if arguments.what == "ratios":
         table = ratios.summary(ratios.measure(files, out, arguments.threads))
         out.with_suffix(".md").write_text(table)
+    elif arguments.what == "speed":
+        rows = speed.measure(files, out)
+        table = speed.summary(rows)
+        out.with_suffix(".md").write_text(table)
+        out.with_suffix(".svg").write_text(plot.svg(rows))
     elif arguments.what == "chunks":
         (HERE / "work").mkdir(exist_ok=True)
         table = chunks.measure(arguments.files or chunks.generated(HERE / "work"), out)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from measure import command
-from sources import generator
+from sources import example
 from tools import readvault
 
 # Runs of each; the fastest counts, as both only ever get slower by what else the machine does.
@@ -20,7 +20,7 @@ REPEATS = 3
 
 def restore(files: Sequence[Path], folder: Path) -> str:
     """A Markdown table of the speeds and their ratio."""
-    redeflate = generator("redeflate")
+    redeflate = example("readvault-generate", "redeflate")
     lines = [
         "| File | encoder | bare re-deflation, MB of BAM per CPU s | exact restore, MB of BAM per CPU s | ratio |",
         "|---|---|---:|---:|---:|",

@@ -11,18 +11,22 @@ ROOT = Path(__file__).resolve().parent.parent
 NOT_TYPICAL = {"edge", "bgzf_writers_dev"}
 
 
-def generator(example: str | None = None) -> Path:
-    """The generator of realistic files (or one of its examples), built if need be."""
+def generator() -> Path:
+    """The generator of realistic files, built if need be."""
     given = os.environ.get("READVAULT_GENERATE")
-    if given and example is None:
-        return Path(given)
+    return Path(given) if given else _built(["-p", "readvault-generate"], "readvault-generate")
+
+
+def example(package: str, name: str, *options: str) -> Path:
+    """An example program of one of the workspace's packages, built if need be."""
+    return _built(["-p", package, "--example", name, *options], f"examples/{name}")
+
+
+def _built(what: list[str], program: str) -> Path:
     if shutil.which("cargo") is None:
-        sys.exit("bench: no cargo to build readvault-generate with")
-    what = [] if example is None else ["--example", example]
-    build = ["cargo", "build", "-q", "--release", "--locked", "-p", "readvault-generate", *what]
-    subprocess.run(build, cwd=ROOT, check=True)
-    folder = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
-    return folder / "readvault-generate" if example is None else folder / "examples" / example
+        sys.exit("bench: no cargo to build with")
+    subprocess.run(["cargo", "build", "-q", "--release", "--locked", *what], cwd=ROOT, check=True)
+    return Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release" / program
 
 
 def generated(profile: str, size: str, folder: Path, *options: str) -> Path:

@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import pysam
-from measure import command, function
+from measure import Cost, command, function
 from sources import example
 from tools import RIVAL_VERSION, WAYS, readvault
 
@@ -102,7 +102,8 @@ def _readvault(path: Path, folder: Path, level: str) -> Speed:
     unpack = ["decompress", "--force", "--no-attachments", *options, "-o", back, archive]
     restored = command([*readvault(), *unpack])
     same = restored.status == 0 and subprocess.run(["cmp", "-s", path, back], check=False).returncode == 0
-    core = subprocess.run([example("scan"), archive], check=True, capture_output=True, text=True)
+    scan = example("readvault-core", "scan")
+    core = subprocess.run([scan, archive], check=True, capture_output=True, text=True)
     return Speed(
         file=path.name,
         bam_bytes=path.stat().st_size,
@@ -170,7 +171,7 @@ def _bam(path: Path) -> Speed:
     )
 
 
-def _to_nowhere(path: Path):  # type: ignore[no-untyped-def]
+def _to_nowhere(path: Path) -> Cost:
     words = ["--no-PG", "-u", "-o", "/dev/null", str(path)]
     return function(lambda: pysam.view(*words, catch_stdout=False))
 
@@ -190,7 +191,7 @@ def summary(rows: Sequence[Speed]) -> str:
         lines += [
             f"**{file}**, {mine[0].bam_bytes:,} bytes",
             "",
-            "| tool | times smaller | compress and prove content | prove deflation | decode | core fields | restore | peak MB |",
+            "| tool | times smaller | compress, prove content | prove deflation | decode | core fields | restore | peak MB |",
             "|---|---:|---:|---:|---:|---:|---:|---:|",
         ]
         for row in mine:
@@ -198,5 +199,7 @@ def summary(rows: Sequence[Speed]) -> str:
             peak = max(row.compress_peak_bytes, row.decode_peak_bytes) / 1e6
             lines.append(f"| {row.tool} {row.profile} | {row.ratio:.2f} | {speeds} | {peak:.0f} |")
         lines.append("")
-    lines.append(f"MB of BAM per CPU second of one thread. CRAM: {RIVAL_VERSION}; its `compress` is encode and decode together.")
+    lines.append(
+        f"MB of BAM per CPU second of one thread. CRAM: {RIVAL_VERSION}; its `compress` is encode and decode together."
+    )
     return "\n".join(lines) + "\n"

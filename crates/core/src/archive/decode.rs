@@ -3,8 +3,9 @@
 use readvault_encoders::Inflater;
 
 use super::share::{Group, Shared};
-use crate::codec::records::models::Models;
-use crate::container::chunk::{self, ChunkKind, Head};
+use crate::codec::records::models::{Models, Part};
+use crate::container::chunk::{self, ChunkKind, Head, Unit};
+use crate::source::bam::CoreFields;
 use crate::source::bgzf::{self, Framing};
 use crate::source::layout::{self, Block, Cut};
 use crate::source::recipe::Maker;
@@ -28,28 +29,7 @@ pub struct Chunk {
 /// leaves.
 pub fn decode(payload: &[u8], shared: &Shared, group: &Group) -> Result<(Chunk, Option<Models>)> {
     let head = chunk::read(payload)?;
-    let mut stored = Vec::with_capacity(head.units.len());
-    for unit in &head.units {
-        let bytes = &payload[unit.place.clone()];
-        if crc32c::crc32c(bytes) != unit.stored_crc {
-            let streams: Vec<String> = unit
-                .members
-                .iter()
-                .map(|&(key, _)| key::name(key))
-                .collect();
-            return Err(Error::Damaged(format!(
-                "{}: stored bytes do not match their checksum",
-                streams.join(", ")
-            )));
-        }
-        stored.push(StoredUnit {
-            codec: unit.codec,
-            stored: bytes,
-            decoded_crc: unit.decoded_crc,
-            members: &unit.members,
-        });
-    }
-    let mut streams = Decoded::new(stored);
+    let mut streams = Decoded::new(stored_units(payload, &head, |_| true)?);
     let (mut content, mut blocks, mut kept, mut left) = (Vec::new(), Vec::new(), Vec::new(), None);
     match head.kind {
         ChunkKind::Content => {
@@ -84,6 +64,89 @@ pub fn decode(payload: &[u8], shared: &Shared, group: &Group) -> Result<(Chunk, 
     Ok((chunk, left))
 }
 
+/// The core fields of a chunk's records, for which no other stream is looked at; `group` is what the key chunk of its group left
+/// of the models that this needs. A key chunk gives what it leaves of them.
+pub fn core_fields(
+    payload: &[u8],
+    shared: &Shared,
+    group: &Group,
+) -> Result<(CoreFields, Option<Models>)> {
+    let head = chunk::read(payload)?;
+    let is_key = head.kind == ChunkKind::Key;
+    if !is_key && head.kind != ChunkKind::Modelled {
+        let (chunk, _) = decode(payload, shared, group)?;
+        return Ok((CoreFields::of_content(&chunk.content), None));
+    }
+    let needed = |unit: &Unit| {
+        let keys = [
+            key::FORMS,
+            key::ALIGNMENT_PART,
+            key::ESCAPE_LENGTHS,
+            key::ESCAPES,
+        ];
+        unit.members.iter().any(|(key, _)| keys.contains(key))
+    };
+    let mut streams = Decoded::new(stored_units(payload, &head, needed)?);
+    let blank = Models::default();
+    let models = known(&head, group, &blank)?;
+    let length = head.content_length as usize;
+    let forms = streams.take(key::FORMS)?;
+    let count = bam::count(&forms, length)?;
+    let find = |key| streams.take_unit(key);
+    let parts = &Part::ALL[..1];
+    let (records, left) = parts::decode(
+        count,
+        length,
+        models,
+        is_key,
+        &shared.context(),
+        parts,
+        find,
+    )?;
+    Ok((CoreFields::merge(&mut streams, &forms, records)?, left))
+}
+
+/// Units of a chunk that are wanted, their stored bytes checked.
+fn stored_units<'a>(
+    payload: &'a [u8],
+    head: &'a Head,
+    wanted: impl Fn(&Unit) -> bool,
+) -> Result<Vec<StoredUnit<'a>>> {
+    let mut stored = Vec::with_capacity(head.units.len());
+    for unit in head.units.iter().filter(|unit| wanted(unit)) {
+        let bytes = &payload[unit.place.clone()];
+        if crc32c::crc32c(bytes) != unit.stored_crc {
+            let streams: Vec<String> = unit
+                .members
+                .iter()
+                .map(|&(key, _)| key::name(key))
+                .collect();
+            return Err(Error::Damaged(format!(
+                "{}: stored bytes do not match their checksum",
+                streams.join(", ")
+            )));
+        }
+        stored.push(StoredUnit {
+            codec: unit.codec,
+            stored: bytes,
+            decoded_crc: unit.decoded_crc,
+            members: &unit.members,
+        });
+    }
+    Ok(stored)
+}
+
+/// The models that a chunk's records are decoded with.
+fn known<'a>(head: &Head, group: &'a Group, blank: &'a Models) -> Result<&'a Models> {
+    match group {
+        _ if head.kind == ChunkKind::Key => Ok(blank),
+        Some(models) => Ok(models),
+        None => Err(Error::Damaged(
+            "chunk: its group has no key chunk before it".into(),
+        )),
+    }
+}
+
 /// The content of a chunk whose records are coded by models, and what a key chunk leaves.
 fn decode_records(
     head: &Head,
@@ -93,21 +156,21 @@ fn decode_records(
 ) -> Result<(bam::Rebuilt, Option<Models>)> {
     let blank = Models::default();
     let is_key = head.kind == ChunkKind::Key;
-    let models = match group {
-        _ if is_key => &blank,
-        Some(models) => models,
-        None => {
-            return Err(Error::Damaged(
-                "chunk: its group has no key chunk before it".into(),
-            ));
-        }
-    };
+    let models = known(head, group, &blank)?;
     let length = head.content_length as usize;
     let forms = streams.take(key::FORMS)?;
     let count = bam::count(&forms, length)?;
     let find = |key| streams.take_unit(key);
     // Bases of a sequence that cannot be had show as damage: name the cause.
-    let decoded = parts::decode(count, length, models, is_key, &shared.context(), find);
+    let decoded = parts::decode(
+        count,
+        length,
+        models,
+        is_key,
+        &shared.context(),
+        &Part::ALL,
+        find,
+    );
     shared.check()?;
     let (records, left) = decoded?;
     let rebuilt = bam::restore(streams, &forms, &records, &shared.header_text, length)?;

@@ -3,6 +3,7 @@
 mod attach;
 mod build;
 mod compress;
+mod core_fields;
 pub(crate) mod decode;
 mod estimate;
 mod info;
@@ -19,6 +20,7 @@ use std::path::PathBuf;
 
 use crate::Result;
 pub use crate::codec::records::Level;
+pub use crate::source::bam::CoreFields;
 #[doc(hidden)]
 pub use crate::source::span::Sizes;
 pub use report::*;
@@ -173,6 +175,19 @@ pub fn verify(
     progress: &dyn Progress,
 ) -> Result<VerifyReport> {
     verify::verify(input, options, progress)
+}
+
+/// Decodes flags, places, mapping qualities and CIGARs, and no other field, and gives them to `each`, chunk after chunk in the
+/// order of the source; an error of `each` ends it.
+///
+/// # Errors
+/// As [`decompress`].
+pub fn core_fields(
+    input: &Input,
+    progress: &dyn Progress,
+    each: &mut dyn FnMut(CoreFields) -> Result<()>,
+) -> Result<()> {
+    core_fields::core_fields(input, progress, each)
 }
 
 /// Checks structure only: header, trailer, directory, attachments, and that chunks are where the directory says.

@@ -246,6 +246,22 @@ impl Opened {
         entry: &Entry,
         group: &Group,
     ) -> Result<(Chunk, Option<Models>)> {
+        self.read_chunk(index, entry, |payload| {
+            let (chunk, left) = decode::decode(payload, &self.shared, group)?;
+            if chunk.head.records != entry.records || chunk.head.first_block != entry.first_block {
+                return Err(Error::Damaged("is not what the directory says".into()));
+            }
+            Ok((chunk, left))
+        })
+    }
+
+    /// Reads and checks the payload of chunk number `index` for `decode`, whose errors it gives a place.
+    pub fn read_chunk<T>(
+        &self,
+        index: u64,
+        entry: &Entry,
+        decode: impl FnOnce(&[u8]) -> Result<T>,
+    ) -> Result<T> {
         let read = || {
             self.check_group(entry)?;
             let payload = self.frame(entry.offset, entry.length, Kind::Chunk, "chunk")?;
@@ -254,11 +270,7 @@ impl Opened {
                     "is not the one that the directory vouches for".into(),
                 ));
             }
-            let (chunk, left) = decode::decode(&payload, &self.shared, group)?;
-            if chunk.head.records != entry.records || chunk.head.first_block != entry.first_block {
-                return Err(Error::Damaged("is not what the directory says".into()));
-            }
-            Ok((chunk, left))
+            decode(&payload)
         };
         read().map_err(|error| {
             error.at(format!(

@@ -53,19 +53,20 @@ pub fn encode(
         .collect()
 }
 
-/// Decodes `count` records of at most `limit` bytes; `find` gives the unit that holds a key. With `keep`, gives what the
-/// models know afterwards.
+/// Decodes the first `parts` of `count` records of at most `limit` bytes; `find` gives the unit that holds a key. With `keep`,
+/// gives what their models know afterwards.
 pub fn decode<'a>(
     count: usize,
     limit: usize,
     models: &Models,
     keep: bool,
     context: &Context<'_>,
+    parts: &[Part],
     mut find: impl FnMut(u32) -> Option<StoredUnit<'a>>,
 ) -> Result<(Records, Option<Models>)> {
     let mut records = Records::to_decode(count, limit);
     let mut kept = keep.then(Models::default);
-    for part in Part::ALL {
+    for &part in parts {
         let (_, key) = place(part);
         let name = key::name(key);
         let unit = find(key).ok_or_else(|| Error::Damaged(format!("chunk: {name} are missing")))?;

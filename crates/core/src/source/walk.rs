@@ -95,6 +95,15 @@ impl Walk {
         }
     }
 
+    /// A walk that starts with a BAM header, or else at a record's border.
+    pub fn at_border(content: &[u8]) -> Self {
+        let mut walk = Self::new(true);
+        if !content.starts_with(b"BAM\x01") {
+            walk.state = State::Records;
+        }
+        walk
+    }
+
     /// The header's reference table, as far as it has been walked; empty if it is larger than any may be.
     pub fn into_references(self) -> Vec<Reference> {
         self.references

@@ -4,6 +4,7 @@
 //! follows from other fields is not stored. A record that the fields cannot carry byte for byte becomes an *escape*: it
 //! is stored as it is, so strange data costs size and never fidelity. In archives of version 1 each field is a stream.
 
+mod core_fields;
 mod header;
 mod parse;
 mod rebuild;
@@ -11,6 +12,7 @@ pub mod record;
 mod restore;
 mod tags;
 
+pub use core_fields::CoreFields;
 pub use header::{references, text as header_text};
 pub use parse::{Parsed, parse};
 pub use rebuild::{Aligned, Rebuilt, rebuild};

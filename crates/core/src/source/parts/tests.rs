@@ -64,8 +64,9 @@ fn strange_records_come_back_in_a_key_chunk_and_behind_it() {
             let forms = all.take(key::FORMS).unwrap();
             let count = records_of::count(&forms, content.len()).unwrap();
             let find = |key| all.take_unit(key);
-            let (records, left) =
-                decode(count, content.len(), &models, number == 0, &context, find).unwrap();
+            let (limit, keep) = (content.len(), number == 0);
+            let decoded = decode(count, limit, &models, keep, &context, &Part::ALL, find);
+            let (records, left) = decoded.unwrap();
             let rebuilt =
                 records_of::restore(&mut all, &forms, &records, b"", content.len()).unwrap();
             assert!(rebuilt.content == content, "seed {seed}, chunk {number}");

@@ -1,0 +1,97 @@
+//! Flags, places, mapping qualities and CIGARs of all records of a chunk, whatever form they have.
+
+use super::form;
+use super::rebuild::Pieces;
+use super::record::{self, Fixed};
+use crate::Result;
+use crate::codec::records::Records;
+use crate::source::key;
+use crate::source::streams::Decoded;
+use crate::source::walk::{Item, Walk};
+
+/// Fields of records that tell where and how they are aligned: a value per record, in the order of the file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CoreFields {
+    /// Flags.
+    pub flags: Vec<u16>,
+    /// Numbers of the reference sequences; -1 is none.
+    pub references: Vec<i32>,
+    /// Positions, 0-based; -1 is none.
+    pub positions: Vec<i32>,
+    /// Mapping qualities.
+    pub mapping_qualities: Vec<u8>,
+    /// CIGAR operations of all records, as BAM has them: length in the 28 high bits, operation in the 4 low.
+    pub cigars: Vec<u32>,
+    /// Where each record's operations end in `cigars`.
+    pub cigar_ends: Vec<usize>,
+}
+
+impl CoreFields {
+    /// Those of the regular records, and between them those of the escaped ones.
+    pub(crate) fn merge(streams: &mut Decoded<'_>, forms: &[u8], regular: Records) -> Result<Self> {
+        let mut escapes = Pieces::new(
+            streams.take(key::ESCAPE_LENGTHS)?,
+            streams.take(key::ESCAPES)?,
+        );
+        if !forms.iter().any(|form| form & form::ESCAPE != 0) {
+            return Ok(Self {
+                flags: regular.flags,
+                references: regular.references,
+                positions: regular.positions,
+                mapping_qualities: regular.mapq,
+                cigars: regular.cigar,
+                cigar_ends: regular.cigar_ends,
+            });
+        }
+        let (mut all, mut index) = (Self::default(), 0);
+        for form in forms {
+            if form & form::ESCAPE != 0 {
+                all.push(escapes.next()?);
+            } else if form & form::NOT_REGULAR == 0 {
+                all.flags.push(regular.flags[index]);
+                all.references.push(regular.references[index]);
+                all.positions.push(regular.positions[index]);
+                all.mapping_qualities.push(regular.mapq[index]);
+                all.cigars.extend_from_slice(regular.cigar_of(index));
+                all.cigar_ends.push(all.cigars.len());
+                index += 1;
+            }
+        }
+        Ok(all)
+    }
+
+    /// Those of the records in a chunk's content, which is cut at their borders.
+    pub(crate) fn of_content(content: &[u8]) -> Self {
+        let (mut all, mut items) = (Self::default(), Vec::new());
+        Walk::at_border(content).advance(content, true, &mut items);
+        for item in &items {
+            if let Item::Record(range) = item {
+                all.push(&content[range.clone()]);
+            }
+        }
+        all
+    }
+
+    /// Adds a record as it stands in BAM; of one that lies about its lengths, what there is.
+    fn push(&mut self, bytes: &[u8]) {
+        let Some(fixed) = Fixed::read(bytes) else {
+            // Shorter than a record's fixed fields: as one without a place.
+            self.flags.push(0);
+            self.references.push(-1);
+            self.positions.push(-1);
+            self.mapping_qualities.push(0);
+            self.cigar_ends.push(self.cigars.len());
+            return;
+        };
+        self.flags.push(fixed.flags);
+        self.references.push(fixed.reference);
+        self.positions.push(fixed.position);
+        self.mapping_qualities.push(fixed.mapq);
+        let start = record::FIXED + usize::from(fixed.name_length);
+        let operations = bytes.get(start..).unwrap_or_default().as_chunks::<4>().0;
+        let operations = operations.iter().take(fixed.cigar_count.into());
+        self.cigars
+            .extend(operations.map(|bytes| u32::from_le_bytes(*bytes)));
+        self.cigar_ends.push(self.cigars.len());
+    }
+}
