@@ -47,6 +47,22 @@ impl RangeEncoder {
         }
     }
 
+    /// Keeps the part of `whole` from `start` to `end`; the part that ends the whole takes the rounding too.
+    #[inline(always)]
+    pub(super) fn put_part(&mut self, start: u32, end: u32, whole: u32) {
+        let unit = self.range / whole;
+        self.low += u64::from(unit * start);
+        self.range = if end == whole {
+            self.range - unit * start
+        } else {
+            unit * (end - start)
+        };
+        while self.range < BOTTOM {
+            self.range <<= 8;
+            self.shift();
+        }
+    }
+
     /// Moves the top byte of `low` out, passing a carry into the bytes already written.
     fn shift(&mut self) {
         if self.low >> 32 != 0 {
@@ -125,6 +141,28 @@ impl<'a> RangeDecoder<'a> {
             self.refill();
         }
         lower
+    }
+
+    /// A point of `whole` that lies in the part that was kept. [`Self::take_part`] must follow.
+    #[inline(always)]
+    pub(super) fn point(&self, whole: u32) -> u32 {
+        (self.code / (self.range / whole)).min(whole - 1)
+    }
+
+    /// Goes on within the part from `start` to `end`, in which [`Self::point`] lies.
+    #[inline(always)]
+    pub(super) fn take_part(&mut self, start: u32, end: u32, whole: u32) {
+        let unit = self.range / whole;
+        self.code -= unit * start;
+        self.range = if end == whole {
+            self.range - unit * start
+        } else {
+            unit * (end - start)
+        };
+        while self.range < BOTTOM {
+            self.range <<= 8;
+            self.refill();
+        }
     }
 
     /// Whether all stored bytes were read.

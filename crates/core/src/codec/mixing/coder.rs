@@ -6,6 +6,8 @@ use crate::Result;
 use crate::codec::range::{RangeDecoder, RangeEncoder};
 use crate::codec::wire::damaged;
 
+use super::lanes::{Lanes, SYMBOLS, WHOLE};
+
 /// One direction of coding. See the module's head for how models use it.
 pub(crate) trait Coder {
     /// Whether bits are read: then the values that are passed in mean nothing.
@@ -13,6 +15,9 @@ pub(crate) trait Coder {
 
     /// Codes a bit whose probability of being set is `p` / 65,536, with `p` from 1 to 65,535.
     fn code(&mut self, bit: bool, p: u32) -> bool;
+
+    /// Codes one of the symbols whose parts of [`WHOLE`] end at `ends`.
+    fn symbol<L: Lanes>(&mut self, lanes: L, symbol: usize, ends: &[u16; SYMBOLS]) -> usize;
 
     /// Books what was coded since the last call on the stream with key `key`; does nothing when decoding.
     fn charge(&mut self, key: u32);
@@ -70,6 +75,18 @@ fn split(range: u32, p: u32) -> u32 {
     (u64::from(range) * u64::from(p) >> 16) as u32
 }
 
+/// A symbol's part of the whole.
+#[inline(always)]
+fn part_of(symbol: usize, ends: &[u16; SYMBOLS]) -> (u32, u32) {
+    let start = symbol.checked_sub(1).map_or(0, |before| ends[before]);
+    let end = if symbol == SYMBOLS - 1 {
+        WHOLE
+    } else {
+        ends[symbol].into()
+    };
+    (start.into(), end)
+}
+
 impl Coder for Encoder {
     const DECODES: bool = false;
 
@@ -77,6 +94,13 @@ impl Coder for Encoder {
     fn code(&mut self, bit: bool, p: u32) -> bool {
         self.coder.put(split(self.coder.range(), p), bit);
         bit
+    }
+
+    #[inline(always)]
+    fn symbol<L: Lanes>(&mut self, _: L, symbol: usize, ends: &[u16; SYMBOLS]) -> usize {
+        let (start, end) = part_of(symbol, ends);
+        self.coder.put_part(start, end, WHOLE);
+        symbol
     }
 
     fn charge(&mut self, key: u32) {
@@ -114,6 +138,15 @@ impl Coder for Decoder<'_> {
     #[inline(always)]
     fn code(&mut self, _: bool, p: u32) -> bool {
         self.0.get(split(self.0.range(), p))
+    }
+
+    #[inline(always)]
+    fn symbol<L: Lanes>(&mut self, lanes: L, _: usize, ends: &[u16; SYMBOLS]) -> usize {
+        let point = self.0.point(WHOLE) as u16;
+        let symbol = lanes.passed(ends, point).min(SYMBOLS - 1);
+        let (start, end) = part_of(symbol, ends);
+        self.0.take_part(start, end, WHOLE);
+        symbol
     }
 
     fn charge(&mut self, _: u32) {}

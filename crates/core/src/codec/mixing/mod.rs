@@ -13,14 +13,16 @@ mod coder;
 mod lanes;
 mod logistic;
 mod mixer;
+mod scores;
 mod sets;
 mod slots;
 
 pub(crate) use coder::{Coder, Decoder, Encoder};
 pub(crate) use lanes::Weights;
-pub(crate) use lanes::{GROUP, Lanes, Second, Work, dispatch};
+pub(crate) use lanes::{GROUP, Lanes, SYMBOLS, Second, Work, dispatch};
 pub(crate) use logistic::{dot, squash, stretch, train};
 pub(crate) use mixer::Mixer;
+pub(crate) use scores::Scores;
 pub(crate) use sets::{SETTLED, Sets};
 pub(crate) use slots::Slot;
 

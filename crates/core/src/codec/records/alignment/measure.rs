@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::tests::{CONTEXT, FILES, decode, encode};
 use super::*;
+use crate::codec::mixing::{Lanes, SYMBOLS};
 use crate::codec::records::laboratory;
 
 #[test]
@@ -96,6 +97,11 @@ impl Coder for Counter {
     fn code(&mut self, bit: bool, _: u32) -> bool {
         self.0 += 1;
         bit
+    }
+
+    fn symbol<L: Lanes>(&mut self, _: L, symbol: usize, _: &[u16; SYMBOLS]) -> usize {
+        self.0 += 1;
+        symbol
     }
 
     fn charge(&mut self, _: u32) {}

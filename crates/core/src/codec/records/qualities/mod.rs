@@ -12,7 +12,7 @@ pub(super) mod predictor;
 pub(super) mod reading;
 pub(super) mod recalibrated;
 mod refine;
-mod repeats;
+pub(super) mod repeats;
 mod runs;
 mod short;
 mod surroundings;
@@ -255,7 +255,7 @@ fn flag<C: Coder>(coder: &mut C, flag: bool, slot: &mut Slot) -> bool {
 }
 
 /// Whether these are the qualities of a record without any.
-fn is_missing(qualities: &[u8]) -> bool {
+pub(super) fn is_missing(qualities: &[u8]) -> bool {
     qualities.iter().all(|&q| q == 0xff)
 }
 

@@ -27,7 +27,7 @@ const NONE: u8 = 0xff;
 
 /// The model of OQ and the qualities of records that have it.
 #[derive(Clone)]
-pub(super) struct Model {
+pub(crate) struct Model {
     originals: Box<super::Model>,
     given: Recalibrated,
     /// Whether a record with original qualities has none of its own.
@@ -37,7 +37,7 @@ pub(super) struct Model {
 
 impl Model {
     /// The model for records like these. Leaves the records without the qualities that it will code.
-    pub(super) fn fit(level: Level, context: &Context<'_>, records: &mut Records) -> Self {
+    pub(crate) fn fit(level: Level, context: &Context<'_>, records: &mut Records) -> Self {
         let column = find(records).unwrap_or(0);
         let originals = gather(records, &records.columns[column]);
         let told: Vec<bool> = (0..records.count)
@@ -61,7 +61,7 @@ impl Model {
     }
 
     /// A decoder's model.
-    pub(super) fn blank() -> Self {
+    pub(crate) fn blank() -> Self {
         Self {
             originals: Box::new(super::Model::blank()),
             given: Recalibrated::blank(),
@@ -72,7 +72,7 @@ impl Model {
 
     /// Codes the OQ column and the qualities of the records whose value in it is as long as they are. Their number
     /// stands in `done` then. If there is no such column, does nothing.
-    pub(super) fn code<C: Coder>(
+    pub(crate) fn code<C: Coder>(
         &mut self,
         coder: &mut C,
         context: &Context<'_>,
@@ -162,7 +162,7 @@ impl Model {
 }
 
 /// Whether any record has original qualities.
-pub(super) fn suits(records: &Records) -> bool {
+pub(crate) fn suits(records: &Records) -> bool {
     find(records).is_some()
 }
 

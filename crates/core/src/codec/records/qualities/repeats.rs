@@ -11,20 +11,20 @@ const LOOKED_AT: usize = 16;
 const NUMBER: u16 = 0xc0;
 
 /// No hint.
-pub(super) const NONE: u16 = 0;
+pub(crate) const NONE: u16 = 0;
 
 /// What an earlier record of the same read says of a record's qualities.
 #[derive(Clone, Default)]
-pub(super) struct Repeats {
+pub(crate) struct Repeats {
     other: Reading,
     /// In the order of sequencing: 1 + the quality, or [`NONE`]. Empty if there is no such record.
-    pub(super) hints: Vec<u16>,
+    pub(crate) hints: Vec<u16>,
 }
 
 impl Repeats {
     /// Finds the last record before `record` of the same read with some of the same bases. `is_known` tells whether a
     /// record's qualities are known and not missing.
-    pub(super) fn find(
+    pub(crate) fn find(
         &mut self,
         records: &Records,
         record: usize,
@@ -50,7 +50,7 @@ impl Repeats {
     }
 
     /// Whether all qualities are hinted at.
-    pub(super) fn is_whole(&self) -> bool {
+    pub(crate) fn is_whole(&self) -> bool {
         !self.hints.is_empty() && !self.hints.contains(&NONE)
     }
 
