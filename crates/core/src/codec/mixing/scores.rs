@@ -10,7 +10,7 @@ use super::coder::Coder;
 use super::lanes::{Lanes, Noise, Row, SYMBOLS};
 
 /// Learning rate in 1/65,536 of a step: at first, and in the end.
-const RATES: (i32, i32) = (300, 60);
+const RATES: (i32, i32) = (400, 50);
 
 /// How many turns it takes to come halfway from the first rate to the last.
 const HALFWAY: i32 = 2000;

@@ -60,8 +60,8 @@ impl Family {
     /// The family that codes a part of new groups at a level.
     pub(crate) fn at(level: Level, part: Part) -> Self {
         match (level, part) {
+            (Level::Default | Level::Max, Part::Qualities) => Self::Quick,
             (Level::Max, _) => Self::Thorough,
-            (Level::Default, Part::Qualities) => Self::Quick,
             // Parts whose quick models stand; the others follow.
             _ => Self::Thorough,
         }

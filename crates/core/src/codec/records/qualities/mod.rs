@@ -260,4 +260,4 @@ pub(super) fn is_missing(qualities: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -3,7 +3,7 @@ use super::super::laboratory::load;
 use super::super::states::states;
 use super::*;
 
-const CONTEXT: Context<'_> = Context {
+pub(crate) const CONTEXT: Context<'_> = Context {
     references: &[],
     bases: None,
 };
@@ -16,7 +16,7 @@ const FILES: [&str; 4] = [
 ];
 
 /// The records without what is decoded after the bases.
-fn stripped(records: &Records) -> Records {
+pub(crate) fn stripped(records: &Records) -> Records {
     Records {
         qualities: Vec::new(),
         columns: Vec::new(),
@@ -72,7 +72,7 @@ fn real_files_come_back_from_a_key_chunk_and_its_clones() {
 }
 
 /// Records of every kind that a machine would not make.
-fn strange(seed: u32, count: usize) -> Records {
+pub(crate) fn strange(seed: u32, count: usize) -> Records {
     let mut state = seed;
     let mut random = move |below: u32| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -149,7 +149,7 @@ fn damaged_streams_end_without_a_panic() {
 
 /// `copies` records of one read of random bases and qualities; every second lies on the other strand, and the last has
 /// its first 30 bases clipped hard.
-fn copies(copies: usize) -> Records {
+pub(crate) fn copies(copies: usize) -> Records {
     let digits = (0..250u32).map(|at| hash(at, 1, 2, 3));
     let bases: Vec<u8> = digits.clone().map(|digit| 1 << (digit & 3)).collect();
     let qualities: Vec<u8> = digits.map(|digit| 20 + (digit >> 8) as u8 % 20).collect();

@@ -134,10 +134,10 @@ pub(super) fn table_bits(count: usize, more: i32) -> [u32; CONTEXTS] {
         bits(2 * each + 1, 11),
         bits(3 * each, 13),
         bits(3 * each, 13),
-        bits(each + 8, 12),
-        bits(each + 8, 12),
-        bits(each + 8, 12),
-        bits(each + 8, 12),
+        bits(each + 8, 13),
+        bits(each + 8, 13),
+        bits(each + 8, 13),
+        bits(each + 8, 13),
     ]
 }
 
@@ -169,7 +169,10 @@ pub(super) fn short(
         ),
         key(q1 | bases.around(at) << 12, 6, step),
         key(
-            q1 | mean << 12 | whole.second << 20 | whole.mismatches << 22 | whole.mate << 26,
+            q1 | (mean >> 1) << 12
+                | whole.second << 20
+                | whole.mismatches << 22
+                | (whole.mate >> 2) << 26,
             7,
             step,
         ),

@@ -70,8 +70,10 @@ impl Model {
         let alphabet = Alphabet::of(strings());
         let reads = strings().count();
         let symbols: usize = strings().map(<[u8]>::len).sum();
+        // The best level takes the time to look at each quality.
+        let runs = level != Level::Max || alphabet.len() < 2;
         model.parameters = Parameters {
-            usual: runs::usual(strings(), &alphabet),
+            usual: runs::usual(strings(), &alphabet).filter(|_| runs),
             alphabet,
             long: symbols / reads.max(1) > LONG,
             size: if level == Level::Max { 3 } else { 0 },
@@ -193,3 +195,6 @@ impl Model {
         self.repeated
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -47,7 +47,7 @@ pub(super) fn usual<'a>(
     }
     let quality = (0..=254u8).max_by_key(|&quality| all[usize::from(quality)])?;
     let (same, all) = (same[usize::from(quality)], all[usize::from(quality)]);
-    (all > 0 && same * 100 >= all * OFTEN && alphabet.len() > 1).then(|| alphabet.number(quality))
+    (all > 0 && same * 100 >= all * OFTEN).then(|| alphabet.number(quality))
 }
 
 /// The class of a length.
