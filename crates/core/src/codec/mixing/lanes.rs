@@ -299,8 +299,11 @@ mod avx2 {
     impl Avx2 {
         #[inline(always)]
         pub(super) fn detect() -> Option<Self> {
-            (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("bmi2"))
-                .then_some(Self(()))
+            let all = is_x86_feature_detected!("avx2")
+                && is_x86_feature_detected!("bmi2")
+                && is_x86_feature_detected!("lzcnt")
+                && is_x86_feature_detected!("popcnt");
+            all.then_some(Self(()))
         }
 
         #[inline(always)]
@@ -310,7 +313,7 @@ mod avx2 {
         }
     }
 
-    #[target_feature(enable = "avx2,bmi2")]
+    #[target_feature(enable = "avx2,bmi2,lzcnt,popcnt")]
     fn with_avx2<W: Work>(work: W, lanes: Avx2) -> W::Output {
         work.run(lanes)
     }

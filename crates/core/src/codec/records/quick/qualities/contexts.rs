@@ -134,10 +134,10 @@ pub(super) fn table_bits(count: usize, more: i32) -> [u32; CONTEXTS] {
         bits(2 * each + 1, 11),
         bits(3 * each, 13),
         bits(3 * each, 13),
-        bits(each + 8, 13),
-        bits(each + 8, 13),
-        bits(each + 8, 13),
-        bits(each + 8, 13),
+        bits(each + 8, 12),
+        bits(each + 8, 12),
+        bits(each + 8, 12),
+        bits(each + 8, 12),
     ]
 }
 
