@@ -25,7 +25,7 @@ mod wire;
 mod zstandard;
 
 use crate::{Error, Result};
-pub(crate) use bases::{Alignments, decode_bases};
+pub(crate) use bases::{Alignments, decode_bases, encode_bases};
 use wire::{Reader, damaged, put_varint};
 
 /// The stable numbers of the codecs.
@@ -65,6 +65,12 @@ pub(crate) enum Hint {
     Integers,
     /// Bytes of a small alphabet.
     Symbols,
+    /// Names of reads, NUL-terminated.
+    Names,
+    /// NUL-terminated strings.
+    Strings,
+    /// Qualities, or other bytes that depend on those before them.
+    Qualities,
     /// Already compressed or random: stored.
     Incompressible,
 }

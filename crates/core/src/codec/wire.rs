@@ -95,7 +95,6 @@ pub(super) fn to_i32(bytes: &[u8]) -> Vec<i32> {
 }
 
 /// The bytes of `values`, little-endian.
-#[cfg(test)]
 pub(super) fn from_i32(values: &[i32]) -> Vec<u8> {
     values
         .iter()

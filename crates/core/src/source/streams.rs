@@ -3,7 +3,8 @@
 
 use super::bam::Aligned;
 use super::key::{self, bundle};
-use crate::codec::{self, Hint};
+use crate::codec::records::Records;
+use crate::codec::{self, Alignments, Hint};
 use crate::{Error, Result};
 
 /// Streams shorter than this (decoded bytes) share a unit: their own head would cost more than a codec fit to them
@@ -34,6 +35,18 @@ pub struct CodedUnit {
     pub members: Vec<(u32, u64)>,
     /// What the streams inside cost, where models told: key, 1/16 bits, bytes in the source's content.
     pub costs: Vec<(u32, u64, u64)>,
+}
+
+impl CodedUnit {
+    /// The same, to be decoded.
+    pub fn to_decode(&self) -> StoredUnit<'_> {
+        StoredUnit {
+            codec: self.codec,
+            stored: &self.stored,
+            decoded_crc: self.decoded_crc,
+            members: &self.members,
+        }
+    }
 }
 
 /// Codes `streams`.
@@ -72,6 +85,30 @@ pub fn encode(streams: Vec<Stream>) -> Vec<CodedUnit> {
         }
     }
     units
+}
+
+/// Codes the bases of records; none if they have none.
+pub fn encode_bases(fields: &Records) -> Option<CodedUnit> {
+    let counts = (0..fields.count).map(|record| fields.cigar_of(record).len() as u32);
+    let counts: Vec<u32> = counts.collect();
+    let alignments = Alignments {
+        reference: &fields.references,
+        position: &fields.positions,
+        lengths: &fields.lengths,
+        cigar_counts: &counts,
+        cigar: &fields.cigar,
+    };
+    (!fields.bases.is_empty()).then(|| {
+        let encoded = codec::encode_bases(&alignments, &fields.bases);
+        CodedUnit {
+            bundle: bundle::BASES,
+            codec: encoded.codec,
+            stored: encoded.stored,
+            decoded_crc: crc32c::crc32c(&fields.bases),
+            members: vec![(key::READ_BASES, fields.bases.len() as u64)],
+            costs: Vec::new(),
+        }
+    })
 }
 
 fn encode_unit(bundle: u8, members: &[(u32, usize)], hint: Hint, data: &[u8]) -> CodedUnit {

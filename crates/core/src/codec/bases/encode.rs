@@ -11,7 +11,7 @@ use std::convert::Infallible;
 const SCORE_LIMIT: u8 = 3;
 
 /// Encodes bases, one BAM code per byte, all records one after the other.
-pub(in crate::codec) fn encode_bases(alignments: &Alignments, bases: &[u8]) -> Encoded {
+pub(crate) fn encode_bases(alignments: &Alignments, bases: &[u8]) -> Encoded {
     let countable = i32::try_from(bases.len()).is_ok() && !bases.is_empty();
     if !countable || !alignments.hold(bases.len()) || bases.iter().any(|&code| code > 15) {
         return encode(Hint::Symbols, bases);

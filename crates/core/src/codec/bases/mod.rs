@@ -7,13 +7,11 @@
 
 mod consensus;
 mod decode;
-#[cfg(test)]
 mod encode;
 mod walk;
 
 pub(crate) use decode::decode_bases;
-#[cfg(test)]
-pub(super) use encode::encode_bases;
+pub(crate) use encode::encode_bases;
 
 /// What BAM records say about where their bases belong: known before the bases are decoded.
 ///

@@ -263,7 +263,16 @@ fn with_mates(
         let other = other as usize;
         let mate = fixed[other];
         let expected = if other > index {
-            mate::template_length(&fixed[index], ends[index], &mate, ends[other])
+            let place = |record: &Fixed, end| mate::Place {
+                flags: record.flags,
+                reference: record.reference,
+                position: record.position,
+                end,
+            };
+            mate::template_length(
+                &place(&fixed[index], ends[index]),
+                &place(&mate, ends[other]),
+            )
         } else {
             mate.template_length.wrapping_neg()
         };
