@@ -152,11 +152,15 @@ impl Run {
         let Sums { records, steps, .. } = &mut self.sums;
         let (bundles, last) = steps.split_at_mut(8);
         let bytes = &content.buffer[..content.end];
-        let mut all = Vec::new();
+        let context = Context {
+            references: &self.references,
+            bases: None,
+        };
+        let (mut all, mut units) = (Vec::new(), Vec::new());
         let mut parsed = timed(&mut last[0].encode, || {
             let mut parsed = bam::parse(bytes, &content.items);
             all = std::mem::take(&mut parsed.streams);
-            bam::split(&parsed.fields, &mut all);
+            units.extend(bam::split(&parsed.fields, &context, &mut all));
             parsed
         });
         *records += parsed.fields.count;
@@ -169,18 +173,14 @@ impl Run {
                 data: text,
             });
         }
-        let mut units = Vec::new();
         for bundle in 0..8 {
             let is = |stream: &mut Stream| key::bundle_of(stream.key) == Some(bundle);
             let own: Vec<Stream> = all.extract_if(.., is).collect();
             units.extend(timed(&mut bundles[usize::from(bundle)].encode, || {
-                let mut own = streams::encode(own);
-                if bundle == key::bundle::BASES {
-                    own.extend(streams::encode_bases(&parsed.fields));
-                }
-                own
+                streams::encode(own)
             }));
         }
+        let aligned = aligned(&parsed.fields);
         for unit in &units {
             if std::env::var_os("UNITS").is_some() {
                 let names: Vec<String> = unit.members.iter().map(|one| key::name(one.0)).collect();
@@ -199,7 +199,7 @@ impl Run {
                 let mut one = Decoded::new([unit.to_decode()]);
                 let key = unit.members[0].0;
                 match key {
-                    key::READ_BASES => one.take_bases(&aligned(&parsed.fields)),
+                    key::READ_BASES => one.take_bases(&aligned, &context).map(|(bases, _)| bases),
                     _ => one.take(key),
                 }
             })?;
@@ -209,6 +209,7 @@ impl Run {
             bam::rebuild(
                 &mut Decoded::new(units.iter().map(CodedUnit::to_decode)),
                 bytes.len(),
+                &context,
             )
         });
         if rebuilt?.content != bytes {

@@ -333,13 +333,13 @@ impl Coding<'_> {
                 data: std::mem::take(&mut header_text),
             });
         }
+        let mut bases = None;
         if kind == ChunkKind::Content {
-            bam::split(&parsed.fields, &mut all);
+            bases = bam::split(&parsed.fields, &self.shared.context(), &mut all);
+            self.shared.check()?;
         }
         let mut units = streams::encode(all);
-        if kind == ChunkKind::Content {
-            units.extend(streams::encode_bases(&parsed.fields));
-        }
+        units.extend(bases);
         if kind != ChunkKind::Content {
             let blank = Models::default();
             let models = group.as_deref().unwrap_or(&blank);

@@ -33,7 +33,11 @@ pub fn decode(payload: &[u8], shared: &Shared, group: &Group) -> Result<(Chunk, 
     let (mut content, mut blocks, mut kept, mut left) = (Vec::new(), Vec::new(), Vec::new(), None);
     match head.kind {
         ChunkKind::Content => {
-            let rebuilt = bam::rebuild(&mut streams, head.content_length as usize)?;
+            let length = head.content_length as usize;
+            let rebuilt = bam::rebuild(&mut streams, length, &shared.context());
+            // Bases of a sequence that cannot be had show as damage: name the cause.
+            shared.check()?;
+            let rebuilt = rebuilt?;
             content = rebuilt.content;
             blocks = decode_blocks(&head, &mut streams, &rebuilt.borders)?;
         }

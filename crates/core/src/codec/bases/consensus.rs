@@ -93,6 +93,7 @@ impl Consensus {
 }
 
 /// The substitution symbol for `code` where `predicted` (a single base) was expected.
+#[cfg(test)]
 pub(super) fn substitution(predicted: u8, code: u8) -> u8 {
     match RANK[usize::from(code & 15)] {
         OTHER_CODE => OTHER_CODE + code,

@@ -2,7 +2,7 @@
 
 use super::consensus::{Consensus, Page, substitution};
 use super::walk::{Piece, pieces};
-use super::{Alignments, OTHER_CODE, RANK};
+use super::{Alignments, OTHER_CODE, RANK, put_literals};
 use crate::codec::wire::from_i32;
 use crate::codec::{Encoded, Hint, encode, number, put_inner};
 use std::convert::Infallible;
@@ -11,7 +11,7 @@ use std::convert::Infallible;
 const SCORE_LIMIT: u8 = 3;
 
 /// Encodes bases, one BAM code per byte, all records one after the other.
-pub(crate) fn encode_bases(alignments: &Alignments, bases: &[u8]) -> Encoded {
+pub(in crate::codec) fn encode_bases(alignments: &Alignments, bases: &[u8]) -> Encoded {
     let countable = i32::try_from(bases.len()).is_ok() && !bases.is_empty();
     if !countable || !alignments.hold(bases.len()) || bases.iter().any(|&code| code > 15) {
         return encode(Hint::Symbols, bases);
@@ -92,23 +92,7 @@ impl Parts {
         let mut put = |hint, bytes: &[u8]| put_inner(&mut out, &encode(hint, bytes), bytes.len());
         put(Hint::Symbols, &self.substitutions);
         put(Hint::Integers, &from_i32(&self.gaps));
-        let (mut ranks, mut other_gaps, mut other_codes) = (Vec::new(), Vec::new(), Vec::new());
-        let mut gap = 0i32;
-        for &code in &self.literals {
-            match RANK[usize::from(code)] {
-                OTHER_CODE => {
-                    other_gaps.push(std::mem::take(&mut gap));
-                    other_codes.push(code);
-                }
-                rank => {
-                    ranks.push(rank);
-                    gap += 1;
-                }
-            }
-        }
-        put(Hint::Symbols, &other_codes);
-        put(Hint::Integers, &from_i32(&other_gaps));
-        put(Hint::Symbols, &ranks);
+        put_literals(&mut out, &self.literals);
         out
     }
 }

@@ -5,6 +5,7 @@
 //! is stored as it is, so strange data costs size and never fidelity. In archives of version 1 each field is a stream.
 
 mod core_fields;
+mod derive;
 mod header;
 mod parse;
 mod rebuild;
@@ -44,6 +45,9 @@ mod form {
 /// What the fields of a template's two records say of each other, in version 1.
 mod mate {
     use super::record::UNMAPPED;
+
+    /// Stands for the number of a mate where there is none.
+    pub const NO_MATE: u32 = u32::MAX;
 
     /// Where a record lies; `end` is exclusive.
     pub struct Place {

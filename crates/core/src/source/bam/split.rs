@@ -1,15 +1,22 @@
 //! Fields of records as streams, each to be coded by itself: what level fast writes.
 
+use super::derive::{Deriver, Facts, Rule};
+use super::mate::NO_MATE;
 use super::record::{FIRST, PAIRED, SECONDARY, SUPPLEMENTARY};
 use super::{form, mate, tags};
-use crate::codec::Hint;
-use crate::codec::records::{Column, Records, on_read, on_reference, part};
+use crate::codec::covered::{Covered, Revealed};
+use crate::codec::records::{Column, Context, Records, on_read, on_reference, part};
+use crate::codec::{Alignments, Hint};
 use crate::source::key;
-use crate::source::streams::Stream;
+use crate::source::streams::{CodedUnit, Stream, encode_bases};
 
-/// Adds the streams of the regular records that `fields` are of, all but their bases, to `streams`, and completes the
-/// forms among them.
-pub fn split(fields: &Records, streams: &mut Vec<Stream>) {
+/// Adds the streams of the regular records that `fields` are of to `streams`, and completes the forms among them. Their
+/// bases are coded already, since tags may follow from them.
+pub fn split(
+    fields: &Records,
+    context: &Context<'_>,
+    streams: &mut Vec<Stream>,
+) -> Option<CodedUnit> {
     let forms = streams.iter_mut().find(|stream| stream.key == key::FORMS);
     let forms = forms.map_or(&mut [][..], |forms| &mut forms.data);
     let mut columns = Columns::default();
@@ -38,10 +45,118 @@ pub fn split(fields: &Records, streams: &mut Vec<Stream>) {
     let mut tags: Vec<&Column> = fields.columns.iter().collect();
     tags.sort_unstable_by_key(|column| column.key());
     for column in tags {
+        if Rule::of(column.tag, column.kind).is_some() {
+            continue;
+        }
         add(column.key(), hint(column.kind), values(column));
         if tags::is_array(column.kind) {
             add(column.key() + 1, Hint::Integers, counts(column));
         }
+    }
+    let (unit, covered) = bases(fields, context);
+    derived(fields, &mates, &covered, &mut add);
+    unit
+}
+
+/// Codes the bases.
+fn bases(fields: &Records, context: &Context<'_>) -> (Option<CodedUnit>, Covered) {
+    let counts = (0..fields.count).map(|record| fields.cigar_of(record).len() as u32);
+    let alignments = Alignments {
+        reference: &fields.references,
+        position: &fields.positions,
+        lengths: &fields.lengths,
+        cigar_counts: &counts.collect::<Vec<_>>(),
+        cigar: &fields.cigar,
+    };
+    let mut mds: Vec<&[u8]> = Vec::new();
+    if let Some(column) = fields.column(*b"MD", tags::TEXT) {
+        mds.resize(fields.count, &[]);
+        for (at, &record) in column.records.iter().enumerate() {
+            mds[record as usize] = column.value(at);
+        }
+    }
+    let revealed = Revealed {
+        mds: &mds,
+        given: context.bases,
+    };
+    encode_bases(&alignments, &fields.bases, revealed)
+}
+
+/// A column whose values follow from a rule, and what is stored of them.
+struct Derived<'a> {
+    column: &'a Column,
+    rule: Rule,
+    next: usize,
+    values: Vec<u8>,
+    exceptions: Vec<u8>,
+}
+
+/// Adds the streams of tags that follow from other fields.
+fn derived(
+    fields: &Records,
+    mates: &[Mate],
+    covered: &Covered,
+    add: &mut impl FnMut(u32, Hint, Vec<u8>),
+) {
+    let columns = fields.columns.iter().filter_map(|column| {
+        Some(Derived {
+            column,
+            rule: Rule::of(column.tag, column.kind)?,
+            next: 0,
+            values: Vec::new(),
+            exceptions: Vec::new(),
+        })
+    });
+    let mut columns: Vec<Derived<'_>> = columns.collect();
+    let mate = |mate: &Mate| mate.map_or(NO_MATE, |(mate, _)| mate as u32);
+    let facts = Facts {
+        references: &fields.references,
+        positions: &fields.positions,
+        mapq: &fields.mapq,
+        cigar: &fields.cigar,
+        cigar_ends: &fields.cigar_ends,
+        bases: &fields.bases,
+        base_ends: &fields.base_ends,
+        mates: &mates.iter().map(mate).collect::<Vec<_>>(),
+    };
+    let mut deriver = Deriver::new(facts, covered);
+    for record in 0..fields.count {
+        deriver.turn(record);
+        for derived in &mut columns {
+            while derived.column.records.get(derived.next) == Some(&(record as u32)) {
+                derived.take(&mut deriver);
+            }
+        }
+    }
+    let mut rules = Vec::new();
+    for derived in columns {
+        let Column { tag, kind, .. } = *derived.column;
+        rules.extend_from_slice(&[tag[0], tag[1], kind, derived.rule as u8]);
+        add(derived.column.key(), hint(kind), derived.values);
+        add(derived.column.key() + 1, Hint::Symbols, derived.exceptions);
+    }
+    add(key::TAG_RULES, Hint::Bytes, rules);
+}
+
+impl Derived<'_> {
+    /// Takes the next value.
+    fn take(&mut self, deriver: &mut Deriver<'_>) {
+        let value = self.column.value(self.next);
+        if self.rule.is_text() {
+            let text = deriver.text(self.rule);
+            self.exceptions
+                .extend(text.map(|text| u8::from(text != value)));
+            if text != Some(value) {
+                self.values.extend_from_slice(value);
+                self.values.push(0);
+            }
+        } else {
+            let number = deriver.number(self.rule);
+            let rest = (self.column.integer(self.next) as u32).wrapping_sub(number);
+            let stored = if value.len() == 1 { 1 } else { 4 };
+            self.values.extend_from_slice(&rest.to_le_bytes()[..stored]);
+        }
+        self.next += 1;
     }
 }
 
