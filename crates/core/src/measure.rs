@@ -166,7 +166,7 @@ impl Run {
         *records += parsed.fields.count;
         let text = std::mem::take(&mut parsed.header_text);
         if !text.is_empty() {
-            let (key, hint) = (key::HEADER_TEXT, crate::codec::Hint::Bytes);
+            let (key, hint) = (key::HEADER_TEXT, crate::codec::Hint::Header);
             all.push(Stream {
                 key,
                 hint,

@@ -327,7 +327,7 @@ impl Coding<'_> {
             all.push(Stream {
                 key: key::HEADER_TEXT,
                 hint: match self.shared.level {
-                    Level::Fast => Hint::Bytes,
+                    Level::Fast => Hint::Header,
                     _ => Hint::Text,
                 },
                 data: std::mem::take(&mut header_text),

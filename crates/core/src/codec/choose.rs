@@ -7,6 +7,12 @@ use super::{Encoded, Hint, columns, number, packed, planes, repeats, text, zstan
 
 /// Bytes of a sample that decides whether Zstandard is worth trying on all of a long stream.
 const SAMPLE: usize = 1 << 16;
+/// Zstandard's highest level without a window that takes more memory.
+const ZSTANDARD_BEST: i32 = 19;
+/// Texts longer than this are not given the best level.
+const LONG_TEXT: usize = 1 << 20;
+/// Bases fewer than this are not worth the tables of histories.
+const HISTORIES_FROM: usize = 1 << 14;
 /// Integers of a sample that decides how a long stream of them is taken apart.
 const SAMPLE_VALUES: usize = 1 << 13;
 /// Zstandard's level on text and bytes: fast enough that tags do not slow a chunk down.
@@ -31,11 +37,24 @@ pub(super) fn encode(hint: Hint, decoded: &[u8]) -> Encoded {
         Hint::Symbols => entropy(decoded, &[Order::One]),
         Hint::Integers => integers(decoded),
         Hint::Text => best_of(decoded, &[order_one, zstandard, mixed_text]),
+        Hint::Header => best_of(decoded, &[order_one, zstandard_slow]),
+        Hint::Bases => with_repeats(decoded, bases(decoded)),
         Hint::Names => {
             columns::encode(decoded).unwrap_or_else(|| best_of(decoded, &[order_one, zstandard]))
         }
         Hint::Strings => best_of(decoded, &[order_one, zstandard, columns::encode]),
-        Hint::Qualities => with_repeats(decoded, with_histories(decoded)),
+        Hint::Qualities => {
+            let plain = with_histories(decoded);
+            // Long rows are looked at where they begin.
+            let start = &decoded[..decoded.len().min(4 * SAMPLE)];
+            let cost = plain.stored.len() as u64 * start.len() as u64 / decoded.len() as u64;
+            if repeats::pays(start, cost as usize) {
+                with_repeats(decoded, plain)
+            } else {
+                plain
+            }
+        }
+        Hint::RepeatedQualities => with_repeats(decoded, with_histories(decoded)),
     }
 }
 
@@ -77,10 +96,43 @@ fn mixed_text(decoded: &[u8]) -> Option<Encoded> {
 
 /// Zstandard over all of `decoded`.
 fn zstandard(decoded: &[u8]) -> Option<Encoded> {
-    Some(Encoded::new(
-        number::ZSTANDARD,
-        zstandard::encode(decoded, ZSTANDARD_LEVEL)?,
-    ))
+    let stored = zstandard::encode(decoded, ZSTANDARD_LEVEL)?;
+    Some(Encoded::new(number::ZSTANDARD, stored))
+}
+
+/// Zstandard as good as it gets in less than a second.
+fn zstandard_slow(decoded: &[u8]) -> Option<Encoded> {
+    let level = if decoded.len() > LONG_TEXT {
+        ZSTANDARD_LEVEL
+    } else {
+        ZSTANDARD_BEST
+    };
+    let stored = zstandard::encode(decoded, level)?;
+    Some(Encoded::new(number::ZSTANDARD, stored))
+}
+
+/// Bases: packed, or after as many before them as a history holds.
+fn bases(decoded: &[u8]) -> Encoded {
+    let packed = entropy(decoded, &[Order::One]);
+    if decoded.len() < HISTORIES_FROM || packed::alphabet(decoded).is_none_or(|all| all.len() > 4) {
+        return packed;
+    }
+    let history = Order::History(12);
+    if decoded.len() > 4 * SAMPLE {
+        let sample = Ranked::new(middle(decoded));
+        let plan = sample.plan(history);
+        let times = decoded.len() / SAMPLE;
+        if plan.overhead + plan.words * times > packed.stored.len() {
+            return packed;
+        }
+    }
+    let ranked = Ranked::new(decoded);
+    let plan = ranked.plan(history);
+    if plan.words + plan.overhead < packed.stored.len() {
+        Encoded::new(number::RANS, plan.write())
+    } else {
+        packed
+    }
 }
 
 /// The smallest of what the `ways` make of `decoded`. Of a long stream a sample from the start (of whole strings
@@ -136,11 +188,11 @@ fn best_plan(decoded: &[u8], orders: &[Order]) -> Encoded {
     }
     let ranked = Ranked::new(decoded);
     let all = [&[Order::Zero], orders].concat();
-    let best = if decoded.len() > 4 * SAMPLE {
+    let best = if decoded.len() > 16 * SAMPLE {
         let sample = Ranked::new(middle(decoded));
         let size = |order: &Order| {
             let plan = sample.plan(*order);
-            plan.overhead + plan.words * (decoded.len() / SAMPLE)
+            plan.overhead + plan.words.saturating_mul(decoded.len()) / SAMPLE
         };
         all.into_iter()
             .min_by_key(size)

@@ -69,12 +69,18 @@ pub(crate) enum Hint {
     Integers,
     /// Bytes of a small alphabet.
     Symbols,
+    /// The header's text: once in an archive, so it may take a while.
+    Header,
+    /// Bases or their ranks, one a byte.
+    Bases,
     /// Names of reads, NUL-terminated.
     Names,
     /// NUL-terminated strings.
     Strings,
     /// Qualities, or other bytes that depend on those before them.
     Qualities,
+    /// The same, where long rows of them are likely to stand twice.
+    RepeatedQualities,
     /// Already compressed or random: stored.
     Incompressible,
 }

@@ -25,7 +25,7 @@ pub(in crate::codec) fn put_literals(out: &mut Vec<u8>, codes: &[u8]) {
     let mut put = |hint, bytes: &[u8]| put_inner(out, &encode(hint, bytes), bytes.len());
     put(Hint::Symbols, &other_codes);
     put(Hint::Integers, &from_i32(&other_gaps));
-    put(Hint::Symbols, &ranks);
+    put(Hint::Bases, &ranks);
 }
 
 /// Takes codes, at most `limit`.

@@ -1,12 +1,12 @@
 //! The decoder's side: copies of the reference, with substitutions.
 
 use super::layout::records;
-use super::{Alignments, Covered, DELETIONS, EXPLICIT, LEANS, Step, steps};
+use super::{Alignments, Covered, DELETIONS, EXACT, EXPLICIT, LEANS, Said, Step, steps};
 use crate::Result;
 use crate::codec::bases::{ACGT, OTHER_CODE, RANK, take_literals};
 use crate::codec::records::ReferenceBases;
+use crate::codec::take_inner;
 use crate::codec::wire::{Reader, damaged, to_i32};
-use crate::codec::{take_inner, take_inner_exactly};
 
 /// Decodes what `encode` gave for the same alignments and given references to exactly `length` bases, and what the
 /// reference is.
@@ -21,7 +21,7 @@ pub(crate) fn decode(
     }
     let mut reader = Reader::new(stored);
     let options = reader.byte()?;
-    if options > DELETIONS | LEANS {
+    if options > DELETIONS | LEANS | EXACT {
         return Err(damaged("bases with unknown options"));
     }
     let mut covered = Covered::by(alignments, options, length)?;
@@ -33,7 +33,7 @@ pub(crate) fn decode(
     let mut parts = Parts::read(&mut reader, length)?;
     reader.finish()?;
     let mut out = Vec::with_capacity(length);
-    let mut near = 0;
+    let (mut near, exact) = (0, options & EXACT != 0);
     records(alignments, |place, length, cigar| {
         let Some(place) = place else {
             return parts.literals(length, &mut out);
@@ -41,10 +41,15 @@ pub(crate) fn decode(
         for step in steps(cigar, place) {
             match step {
                 Step::Free(length) => parts.literals(length, &mut out)?,
-                Step::Aligned(place, length) => {
+                Step::Aligned(place, length, said) => {
                     let place = covered.find(place, length, &mut near);
                     let place = place.ok_or_else(|| damaged("a record that is not covered"))?;
-                    parts.copy(&covered.codes[place], &mut out)?;
+                    let expected = &covered.codes[place];
+                    match said {
+                        Said::Same if exact => out.extend_from_slice(expected),
+                        Said::Other if exact => parts.substitute(expected, &mut out)?,
+                        _ => parts.copy(expected, &mut out)?,
+                    }
                 }
                 Step::Deleted(..) => {}
             }
@@ -89,7 +94,11 @@ struct Parts {
 impl Parts {
     fn read(reader: &mut Reader<'_>, length: usize) -> Result<Self> {
         let substitutions = take_inner(0, reader, length)?;
-        let gaps = to_i32(&take_inner_exactly(0, reader, substitutions.len() * 4)?);
+        let gaps = take_inner(0, reader, substitutions.len() * 4)?;
+        if !gaps.len().is_multiple_of(4) {
+            return Err(damaged("gaps that are not whole"));
+        }
+        let gaps = to_i32(&gaps);
         let mut parts = Self {
             substitutions: substitutions.into_iter(),
             gaps: gaps.into_iter(),
@@ -125,9 +134,7 @@ impl Parts {
         let mut at = 0;
         while self.gap < expected.len() - at {
             at += self.gap;
-            let symbol = self.substitutions.next().unwrap_or(0);
-            out[start + at] = substituted(expected[at], symbol)
-                .ok_or_else(|| damaged("an unknown substitution"))?;
+            out[start + at] = self.substitution(expected[at])?;
             at += 1;
             self.next_gap()?;
         }
@@ -137,8 +144,24 @@ impl Parts {
         Ok(())
     }
 
+    /// Bases of which each is a substitution.
+    fn substitute(&mut self, expected: &[u8], out: &mut Vec<u8>) -> Result<()> {
+        for &code in expected {
+            out.push(self.substitution(code)?);
+        }
+        Ok(())
+    }
+
+    /// The base of the next substitution.
+    fn substitution(&mut self, expected: u8) -> Result<u8> {
+        let symbol = self.substitutions.next().unwrap_or(0);
+        substituted(expected, symbol).ok_or_else(|| damaged("an unknown substitution"))
+    }
+
     fn is_used_up(&self) -> bool {
-        self.gap == usize::MAX && self.next_literal == self.literals.len()
+        self.gap == usize::MAX
+            && self.substitutions.len() == 0
+            && self.next_literal == self.literals.len()
     }
 }
 

@@ -57,7 +57,7 @@ impl<'a> Differences<'a> {
         }
         for step in steps(cigar, place) {
             match step {
-                Step::Aligned(from, length) => {
+                Step::Aligned(from, length, _) => {
                     let expected =
                         &self.covered.codes[self.covered.find(from, length, &mut self.near)?];
                     let (own, after) = rest.split_at_checked(length as usize)?;

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use super::differences::{LETTERS, differing};
 use super::layout::records;
-use super::{Covered, DELETIONS, EXPLICIT, LEANS, LONGEST_DELETION, Step, steps};
+use super::{Covered, DELETIONS, EXACT, EXPLICIT, LEANS, LONGEST_DELETION, Said, Step, steps};
 use crate::codec::bases::{Alignments, OTHER_CODE, RANK, put_literals};
 use crate::codec::records::ReferenceBases;
 use crate::codec::wire::from_i32;
@@ -54,7 +54,13 @@ pub(crate) fn encode(
         covered.take_mds(alignments, bases, revealed.mds);
     }
     covered.vote(alignments, bases);
-    let parts = Parts::of(&covered, alignments, bases);
+    let says = |operation: &u32| matches!(operation & 15, 7 | 8);
+    let mut parts = None;
+    if alignments.cigar.iter().any(says) {
+        parts = Parts::of(&covered, alignments, bases, true);
+        options |= if parts.is_some() { EXACT } else { 0 };
+    }
+    let parts = parts.or_else(|| Parts::of(&covered, alignments, bases, false))?;
     let mut fresh = covered.codes.clone();
     if !told.is_empty() {
         let mut told = told.iter();
@@ -109,7 +115,7 @@ impl Covered {
         for step in steps {
             match step {
                 Step::Free(length) => rest = rest.get(length as usize..)?,
-                Step::Aligned(place, length) => {
+                Step::Aligned(place, length, _) => {
                     let place = self.find(place, length, near)?;
                     let (mut own, after) = rest.split_at_checked(length as usize)?;
                     let mut codes = &mut self.codes[place];
@@ -197,7 +203,7 @@ impl Covered {
             for step in place.into_iter().flat_map(|place| steps(cigar, place)) {
                 match step {
                     Step::Free(length) => own = &own[length as usize..],
-                    Step::Aligned(place, length) => {
+                    Step::Aligned(place, length, _) => {
                         let (run, after) = own.split_at(length as usize);
                         own = after;
                         if let Some(place) = self.find(place, length, &mut near) {
@@ -217,16 +223,23 @@ impl Covered {
 #[derive(Default)]
 struct Parts {
     substitutions: Vec<u8>,
-    /// Aligned bases before each substitution, from the one before on.
+    /// Aligned bases before each substitution, from the one before on; none for those that CIGARs tell.
     gaps: Vec<i32>,
+    /// Aligned bases since the last.
+    gap: i32,
     literals: Vec<u8>,
 }
 
 impl Parts {
-    fn of(covered: &Covered, alignments: &Alignments<'_>, bases: &[u8]) -> Self {
+    fn of(
+        covered: &Covered,
+        alignments: &Alignments<'_>,
+        bases: &[u8],
+        exact: bool,
+    ) -> Option<Self> {
         let mut parts = Self::default();
-        let (mut rest, mut near, mut gap) = (bases, 0, 0);
-        let visited = records::<Infallible>(alignments, |place, length, cigar| {
+        let (mut rest, mut near) = (bases, 0);
+        let visited = records::<Wrong>(alignments, |place, length, cigar| {
             let (mut own, after) = rest.split_at(length as usize);
             rest = after;
             let Some(place) = place else {
@@ -240,30 +253,50 @@ impl Parts {
                         own = after;
                         parts.literals.extend_from_slice(free);
                     }
-                    Step::Aligned(place, length) => {
+                    Step::Aligned(place, length, said) => {
                         let (run, after) = own.split_at(length as usize);
                         own = after;
                         let place = covered.find(place, length, &mut near).unwrap_or_default();
-                        let expected = &covered.codes[place];
-                        let mut next = 0;
-                        differing(run, expected, |at| {
-                            parts.gaps.push(gap + (at - next) as i32);
-                            parts
-                                .substitutions
-                                .push(substitution(expected[at], run[at]));
-                            (gap, next) = (0, at + 1);
-                        });
-                        gap += (run.len() - next) as i32;
+                        parts.compare(run, &covered.codes[place], said, exact)?;
                     }
                     Step::Deleted(..) => {}
                 }
             }
             Ok(())
         });
-        let Ok(()) = visited;
-        parts
+        visited.is_ok().then_some(parts)
+    }
+
+    /// Takes a run of bases that lie where the reference is as expected.
+    fn compare(
+        &mut self,
+        run: &[u8],
+        expected: &[u8],
+        said: Said,
+        exact: bool,
+    ) -> Result<(), Wrong> {
+        if exact && said != Said::Nothing {
+            let before = self.substitutions.len();
+            differing(run, expected, |at| {
+                self.substitutions.push(substitution(expected[at], run[at]));
+            });
+            let wanted = if said == Said::Other { run.len() } else { 0 };
+            let found = self.substitutions.len() - before;
+            return if found == wanted { Ok(()) } else { Err(Wrong) };
+        }
+        let mut next = 0;
+        differing(run, expected, |at| {
+            self.gaps.push(self.gap + (at - next) as i32);
+            self.substitutions.push(substitution(expected[at], run[at]));
+            (self.gap, next) = (0, at + 1);
+        });
+        self.gap += (run.len() - next) as i32;
+        Ok(())
     }
 }
+
+/// A CIGAR says what is not so.
+struct Wrong;
 
 /// The symbol for a base where the reference is another.
 fn substitution(expected: u8, code: u8) -> u8 {

@@ -15,11 +15,22 @@ pub(super) struct Interval {
     pub(super) at: usize,
 }
 
+/// What a CIGAR says of bases besides where they lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Said {
+    /// M.
+    Nothing,
+    /// =, as the reference.
+    Same,
+    /// X, each other than the reference.
+    Other,
+}
+
 /// What a CIGAR operation does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Bases on positions from a place on.
-    Aligned(u64, u32),
+    /// Bases on positions from a place on, and what is said of them.
+    Aligned(u64, u32, Said),
     /// Bases on none.
     Free(u32),
     /// Positions without bases.
@@ -36,7 +47,12 @@ pub(super) fn steps(cigar: &[u32], place: u64) -> impl Iterator<Item = Step> + '
             _ if count == 0 => None,
             0 | 7 | 8 => {
                 at += u64::from(count);
-                Some(Step::Aligned(from, count))
+                let said = match operation & 15 {
+                    7 => Said::Same,
+                    8 => Said::Other,
+                    _ => Said::Nothing,
+                };
+                Some(Step::Aligned(from, count, said))
             }
             1 | 4 => Some(Step::Free(count)),
             2 => {
@@ -98,7 +114,7 @@ impl Covered {
             let (mut start, mut end) = (0, 0);
             for step in place.into_iter().flat_map(|place| steps(cigar, place)) {
                 let (from, count) = match step {
-                    Step::Aligned(from, count) => (from, count),
+                    Step::Aligned(from, count, _) => (from, count),
                     Step::Deleted(from, count) if deletions && count <= LONGEST_DELETION => {
                         (from, count)
                     }

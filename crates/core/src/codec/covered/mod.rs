@@ -13,14 +13,16 @@ use super::bases::Alignments;
 pub(crate) use decode::decode;
 pub(crate) use differences::Differences;
 pub(crate) use encode::{Revealed, encode};
-use layout::{Interval, Step, place_of, steps};
+use layout::{Interval, Said, Step, place_of, steps};
 
 /// Bit of the options: positions under short deletions are covered too.
 const DELETIONS: u8 = 1;
 /// Bit of the options: what the references given with the archive tell is not in the stream.
 const LEANS: u8 = 2;
+/// Bit of the options: bases of `=` operations are as the reference, and those of `X` operations are not.
+const EXACT: u8 = 4;
 /// A deletion longer than this covers nothing.
-const LONGEST_DELETION: u32 = 64;
+const LONGEST_DELETION: u32 = 1 << 12;
 /// Covered positions of any chunk; further ones are bounded by its bases.
 const FREE_POSITIONS: usize = 1 << 16;
 /// From this on a substitution is this plus the code itself.

@@ -8,7 +8,7 @@ mod encode;
 use super::wire::{Reader, damaged, to_i32};
 use super::{take_inner, take_inner_exactly};
 use crate::Result;
-pub(super) use encode::encode;
+pub(super) use encode::{encode, pays};
 
 /// No copy is shorter.
 const WINDOW: usize = 16;

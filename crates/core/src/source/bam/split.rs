@@ -33,7 +33,12 @@ pub fn split(
             columns.names.push(0);
         }
     }
-    streams.extend(columns.streams());
+    let qualities = if reads_repeat(fields, &mates) {
+        Hint::RepeatedQualities
+    } else {
+        Hint::Qualities
+    };
+    streams.extend(columns.streams(qualities));
     let mut add = |key, hint, data: Vec<u8>| {
         if !data.is_empty() {
             streams.push(Stream { key, hint, data });
@@ -160,6 +165,9 @@ impl Derived<'_> {
     }
 }
 
+/// One record in so many must stand again for repeats to be looked for.
+const REPEATED: usize = 64;
+
 fn push(column: &mut Vec<u8>, value: i32) {
     column.extend_from_slice(&value.to_le_bytes());
 }
@@ -215,6 +223,14 @@ fn place(fields: &Records, record: usize) -> mate::Place {
 fn may_pair(one: u16, other: u16) -> bool {
     let primary = |flags: u16| flags & (SECONDARY | SUPPLEMENTARY) == 0 && flags & PAIRED != 0;
     primary(one) && primary(other) && (one ^ other) & FIRST != 0
+}
+
+/// Whether enough records have the name of one that is not their mate: a read that stands several times has the same
+/// qualities each time.
+fn reads_repeat(fields: &Records, mates: &[Mate]) -> bool {
+    let links = fields.links.iter().zip(mates);
+    let again = links.filter(|(link, mate)| **link > 0 && mate.is_none());
+    again.count() > fields.count / REPEATED
 }
 
 /// Fields that are streams of regular records.
@@ -299,7 +315,7 @@ impl Columns {
         0
     }
 
-    fn streams(self) -> Vec<Stream> {
+    fn streams(self, qualities: Hint) -> Vec<Stream> {
         let all = [
             (key::FLAGS, Hint::Integers, self.flags),
             (key::REFERENCES, Hint::Integers, self.references),
@@ -313,7 +329,7 @@ impl Columns {
             (key::MATE_POSITIONS, Hint::Integers, self.mate_positions),
             (key::TEMPLATE_LENGTHS, Hint::Integers, self.template_lengths),
             (key::READ_NAMES, Hint::Names, self.names),
-            (key::READ_QUALITIES, Hint::Qualities, self.qualities),
+            (key::READ_QUALITIES, qualities, self.qualities),
         ];
         all.into_iter()
             .filter(|(_, _, data)| !data.is_empty())
