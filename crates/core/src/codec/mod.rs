@@ -40,7 +40,7 @@ pub(crate) mod number {
     pub(super) const INTEGERS: u8 = 5;
     pub(super) const PLANES: u8 = 6;
     pub(super) const COLUMNS: u8 = 7;
-    pub(super) const BASES: u8 = 8;
+    pub(crate) const BASES: u8 = 8;
     pub(super) const REPEATS: u8 = 9;
     /// The records' parts have this number and those after it, in the order of `records::models::Part`.
     pub(super) const ALIGNMENT: u8 = 10;

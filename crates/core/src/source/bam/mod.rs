@@ -17,7 +17,7 @@ mod tags;
 pub use core_fields::CoreFields;
 pub use header::{references, text as header_text};
 pub use parse::{Parsed, parse};
-pub use rebuild::{Aligned, Rebuilt, rebuild};
+pub use rebuild::{Aligned, Rebuilt, core, rebuild};
 pub use restore::{count, restore};
 pub use split::split;
 
@@ -72,4 +72,9 @@ mod mate {
         };
         length as i32
     }
+}
+
+/// Whether there are opaque bytes among items of these forms.
+pub fn has_opaque(forms: &[u8]) -> bool {
+    forms.iter().any(|form| form & form::OPAQUE != 0)
 }

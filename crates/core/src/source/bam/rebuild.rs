@@ -3,9 +3,10 @@
 use super::derive::{Deriver, Facts, Rule};
 use super::mate::NO_MATE;
 use super::record::{self, Fixed};
+use super::restore::count;
 use super::{form, header, mate, tags};
 use crate::codec::Alignments;
-use crate::codec::records::{Context, on_read, on_reference as reference_bases};
+use crate::codec::records::{Context, Records, on_read, on_reference as reference_bases};
 use crate::source::key;
 use crate::source::streams::Decoded;
 use crate::{Error, Result};
@@ -13,15 +14,14 @@ use crate::{Error, Result};
 /// Rebuilds a chunk's content, which must come to `length` bytes.
 pub fn rebuild(streams: &mut Decoded<'_>, length: usize, context: &Context<'_>) -> Result<Rebuilt> {
     let forms = streams.take(key::FORMS)?;
-    if regular(&forms).count().saturating_mul(record::FIXED) > length || forms.len() > length {
-        return Err(damaged("more records than the chunk can hold"));
-    }
+    count(&forms, length)?;
     let core = Core::read(streams, &forms)?;
     if core.aligned.bases() > length as u64 {
         return Err(damaged("more bases than the chunk can hold"));
     }
     let (bases, covered) = streams.take_bases(&core.aligned, context)?;
-    let (fixed, mates) = with_mates(core.fixed, &core.links, &core.ends, &forms, streams)?;
+    let links = links(streams, core.fixed.len())?;
+    let (fixed, mates) = with_mates(core.fixed, &links, &core.ends, &forms, streams)?;
     let facts = Facts {
         references: &core.aligned.references,
         positions: &core.aligned.positions,
@@ -44,7 +44,7 @@ pub fn rebuild(streams: &mut Decoded<'_>, length: usize, context: &Context<'_>) 
         tags: TagSources::read(streams, Deriver::new(facts, &covered))?,
         borders: Vec::with_capacity(forms.len()),
     };
-    writer.write(&forms, &fixed, &core.links, streams)
+    writer.write(&forms, &fixed, &links, streams)
 }
 
 /// A chunk's content.
@@ -150,7 +150,6 @@ struct Core {
     fixed: Vec<Fixed>,
     /// Exclusive ends on the reference.
     ends: Vec<i64>,
-    links: Vec<u32>,
     aligned: Aligned,
     mapq: Vec<u8>,
     cigar_ends: Vec<usize>,
@@ -170,12 +169,11 @@ impl Core {
             numbers(key::CIGAR_COUNTS)?,
             numbers(key::CIGAR_LENGTHS)?,
         );
-        let (mut bins, mut link_numbers) = (numbers(key::BINS)?, numbers(key::LINKS)?);
+        let mut bins = numbers(key::BINS)?;
         let (mapq, operations) = (streams.take(key::MAPQ)?, streams.take(key::CIGAR_OPS)?);
         let mut core = Self {
             fixed: Vec::with_capacity(mapq.len()),
             ends: Vec::new(),
-            links: Vec::new(),
             aligned: Aligned::default(),
             mapq: Vec::new(),
             cigar_ends: Vec::new(),
@@ -210,11 +208,6 @@ impl Core {
             } else {
                 record::bin(position, on_reference)
             };
-            let link = link_numbers.length()?;
-            if link > index {
-                return Err(damaged("a record is linked to one before the first"));
-            }
-            core.links.push(link as u32);
             core.ends.push(i64::from(position) + on_reference as i64);
             core.aligned.references.push(reference);
             core.aligned.positions.push(position);
@@ -244,6 +237,32 @@ impl Core {
         core.mapq = mapq;
         Ok(core)
     }
+}
+
+/// How far before each record the last of the same name stands.
+fn links(streams: &mut Decoded<'_>, count: usize) -> Result<Vec<u32>> {
+    let mut numbers = Numbers::new(streams.take(key::LINKS)?);
+    let link = |record| match numbers.length()? {
+        link if link > record => Err(damaged("a record is linked to one before the first")),
+        link => Ok(link as u32),
+    };
+    (0..count).map(link).collect()
+}
+
+/// Flags, places, mapping qualities and CIGARs of the regular records, from the streams of the bundle `core`.
+pub fn core(streams: &mut Decoded<'_>, forms: &[u8], length: usize) -> Result<Records> {
+    count(forms, length)?;
+    let core = Core::read(streams, forms)?;
+    Ok(Records {
+        count: core.fixed.len(),
+        flags: core.fixed.iter().map(|fixed| fixed.flags).collect(),
+        references: core.aligned.references,
+        positions: core.aligned.positions,
+        mapq: core.mapq,
+        cigar: core.aligned.cigar,
+        cigar_ends: core.cigar_ends,
+        ..Records::default()
+    })
 }
 
 /// Fills in the mate fields.
