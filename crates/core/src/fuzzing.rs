@@ -13,6 +13,7 @@ use crate::archive::{Input, Progress, VerifyOptions, verify};
 use crate::codec;
 use crate::codec::records::models::{Family, Models, Part};
 use crate::codec::records::{Context, Records};
+use crate::codec::{covered, number};
 use crate::container::chunk::{self, ChunkKind, Cut, Head, NewUnit};
 use crate::container::directory::{Page, read_page};
 use crate::container::header::Header;
@@ -37,12 +38,64 @@ pub const TARGETS: [Target; 6] = [
     ("archive", archive),
 ];
 
-/// A decoder of streams: its number, the length to decode (two bytes), what is stored.
+/// A decoder of streams: its number, the length to decode (two bytes), what is stored. Bases have records in front of that:
+/// how many (a byte), and for each its position, length, and two operations.
 pub fn codecs(bytes: &[u8]) {
     if let [codec, low, high, stored @ ..] = bytes {
         let length = usize::from(u16::from_le_bytes([*low, *high]));
+        if [number::COVERED, number::BASES].contains(codec) {
+            return bases(*codec, length, stored);
+        }
         let decoded = codec::decode(*codec, stored, length);
         assert!(decoded.is_err() || decoded.is_ok_and(|decoded| decoded.len() == length));
+    }
+}
+
+fn bases(codec: u8, length: usize, bytes: &[u8]) {
+    let Some((&count, mut rest)) = bytes.split_first() else {
+        return;
+    };
+    let count = usize::from(count);
+    let mut next = || number(&mut rest);
+    let mut records: Vec<[u32; 4]> = (0..count).map(|_| [(); 4].map(|()| next())).collect();
+    // Real records have as many bases as their operations say.
+    for [_, bases, one, other] in &mut records {
+        (*one, *other) = (*one % 4096, *other % 4096);
+        if *bases & 1 == 0 {
+            let on_read = crate::codec::records::on_read;
+            *bases = on_read(*one) + on_read(*other);
+        }
+    }
+    let column = |at: usize| records.iter().map(move |record| record[at]);
+    let (position, lengths) = (column(0).map(|at| at as i32), column(1).collect::<Vec<_>>());
+    let alignments = codec::Alignments {
+        reference: &vec![0; count],
+        position: &position.collect::<Vec<_>>(),
+        lengths: &lengths,
+        cigar_counts: &vec![2; count],
+        cigar: &records
+            .iter()
+            .flat_map(|record| [record[2], record[3]])
+            .collect::<Vec<_>>(),
+    };
+    let sum: u32 = lengths.iter().sum();
+    let length = if length & 1 == 0 {
+        sum as usize
+    } else {
+        length
+    };
+    if codec == number::COVERED {
+        if let Ok((bases, covered)) = covered::decode(&alignments, rest, length, None) {
+            assert_eq!(bases.len(), length);
+            let mut differences = covered::Differences::new(&covered);
+            let mut rest = &bases[..];
+            for [position, length, one, other] in records {
+                let own = rest.split_off(..length as usize).unwrap_or_default();
+                differences.of(0, position as i32, &[one, other], own, &mut Vec::new());
+            }
+        }
+    } else if let Ok(bases) = codec::decode_bases(codec, &alignments, rest, length) {
+        assert_eq!(bases.len(), length);
     }
 }
 

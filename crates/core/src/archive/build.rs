@@ -8,6 +8,7 @@ use super::report::CpuSeconds;
 use super::share::{Group, Shared};
 use super::workers::timed;
 use crate::codec::Hint;
+use crate::codec::records::Level;
 use crate::codec::records::models::Models;
 use crate::container::chunk::{self, ChunkKind, Head, NewUnit};
 use crate::container::directory::{self, Span};
@@ -317,6 +318,7 @@ impl Coding<'_> {
         all.extend(layout::encode(self.blocks, cut, first_at, &borders));
         let kind = match group {
             _ if parsed.fields.count == 0 => ChunkKind::Content,
+            _ if self.shared.level == Level::Fast => ChunkKind::Content,
             Some(_) => ChunkKind::Modelled,
             None => ChunkKind::Key,
         };
@@ -324,11 +326,20 @@ impl Coding<'_> {
         if !header_text.is_empty() && (kind != ChunkKind::Key || !self.shared.header_apart) {
             all.push(Stream {
                 key: key::HEADER_TEXT,
-                hint: Hint::Text,
+                hint: match self.shared.level {
+                    Level::Fast => Hint::Header,
+                    _ => Hint::Text,
+                },
                 data: std::mem::take(&mut header_text),
             });
         }
+        let mut bases = None;
+        if kind == ChunkKind::Content {
+            bases = bam::split(&parsed.fields, &self.shared.context(), &mut all);
+            self.shared.check()?;
+        }
         let mut units = streams::encode(all);
+        units.extend(bases);
         if kind != ChunkKind::Content {
             let blank = Models::default();
             let models = group.as_deref().unwrap_or(&blank);

@@ -148,7 +148,7 @@ impl<W: Write + Send> Shared<'_, W> {
         }
         lock(&self.carries).insert(index + 1, carry);
         self.carried.notify_all();
-        if starts_group {
+        if starts_group && self.usual.group > 1 {
             let size = planned
                 .iter()
                 .find_map(Planned::records)
@@ -161,8 +161,10 @@ impl<W: Write + Send> Shared<'_, W> {
         let Some(mut group) = self.take_group(index, starts_group) else {
             return Ok(true);
         };
-        // Only a span with records can become the key of a group that has none.
-        let settled = group.is_some() || !planned.iter().any(Planned::has_records);
+        // Only a span with records can become the key of a group that has none; nothing is shared without models.
+        let settled = self.level == Level::Fast
+            || group.is_some()
+            || !planned.iter().any(Planned::has_records);
         if settled {
             self.leave_group(index, group.clone());
         }
@@ -304,7 +306,7 @@ fn run<'a, W: Write + Send>(
         carried: Condvar::new(),
         groups: Mutex::new(BTreeMap::from([(0, None)])),
         grouped: Condvar::new(),
-        usual: options.sizes,
+        usual: options.sizes.at(options.level),
         sizes: Mutex::default(),
         sized: Condvar::new(),
         references: OnceLock::new(),

@@ -33,7 +33,11 @@ pub fn decode(payload: &[u8], shared: &Shared, group: &Group) -> Result<(Chunk, 
     let (mut content, mut blocks, mut kept, mut left) = (Vec::new(), Vec::new(), Vec::new(), None);
     match head.kind {
         ChunkKind::Content => {
-            let rebuilt = bam::rebuild(&mut streams, head.content_length as usize)?;
+            let length = head.content_length as usize;
+            let rebuilt = bam::rebuild(&mut streams, length, &shared.context());
+            // Bases of a sequence that cannot be had show as damage: name the cause.
+            shared.check()?;
+            let rebuilt = rebuilt?;
             content = rebuilt.content;
             blocks = decode_blocks(&head, &mut streams, &rebuilt.borders)?;
         }
@@ -74,6 +78,11 @@ pub fn core_fields(
     let head = chunk::read(payload)?;
     let is_key = head.kind == ChunkKind::Key;
     if !is_key && head.kind != ChunkKind::Modelled {
+        if head.kind == ChunkKind::Content
+            && let Some(fields) = core_streams(payload, &head)?
+        {
+            return Ok((fields, None));
+        }
         let (chunk, _) = decode(payload, shared, group)?;
         return Ok((CoreFields::of_content(&chunk.content), None));
     }
@@ -104,6 +113,24 @@ pub fn core_fields(
         find,
     )?;
     Ok((CoreFields::merge(&mut streams, &forms, records)?, left))
+}
+
+/// The core fields of a chunk of streams; none if records may be in its opaque bytes.
+fn core_streams(payload: &[u8], head: &Head) -> Result<Option<CoreFields>> {
+    let needed = |unit: &Unit| {
+        let is = |key: u32| {
+            key::bundle_of(key) == Some(key::bundle::CORE)
+                || [key::ESCAPE_LENGTHS, key::ESCAPES].contains(&key)
+        };
+        unit.members.iter().any(|&(key, _)| is(key))
+    };
+    let mut streams = Decoded::new(stored_units(payload, head, needed)?);
+    let forms = streams.take(key::FORMS)?;
+    if bam::has_opaque(&forms) {
+        return Ok(None);
+    }
+    let fields = bam::core(&mut streams, &forms, head.content_length as usize)?;
+    CoreFields::merge(&mut streams, &forms, fields).map(Some)
 }
 
 /// Units of a chunk that are wanted, their stored bytes checked.

@@ -35,7 +35,8 @@ pub fn estimate(input: &Input, level: Level, progress: &dyn Progress) -> Result<
             path.display()
         )));
     };
-    let mut reader = SpanReader::new(source, SIZES);
+    let sizes = SIZES.at(level);
+    let mut reader = SpanReader::new(source, sizes);
     let kind = reader
         .detect()
         .map_err(|error| reader.input().error(error))?;
@@ -54,8 +55,8 @@ pub fn estimate(input: &Input, level: Level, progress: &dyn Progress) -> Result<
     };
     // The samples after the first start from the models that it left.
     let others = Sizes {
-        key: SIZES.other,
-        ..SIZES
+        key: sizes.other,
+        ..sizes
     };
     let mut position = 0;
     for sample in 0..SAMPLES {

@@ -8,6 +8,7 @@ use super::compress::ratio;
 use super::open::{self, Opened};
 use super::report::{BundleReport, Info, StreamReport};
 use super::{Input, Progress};
+use crate::codec::records::models::{Family, Part};
 use crate::container::trailer::{StreamTotal, Trailer};
 use crate::source::key::{self, bundle};
 use crate::{Result, codec};
@@ -21,7 +22,7 @@ pub fn info(input: &Input, progress: &dyn Progress) -> Result<Info> {
     let trailer = &opened.trailer;
     let (archive, source) = (opened.archive_report(None), opened.source_report());
     let counts = open::counts(trailer);
-    let bases = bases(trailer, archive.format_version);
+    let bases = bases(trailer);
     let bits = Bits {
         records: counts.records,
         bases,
@@ -81,19 +82,20 @@ fn bundle_reports(trailer: &Trailer, bits: &Bits) -> Vec<BundleReport> {
 }
 
 /// How many bases the records have that are not escapes.
-fn bases(trailer: &Trailer, version: u32) -> u64 {
-    let decoded = |wanted: u32| {
-        let totals = trailer.streams.iter().filter(|total| total.key == wanted);
-        totals
-            .map(|total| total.decoded)
-            .fold(0, u64::saturating_add)
+fn bases(trailer: &Trailer) -> u64 {
+    let wanted = |key: u32| trailer.streams.iter().filter(move |total| total.key == key);
+    let decoded = |key: u32| {
+        let totals = wanted(key).map(|total| total.decoded);
+        totals.fold(0, u64::saturating_add)
     };
-    // Version 1 counts a byte for each base, and leaves out missing qualities. Later versions count all qualities, a
-    // byte each, and bases as BAM has them, two in a byte.
-    match (version, decoded(key::READ_QUALITIES)) {
-        (1, _) => decoded(key::READ_BASES),
-        (_, 0) => decoded(key::READ_BASES).saturating_mul(2),
-        (_, qualities) => qualities,
+    // Streams count a byte for each base, and leave out missing qualities. Parts count all qualities, a byte each, and
+    // bases as BAM has them, two in a byte.
+    let mut codecs = wanted(key::READ_BASES).flat_map(|total| &total.codecs);
+    let in_parts = codecs.any(|&codec| Family::of_codec(Part::Bases, codec).is_some());
+    match (in_parts, decoded(key::READ_QUALITIES)) {
+        (false, _) => decoded(key::READ_BASES),
+        (true, 0) => decoded(key::READ_BASES).saturating_mul(2),
+        (true, qualities) => qualities,
     }
 }
 

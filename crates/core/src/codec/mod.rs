@@ -10,6 +10,7 @@ mod bases;
 mod binary;
 mod choose;
 mod columns;
+pub(crate) mod covered;
 mod integers;
 mod mixing;
 mod packed;
@@ -26,10 +27,11 @@ mod zstandard;
 
 use crate::{Error, Result};
 pub(crate) use bases::{Alignments, decode_bases};
+pub(crate) use wire::put_decimal;
 use wire::{Reader, damaged, put_varint};
 
 /// The stable numbers of the codecs.
-mod number {
+pub(crate) mod number {
     pub(super) const STORED: u8 = 0;
     pub(super) const ZSTANDARD: u8 = 1;
     pub(super) const CONSTANT: u8 = 2;
@@ -38,7 +40,7 @@ mod number {
     pub(super) const INTEGERS: u8 = 5;
     pub(super) const PLANES: u8 = 6;
     pub(super) const COLUMNS: u8 = 7;
-    pub(super) const BASES: u8 = 8;
+    pub(crate) const BASES: u8 = 8;
     pub(super) const REPEATS: u8 = 9;
     /// The records' parts have this number and those after it, in the order of `records::models::Part`.
     pub(super) const ALIGNMENT: u8 = 10;
@@ -46,9 +48,11 @@ mod number {
     pub(super) const MIXED_TEXT: u8 = 16;
     /// The records' parts by quick models have this number and those after it.
     pub(super) const QUICK_ALIGNMENT: u8 = 17;
+    /// Bases on a reference that stands in the stream.
+    pub(crate) const COVERED: u8 = 23;
     /// The first number without a meaning.
     #[cfg(test)]
-    pub(super) const UNKNOWN: u8 = 23;
+    pub(super) const UNKNOWN: u8 = 24;
 }
 
 /// Streams inside streams: columns hold integers, which hold packed symbols, which hold rANS. One to spare.
@@ -65,6 +69,18 @@ pub(crate) enum Hint {
     Integers,
     /// Bytes of a small alphabet.
     Symbols,
+    /// The header's text: once in an archive, so it may take a while.
+    Header,
+    /// Bases or their ranks, one a byte.
+    Bases,
+    /// Names of reads, NUL-terminated.
+    Names,
+    /// NUL-terminated strings.
+    Strings,
+    /// Qualities, or other bytes that depend on those before them.
+    Qualities,
+    /// The same, where long rows of them are likely to stand twice.
+    RepeatedQualities,
     /// Already compressed or random: stored.
     Incompressible,
 }
@@ -126,6 +142,7 @@ pub(crate) fn name(codec: u8) -> Option<&'static str> {
         20 => "quick base model",
         21 => "quick quality model",
         22 => "quick tag model",
+        number::COVERED => "covered bases",
         _ => return None,
     })
 }
@@ -155,7 +172,9 @@ fn decode_at(depth: u32, codec: u8, stored: &[u8], length: usize) -> Result<Vec<
         number::ALIGNMENT..number::MIXED_TEXT | number::QUICK_ALIGNMENT..=22 => {
             return Err(damaged("a part of records cannot be decoded alone"));
         }
-        number::BASES => return Err(damaged("bases cannot be decoded without their alignments")),
+        number::BASES | number::COVERED => {
+            return Err(damaged("bases cannot be decoded without their alignments"));
+        }
         unknown => return Err(unsupported(unknown)),
     };
     if decoded.len() == length {

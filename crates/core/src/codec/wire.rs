@@ -17,6 +17,21 @@ pub(super) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     out.push(value as u8);
 }
 
+/// Appends a number in decimal.
+pub(crate) fn put_decimal(text: &mut Vec<u8>, mut number: u32) {
+    if number < 10 {
+        return text.push(b'0' + number as u8);
+    }
+    let mut digits = [0; 10];
+    let mut at = digits.len();
+    while number > 0 {
+        at -= 1;
+        digits[at] = b'0' + (number % 10) as u8;
+        number /= 10;
+    }
+    text.extend_from_slice(&digits[at..]);
+}
+
 /// A cursor over stored bytes.
 pub(super) struct Reader<'a> {
     rest: &'a [u8],
@@ -95,7 +110,6 @@ pub(super) fn to_i32(bytes: &[u8]) -> Vec<i32> {
 }
 
 /// The bytes of `values`, little-endian.
-#[cfg(test)]
 pub(super) fn from_i32(values: &[i32]) -> Vec<u8> {
     values
         .iter()

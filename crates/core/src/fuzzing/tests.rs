@@ -85,7 +85,15 @@ fn coded_streams(random: &mut Random) -> Vec<u8> {
         .iter()
         .flat_map(|&one| (one as u16).to_le_bytes())
         .collect();
-    for unit in streams::encode(parsed.streams) {
+    let context = Context {
+        references: &[],
+        bases: None,
+    };
+    let mut all = parsed.streams;
+    if random.one_in(2) {
+        records_of::split(&parsed.fields, &context, &mut all);
+    }
+    for unit in streams::encode(all) {
         for &(key, length) in &unit.members {
             let numbers = [0, u16::from(unit.codec), key as u16, length as u16];
             out.extend(numbers.iter().flat_map(|one| one.to_le_bytes()));
@@ -98,7 +106,14 @@ fn coded_streams(random: &mut Random) -> Vec<u8> {
 /// A codec's stored bytes, as `codecs` takes them.
 fn coded_stream(random: &mut Random) -> Vec<u8> {
     let length = random.below(3000);
-    let hint = *random.pick(&[Hint::Bytes, Hint::Text, Hint::Integers, Hint::Symbols]);
+    let hints = [
+        Hint::Bytes,
+        Hint::Text,
+        Hint::Integers,
+        Hint::Symbols,
+        Hint::Strings,
+    ];
+    let hint = *random.pick(&hints);
     let decoded: Vec<u8> = (0..length / 4 * 4)
         .map(|at| {
             if at % 4 > 1 && hint == Hint::Integers {
@@ -112,6 +127,50 @@ fn coded_stream(random: &mut Random) -> Vec<u8> {
     let mut out = vec![encoded.codec];
     out.extend((decoded.len() as u16).to_le_bytes());
     out.extend(encoded.stored);
+    out
+}
+
+/// Bases on a reference, as `codecs` takes them.
+fn coded_bases(random: &mut Random) -> Vec<u8> {
+    let count = random.below(20) + 1;
+    let mut out = vec![number::COVERED, 0, 0, count as u8];
+    let (mut position, mut cigar, mut bases) = (Vec::new(), Vec::new(), Vec::new());
+    for record in 0..count {
+        let clipped = random.below(9) as u32 + 1;
+        let operations = [
+            clipped << 4 | 4,
+            (100 - clipped) << 4 | *random.pick(&[0, 7, 8]),
+        ];
+        position.push(record as i32 * 7);
+        cigar.extend(operations);
+        bases.extend(
+            (0..100).map(|at| [1, 1, 2, 8, 15][(at % 4 + usize::from(random.one_in(30))) % 5]),
+        );
+        let fields = [
+            position[record] as u16,
+            0,
+            operations[0] as u16,
+            operations[1] as u16,
+        ];
+        out.extend(fields.iter().flat_map(|field| field.to_le_bytes()));
+    }
+    let alignments = codec::Alignments {
+        reference: &vec![0; count],
+        position: &position,
+        lengths: &vec![100; count],
+        cigar_counts: &vec![2; count],
+        cigar: &cigar,
+    };
+    let revealed = covered::Revealed {
+        mds: &[],
+        given: None,
+    };
+    out.extend(
+        covered::encode(&alignments, &bases, revealed)
+            .unwrap()
+            .0
+            .stored,
+    );
     out
 }
 
@@ -157,6 +216,7 @@ fn coded_archive(level: Level, random: &mut Random) -> Vec<u8> {
 fn seed(target: &str, random: &mut Random) -> Vec<u8> {
     let level = *random.pick(&Level::ALL);
     match target {
+        "codecs" if random.one_in(3) => coded_bases(random),
         "codecs" => coded_stream(random),
         "parts" => coded_parts(level, random),
         "chunks" => coded_streams(random),

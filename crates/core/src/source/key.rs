@@ -55,6 +55,7 @@ fixed_keys! {
     READ_QUALITIES = 32, QUALITIES, "qualities";
     TAG_LINES = 36, TAGS, "tag lines";
     TAG_DICTIONARY = 37, TAGS, "tag dictionary";
+    TAG_RULES = 38, TAGS, "tag rules";
     ESCAPE_LENGTHS = 44, VERBATIM, "escape lengths";
     ESCAPES = 45, VERBATIM, "escapes";
     OPAQUE_LENGTHS = 46, VERBATIM, "opaque lengths";

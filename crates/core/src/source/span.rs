@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::bam::record;
 use super::bgzf::{self, Framing};
+use crate::codec::records::Level;
 
 /// Source bytes after which a span ends whatever its content; a key span may have twice as many.
 const MAX_SOURCE: usize = 4 << 20;
@@ -87,6 +88,19 @@ pub struct SpanReader<R> {
 }
 
 impl Sizes {
+    /// The same for archives of a level. Without models chunks leave nothing to each other, so each is as large as a key
+    /// chunk: what their codecs learn, they learn in the chunk.
+    pub fn at(self, level: Level) -> Self {
+        match level {
+            Level::Fast => Self {
+                other: self.key,
+                group: 1,
+                ..self
+            },
+            _ => self,
+        }
+    }
+
     /// Content bytes for the other spans of a group whose first span holds these records: so many that few mates, and
     /// little of what reads say of each other, lie in different chunks.
     pub fn other_for(&self, content: &[u8], records: &[Range<usize>]) -> usize {

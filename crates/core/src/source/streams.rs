@@ -3,7 +3,9 @@
 
 use super::bam::Aligned;
 use super::key::{self, bundle};
-use crate::codec::{self, Hint};
+use crate::codec::covered::{self, Covered, Revealed};
+use crate::codec::records::Context;
+use crate::codec::{self, Alignments, Hint};
 use crate::{Error, Result};
 
 /// Streams shorter than this (decoded bytes) share a unit: their own head would cost more than a codec fit to them
@@ -34,6 +36,18 @@ pub struct CodedUnit {
     pub members: Vec<(u32, u64)>,
     /// What the streams inside cost, where models told: key, 1/16 bits, bytes in the source's content.
     pub costs: Vec<(u32, u64, u64)>,
+}
+
+impl CodedUnit {
+    /// The same, to be decoded.
+    pub fn to_decode(&self) -> StoredUnit<'_> {
+        StoredUnit {
+            codec: self.codec,
+            stored: &self.stored,
+            decoded_crc: self.decoded_crc,
+            members: &self.members,
+        }
+    }
 }
 
 /// Codes `streams`.
@@ -72,6 +86,31 @@ pub fn encode(streams: Vec<Stream>) -> Vec<CodedUnit> {
         }
     }
     units
+}
+
+/// Codes the bases of records that lie as `alignments` say, and tells what the reference is there; no unit if there are
+/// none.
+pub fn encode_bases(
+    alignments: &Alignments<'_>,
+    bases: &[u8],
+    revealed: Revealed<'_>,
+) -> (Option<CodedUnit>, Covered) {
+    if bases.is_empty() {
+        return (None, Covered::default());
+    }
+    let (encoded, covered) = match covered::encode(alignments, bases, revealed) {
+        Some((encoded, covered)) => (encoded, covered),
+        None => (codec::encode(Hint::Symbols, bases), Covered::default()),
+    };
+    let unit = CodedUnit {
+        bundle: bundle::BASES,
+        codec: encoded.codec,
+        stored: encoded.stored,
+        decoded_crc: crc32c::crc32c(bases),
+        members: vec![(key::READ_BASES, bases.len() as u64)],
+        costs: Vec::new(),
+    };
+    (Some(unit), covered)
 }
 
 fn encode_unit(bundle: u8, members: &[(u32, usize)], hint: Hint, data: &[u8]) -> CodedUnit {
@@ -155,25 +194,31 @@ impl<'a> Decoded<'a> {
         Ok(wanted)
     }
 
-    /// The bases of records that lie as `aligned` says.
-    pub fn take_bases(&mut self, aligned: &Aligned) -> Result<Vec<u8>> {
+    /// The bases of records that lie as `aligned` says, and what the reference is there as far as it is known.
+    pub fn take_bases(
+        &mut self,
+        aligned: &Aligned,
+        context: &Context<'_>,
+    ) -> Result<(Vec<u8>, Covered)> {
         let Some(unit) = self.take_unit(key::READ_BASES) else {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), Covered::default()));
         };
-        let total: u64 = aligned
-            .lengths
-            .iter()
-            .map(|&length| u64::from(length))
-            .sum();
+        let total = aligned.bases();
         if unit.members != [(key::READ_BASES, total)] {
             return Err(Error::Damaged(
                 "bases: not as many as the records have".into(),
             ));
         }
-        let bases = codec::decode_bases(unit.codec, &aligned.view(), unit.stored, total as usize)
-            .map_err(|error| error.at("bases"))?;
+        let (view, total) = (aligned.view(), total as usize);
+        let decoded = if unit.codec == codec::number::COVERED {
+            covered::decode(&view, unit.stored, total, context.bases)
+        } else {
+            codec::decode_bases(unit.codec, &view, unit.stored, total)
+                .map(|bases| (bases, Covered::default()))
+        };
+        let (bases, covered) = decoded.map_err(|error| error.at("bases"))?;
         check(crc32c::crc32c(&bases), unit.decoded_crc, key::READ_BASES)?;
-        Ok(bases)
+        Ok((bases, covered))
     }
 }
 

@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 pub use random::Random;
 use readvault_core::Error;
 use readvault_core::archive::{
-    Archive, CompressOptions, CompressReport, DecompressOptions, DecompressReport, Input, Output,
-    Progress, VerifyOptions, VerifyReport, compress, decompress, verify,
+    Archive, CompressOptions, CompressReport, DecompressOptions, DecompressReport, Input, Level,
+    Output, Progress, VerifyOptions, VerifyReport, compress, decompress, verify,
 };
 
 /// A progress that nobody sees.
@@ -87,10 +87,18 @@ pub fn folder() -> tempfile::TempDir {
 
 /// What every source must stand: it comes back by decompressing, verifying holds, and any range can be read.
 pub fn round_trip(source: &[u8], threads: usize) -> CompressReport {
+    round_trip_at(source, threads, Level::Default)
+}
+
+/// The same at a level.
+pub fn round_trip_at(source: &[u8], threads: usize, level: Level) -> CompressReport {
     let folder = folder();
     let path = folder.path().join("source.bam");
     fs::write(&path, source).unwrap();
-    let (archive, report) = pack(&path, threads).unwrap_or_else(|error| panic!("refused: {error}"));
+    let mut options = self::threads(threads);
+    options.level = level;
+    let (archive, report) =
+        pack_as(&path, options).unwrap_or_else(|error| panic!("refused: {error}"));
     assert_eq!(report.source.fingerprint.length, source.len() as u64);
     let restored = folder.path().join("restored");
     unpack(&archive, &restored, threads).unwrap();

@@ -2,7 +2,7 @@
 
 use super::consensus::{Consensus, Page, substituted};
 use super::walk::{Piece, pieces};
-use super::{ACGT, Alignments, OTHER_CODE, RANK};
+use super::{Alignments, OTHER_CODE, RANK, take_literals};
 use crate::codec::wire::{Reader, damaged, to_i32};
 use crate::codec::{decode, number, take_inner, take_inner_exactly};
 use crate::{Error, Result};
@@ -64,11 +64,8 @@ impl Parts {
             &mut reader,
             substitutions.len() * 4,
         )?);
-        let other_codes = take_inner(0, &mut reader, length)?;
-        let other_gaps = to_i32(&take_inner_exactly(0, &mut reader, other_codes.len() * 4)?);
-        let ranks = take_inner(0, &mut reader, length - other_codes.len())?;
+        let literals = take_literals(&mut reader, length)?;
         reader.finish()?;
-        let literals = merge(ranks, &other_codes, &other_gaps)?;
         let (substitutions, gaps) = (substitutions.into_iter(), gaps.into_iter());
         let mut parts = Self {
             limit,
@@ -162,36 +159,4 @@ impl Parts {
     fn is_used_up(&self) -> bool {
         self.last_used && self.substitutions.len() == 0 && self.next_literal == self.literals.len()
     }
-}
-
-/// Literal codes from the ranks of single bases and the other codes between them.
-fn merge(ranks: Vec<u8>, other_codes: &[u8], other_gaps: &[i32]) -> Result<Vec<u8>> {
-    let mut literals = ranks;
-    let mut seen = 0u8;
-    for rank in &mut literals {
-        seen |= *rank;
-        *rank = ACGT[usize::from(*rank & 3)];
-    }
-    if seen > 3 {
-        return Err(damaged("a literal base out of range"));
-    }
-    if other_codes.is_empty() {
-        return Ok(literals);
-    }
-    let mut merged = Vec::with_capacity(literals.len() + other_codes.len());
-    let mut rest = &literals[..];
-    for (&code, &gap) in other_codes.iter().zip(other_gaps) {
-        let (before, after) = usize::try_from(gap)
-            .ok()
-            .and_then(|gap| rest.split_at_checked(gap))
-            .ok_or_else(|| damaged("a code other than a single base out of place"))?;
-        if RANK.get(usize::from(code)) != Some(&OTHER_CODE) {
-            return Err(damaged("a code other than a single base that is one"));
-        }
-        merged.extend_from_slice(before);
-        merged.push(code);
-        rest = after;
-    }
-    merged.extend_from_slice(rest);
-    Ok(merged)
 }

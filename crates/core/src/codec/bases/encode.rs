@@ -2,7 +2,7 @@
 
 use super::consensus::{Consensus, Page, substitution};
 use super::walk::{Piece, pieces};
-use super::{Alignments, OTHER_CODE, RANK};
+use super::{Alignments, OTHER_CODE, RANK, put_literals};
 use crate::codec::wire::from_i32;
 use crate::codec::{Encoded, Hint, encode, number, put_inner};
 use std::convert::Infallible;
@@ -92,23 +92,7 @@ impl Parts {
         let mut put = |hint, bytes: &[u8]| put_inner(&mut out, &encode(hint, bytes), bytes.len());
         put(Hint::Symbols, &self.substitutions);
         put(Hint::Integers, &from_i32(&self.gaps));
-        let (mut ranks, mut other_gaps, mut other_codes) = (Vec::new(), Vec::new(), Vec::new());
-        let mut gap = 0i32;
-        for &code in &self.literals {
-            match RANK[usize::from(code)] {
-                OTHER_CODE => {
-                    other_gaps.push(std::mem::take(&mut gap));
-                    other_codes.push(code);
-                }
-                rank => {
-                    ranks.push(rank);
-                    gap += 1;
-                }
-            }
-        }
-        put(Hint::Symbols, &other_codes);
-        put(Hint::Integers, &from_i32(&other_gaps));
-        put(Hint::Symbols, &ranks);
+        put_literals(&mut out, &self.literals);
         out
     }
 }

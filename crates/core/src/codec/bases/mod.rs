@@ -3,17 +3,20 @@
 //! A running consensus keeps the base last agreed on at each reference position of the chunk. Where a read
 //! matches it, nothing is stored; a mismatch is a distance and a substitution. Bases at positions not seen
 //! before, insertions, soft clips and unaligned reads are literals of two bits. No reference is needed. Archives of
-//! version 1 hold them; the encoder is kept for tests.
+//! version 1 hold them; the encoder is kept for tests (`covered` does better).
 
 mod consensus;
 mod decode;
 #[cfg(test)]
 mod encode;
+mod literals;
 mod walk;
 
 pub(crate) use decode::decode_bases;
 #[cfg(test)]
 pub(super) use encode::encode_bases;
+pub(super) use literals::{put_literals, take_literals};
+pub(super) use walk::fits;
 
 /// What BAM records say about where their bases belong: known before the bases are decoded.
 ///
@@ -34,7 +37,7 @@ pub(crate) struct Alignments<'a> {
 
 impl Alignments<'_> {
     /// Whether every record has all its fields and the records hold `bases` bases together.
-    fn hold(&self, bases: usize) -> bool {
+    pub(super) fn hold(&self, bases: usize) -> bool {
         let records = self.lengths.len();
         let complete = [
             self.reference.len(),
@@ -50,8 +53,8 @@ impl Alignments<'_> {
 }
 
 /// The four bases in BAM's code, by rank.
-const ACGT: [u8; 4] = [1, 2, 4, 8];
+pub(super) const ACGT: [u8; 4] = [1, 2, 4, 8];
 /// The rank of each BAM code; 4 for codes that are not a single base.
-const RANK: [u8; 16] = [4, 0, 1, 4, 2, 4, 4, 4, 3, 4, 4, 4, 4, 4, 4, 4];
+pub(super) const RANK: [u8; 16] = [4, 0, 1, 4, 2, 4, 4, 4, 3, 4, 4, 4, 4, 4, 4, 4];
 /// A substitution symbol from this on is this plus the code itself, for codes that are not a single base.
-const OTHER_CODE: u8 = 4;
+pub(super) const OTHER_CODE: u8 = 4;

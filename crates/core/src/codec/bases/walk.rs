@@ -48,7 +48,7 @@ pub(super) fn pieces<E>(
 }
 
 /// Whether the operations are known ones, use exactly `length` bases and stay within sensible positions.
-fn fits(cigar: &[u32], length: u32, position: u64) -> bool {
+pub(in crate::codec) fn fits(cigar: &[u32], length: u32, position: u64) -> bool {
     let (mut bases, mut end) = (0u64, position);
     for &operation in cigar {
         let count = u64::from(operation >> 4);

@@ -3,6 +3,7 @@
 use super::{MAX_ITEMS, MAX_PADDED, MAX_SHAPES, kind};
 use crate::codec::wire::{from_i32, put_varint};
 use crate::codec::{Encoded, Hint, encode as encode_inner, number, put_inner};
+use foldhash::fast::RandomState;
 use std::collections::HashMap;
 
 /// Strings of one shape fewer than this are not worth columns of their own: beyond it, other codecs win.
@@ -70,7 +71,8 @@ fn encode_strings(strings: &[&[u8]], distances: Option<&[i32]>) -> Option<Vec<u8
 
 /// For each string how many strings back it occurred last, 0 if never.
 fn distances(strings: &[&[u8]]) -> Vec<i32> {
-    let mut last: HashMap<&[u8], usize> = HashMap::with_capacity(strings.len());
+    let mut last: HashMap<&[u8], usize, RandomState> =
+        HashMap::with_capacity_and_hasher(strings.len(), RandomState::default());
     let mut distances = Vec::with_capacity(strings.len());
     for (index, &string) in strings.iter().enumerate() {
         let before = last.insert(string, index);
@@ -84,7 +86,7 @@ fn distances(strings: &[&[u8]]) -> Vec<i32> {
 }
 
 fn shapes_of<'a>(strings: &[&'a [u8]], fields: bool) -> Option<(Vec<Shape<'a>>, Vec<u8>)> {
-    let mut known: HashMap<Vec<u8>, usize> = HashMap::new();
+    let mut known: HashMap<Vec<u8>, usize, RandomState> = HashMap::default();
     let mut shapes: Vec<Shape<'a>> = Vec::new();
     let mut numbers = Vec::with_capacity(strings.len());
     let most = MAX_SHAPES.min(1 + strings.len() / STRINGS_PER_SHAPE);
@@ -211,7 +213,7 @@ fn numbers(column: &[&[u8]], written: impl Fn(&[u8]) -> bool) -> Option<Vec<i32>
 }
 
 fn write_text(column: &[&[u8]], same_width: bool, items: &mut Vec<u8>, bodies: &mut Vec<u8>) {
-    let mut known: HashMap<&[u8], i32> = HashMap::new();
+    let mut known: HashMap<&[u8], i32, RandomState> = HashMap::default();
     let mut distinct: Vec<u8> = Vec::new();
     let mut indices = Vec::with_capacity(column.len());
     for &field in column {

@@ -5,19 +5,16 @@
 //! only a distance. Writing a name then is a few copies and a few numbers turned into digits. Archives of version 1
 //! hold them; the encoder is kept for tests.
 
-#[cfg(test)]
 mod encode;
 
 use super::wire::{Reader, damaged, to_i32};
 use super::{take_inner, take_inner_exactly};
 use crate::Result;
-#[cfg(test)]
 pub(super) use encode::encode;
 
 /// Shape numbers are bytes.
 const MAX_SHAPES: usize = 256;
 /// Items of one shape: more parts than any sensible name has.
-#[cfg(test)]
 const MAX_ITEMS: usize = 255;
 /// Digits that always fit an `i32`.
 const MAX_PADDED: usize = 9;

@@ -85,15 +85,59 @@ struct Words<'a> {
 }
 
 impl Words<'_> {
+    /// The next words, as many as a round of all lanes may take. What is behind the end is 0.
     #[inline(always)]
-    fn refill(&mut self, state: u32) -> u32 {
-        let needed = state < LOWEST_STATE;
-        let word = self
-            .pairs
-            .get(self.next)
-            .map_or(0, |pair| u32::from(u16::from_le_bytes(*pair)));
-        self.next += usize::from(needed);
-        if needed { state << 16 | word } else { state }
+    fn window<const LANES: usize>(&self) -> [[u8; 2]; LANES] {
+        let rest = self.pairs.get(self.next..).unwrap_or_default();
+        match rest.first_chunk::<LANES>() {
+            Some(whole) => *whole,
+            None => std::array::from_fn(|at| rest.get(at).copied().unwrap_or_default()),
+        }
+    }
+}
+
+/// What a symbol tells of those after it.
+trait Memory: Copy {
+    /// The context after `symbol`, which came in context `now`, and the byte that it stands for.
+    fn after(&self, now: usize, symbol: u8) -> (usize, u8);
+}
+
+/// Nothing.
+#[derive(Clone, Copy)]
+struct Nothing;
+
+impl Memory for Nothing {
+    #[inline(always)]
+    fn after(&self, _: usize, symbol: u8) -> (usize, u8) {
+        (0, symbol)
+    }
+}
+
+/// The byte before is the context.
+#[derive(Clone, Copy)]
+struct ByteBefore;
+
+impl Memory for ByteBefore {
+    #[inline(always)]
+    fn after(&self, _: usize, symbol: u8) -> (usize, u8) {
+        (symbol.into(), symbol)
+    }
+}
+
+/// Ranks of several symbols before.
+#[derive(Clone, Copy)]
+struct Ranks<'a> {
+    bytes: &'a [u8; 256],
+    symbol_bits: u32,
+    /// Context bits less symbol bits.
+    shift: u32,
+}
+
+impl Memory for Ranks<'_> {
+    #[inline(always)]
+    fn after(&self, now: usize, rank: u8) -> (usize, u8) {
+        let history = usize::from(rank) << (self.shift & 15) | now >> (self.symbol_bits & 15);
+        (history, self.bytes[usize::from(rank)])
     }
 }
 
@@ -119,27 +163,20 @@ fn run<const LANES: usize>(
         return Err(damaged("half a word"));
     }
     let mut words = Words { pairs, next: 0 };
-    match (slots.bits, tables.context) {
-        (10, Context::None) => plain::<LANES, 10>(states_of(&mut states), slots, &mut words, out),
-        (11, Context::None) => plain::<LANES, 11>(states_of(&mut states), slots, &mut words, out),
-        (_, Context::None) => plain::<LANES, 12>(states_of(&mut states), slots, &mut words, out),
-        (10, Context::Byte) => {
-            after_byte::<LANES, 10>(states_of(&mut states), slots, &mut words, out)
-        }
-        (11, Context::Byte) => {
-            after_byte::<LANES, 11>(states_of(&mut states), slots, &mut words, out)
-        }
-        (_, Context::Byte) => {
-            after_byte::<LANES, 12>(states_of(&mut states), slots, &mut words, out)
-        }
-        (10, Context::History(_)) => {
-            history::<LANES, 10>(states_of(&mut states), tables, slots, &mut words, out)
-        }
-        (11, Context::History(_)) => {
-            history::<LANES, 11>(states_of(&mut states), tables, slots, &mut words, out)
-        }
-        (_, Context::History(_)) => {
-            history::<LANES, 12>(states_of(&mut states), tables, slots, &mut words, out)
+    let (all, words_left) = (&mut states, &mut words);
+    match tables.context {
+        Context::None => of_size(all, slots, words_left, Nothing, out),
+        Context::Byte => of_size(all, slots, words_left, ByteBefore, out),
+        Context::History(bits) => {
+            let mut bytes = [0u8; 256];
+            bytes[..tables.symbols.len()].copy_from_slice(&tables.symbols);
+            let symbol_bits = bits_for(tables.symbols.len());
+            let ranks = Ranks {
+                bytes: &bytes,
+                symbol_bits,
+                shift: bits.saturating_sub(symbol_bits),
+            };
+            of_size(all, slots, words_left, ranks, out);
         }
     }
     let whole = words.next == pairs.len() && states.iter().all(|&state| state == LOWEST_STATE);
@@ -152,120 +189,87 @@ fn run<const LANES: usize>(
     }
 }
 
-/// Only there to keep the dispatch lines above on one line each.
-fn states_of<const LANES: usize>(states: &mut [u32; LANES]) -> &mut [u32; LANES] {
-    states
+/// [`rounds`] for the size of the tables.
+fn of_size<const LANES: usize, M: Memory>(
+    states: &mut [u32; LANES],
+    slots: &Slots,
+    words: &mut Words,
+    memory: M,
+    out: &mut [u8],
+) {
+    match slots.bits {
+        10 => rounds::<LANES, 10, M>(states, slots, words, memory, out),
+        11 => rounds::<LANES, 11, M>(states, slots, words, memory, out),
+        _ => rounds::<LANES, 12, M>(states, slots, words, memory, out),
+    }
 }
 
-/// One symbol: its entry's low byte, with `state` moved on.
+/// Bytes of each lane that are decoded before they are put where they belong.
+const STRETCH: usize = 64;
+
+/// Decodes all lanes side by side: a byte of each in every round.
+#[inline(never)]
+fn rounds<const LANES: usize, const BITS: u32, M: Memory>(
+    states: &mut [u32; LANES],
+    slots: &Slots,
+    words: &mut Words,
+    memory: M,
+    out: &mut [u8],
+) {
+    let each = out.len() / LANES;
+    let (whole, remainder) = out.split_at_mut(lane_start(LANES, LANES, out.len()));
+    let mut now = [0usize; LANES];
+    let mut own = *states;
+    let mut done = 0;
+    while done < each {
+        let stretch = STRETCH.min(each - done);
+        let mut bytes = [[0u8; STRETCH]; LANES];
+        for index in 0..stretch {
+            let window = words.window::<LANES>();
+            let mut taken = 0;
+            for lane in 0..LANES {
+                let entry = step::<BITS>(&mut own[lane], now[lane], slots);
+                let word = window[taken.min(LANES - 1)];
+                let needed = own[lane] < LOWEST_STATE;
+                let refilled = own[lane] << 16 | u32::from(u16::from_le_bytes(word));
+                own[lane] = if needed { refilled } else { own[lane] };
+                taken += usize::from(needed);
+                let (after, byte) = memory.after(now[lane], entry);
+                now[lane] = after;
+                bytes[lane][index] = byte;
+            }
+            words.next += taken;
+        }
+        for (lane, bytes) in bytes.iter().enumerate() {
+            let start = lane * each + done;
+            whole[start..start + stretch].copy_from_slice(&bytes[..stretch]);
+        }
+        done += stretch;
+    }
+    for byte in remainder {
+        let last = LANES - 1;
+        let symbol = step::<BITS>(&mut own[last], now[last], slots);
+        if own[last] < LOWEST_STATE {
+            let word = words.pairs.get(words.next).copied().unwrap_or_default();
+            own[last] = own[last] << 16 | u32::from(u16::from_le_bytes(word));
+            words.next += 1;
+        }
+        (now[last], *byte) = memory.after(now[last], symbol);
+    }
+    *states = own;
+}
+
+/// One symbol in context `now`: its entry's low byte, with `state` moved on, not yet refilled.
 #[inline(always)]
-fn step<const BITS: u32>(state: &mut u32, start: u32, slots: &Slots, words: &mut Words) -> u8 {
+fn step<const BITS: u32>(state: &mut u32, now: usize, slots: &Slots) -> u8 {
+    let start = slots.starts[now & ((1 << MAX_CONTEXT_BITS) - 1)];
     let slot = *state & ((1 << BITS) - 1);
     // The bound holds for every map entry; `get` is a predictable comparison.
-    let entry = slots
-        .entries
-        .get((start + slot) as usize)
-        .copied()
-        .unwrap_or(0);
+    let entry = slots.entries.get((start + slot) as usize);
+    let entry = entry.copied().unwrap_or(0);
     let frequency = (entry >> 8 & 0xfff) + 1;
-    let moved = frequency
+    *state = frequency
         .wrapping_mul(*state >> BITS)
         .wrapping_add(entry >> 20);
-    *state = words.refill(moved);
     entry as u8
-}
-
-/// The output cut into lanes: equal parts, and the remainder that the last lane goes on with.
-fn lanes_of<const LANES: usize>(out: &mut [u8]) -> ([&mut [u8]; LANES], &mut [u8]) {
-    let length = out.len();
-    let (whole, remainder) = out.split_at_mut(lane_start(LANES, LANES, length));
-    let mut parts = whole.chunks_exact_mut((length / LANES).max(1));
-    (
-        std::array::from_fn(|_| parts.next().unwrap_or_default()),
-        remainder,
-    )
-}
-
-fn plain<const LANES: usize, const BITS: u32>(
-    states: &mut [u32; LANES],
-    slots: &Slots,
-    words: &mut Words,
-    out: &mut [u8],
-) {
-    let each = out.len() / LANES;
-    let (mut lanes, remainder) = lanes_of::<LANES>(out);
-    for index in 0..each {
-        for (lane, state) in lanes.iter_mut().zip(states.iter_mut()) {
-            lane[index] = step::<BITS>(state, 0, slots, words);
-        }
-    }
-    for byte in remainder {
-        *byte = step::<BITS>(&mut states[LANES - 1], 0, slots, words);
-    }
-}
-
-fn after_byte<const LANES: usize, const BITS: u32>(
-    states: &mut [u32; LANES],
-    slots: &Slots,
-    words: &mut Words,
-    out: &mut [u8],
-) {
-    let each = out.len() / LANES;
-    let (mut lanes, remainder) = lanes_of::<LANES>(out);
-    let mut before = [0u8; LANES];
-    for index in 0..each {
-        for ((lane, state), before) in lanes.iter_mut().zip(states.iter_mut()).zip(&mut before) {
-            *before = step::<BITS>(state, slots.starts[usize::from(*before)], slots, words);
-            lane[index] = *before;
-        }
-    }
-    let mut before = before[LANES - 1];
-    for byte in remainder {
-        before = step::<BITS>(
-            &mut states[LANES - 1],
-            slots.starts[usize::from(before)],
-            slots,
-            words,
-        );
-        *byte = before;
-    }
-}
-
-fn history<const LANES: usize, const BITS: u32>(
-    states: &mut [u32; LANES],
-    tables: &Tables,
-    slots: &Slots,
-    words: &mut Words,
-    out: &mut [u8],
-) {
-    let Context::History(context_bits) = tables.context else {
-        return;
-    };
-    let symbol_bits = bits_for(tables.symbols.len());
-    let shift = context_bits.saturating_sub(symbol_bits);
-    let mut bytes = [0u8; 256];
-    bytes[..tables.symbols.len()].copy_from_slice(&tables.symbols);
-    const MASK: usize = (1 << MAX_CONTEXT_BITS) - 1;
-    let each = out.len() / LANES;
-    let (mut lanes, remainder) = lanes_of::<LANES>(out);
-    let mut histories = [0usize; LANES];
-    for index in 0..each {
-        for ((lane, state), history) in lanes.iter_mut().zip(states.iter_mut()).zip(&mut histories)
-        {
-            let rank = step::<BITS>(state, slots.starts[*history & MASK], slots, words);
-            *history = usize::from(rank) << shift | *history >> symbol_bits;
-            lane[index] = bytes[usize::from(rank)];
-        }
-    }
-    let mut history = histories[LANES - 1];
-    for byte in remainder {
-        let rank = step::<BITS>(
-            &mut states[LANES - 1],
-            slots.starts[history & MASK],
-            slots,
-            words,
-        );
-        history = usize::from(rank) << shift | history >> symbol_bits;
-        *byte = bytes[usize::from(rank)];
-    }
 }

@@ -18,7 +18,6 @@ pub(crate) enum Order {
     /// Each byte after the byte before.
     One,
     /// Each byte after as many as fit into this many bits of ranks.
-    #[cfg(test)]
     History(u32),
 }
 
@@ -109,7 +108,6 @@ impl Ranked {
         let context = match order {
             Order::Zero => Context::None,
             Order::One => Context::Byte,
-            #[cfg(test)]
             Order::History(bits) => Context::History(bits.max(bits_for(self.symbols.len()))),
         };
         let histograms = self.histograms(context);

@@ -20,14 +20,8 @@ struct Repeat {
 
 /// Takes repeats out of `decoded`, which other codecs store in `plain` bytes; `None` if that hardly saves anything.
 pub(in crate::codec) fn encode(decoded: &[u8], plain: usize) -> Option<Encoded> {
-    let shortest = (COPY_BITS * decoded.len() / 8).div_ceil(plain.max(1));
-    let repeats = find(decoded, shortest.max(WINDOW));
+    let repeats = worthwhile(decoded, plain)?;
     let repeated: usize = repeats.iter().map(|repeat| repeat.length).sum();
-    let saved = (repeated as u128 * plain as u128 / decoded.len().max(1) as u128) as usize;
-    let cost = repeats.len() * COPY_BITS / 8;
-    if saved < cost + plain / WORTHWHILE || i32::try_from(decoded.len()).is_err() {
-        return None;
-    }
     let mut rest = Vec::with_capacity(decoded.len() - repeated);
     let mut at = 0;
     for repeat in &repeats {
@@ -48,6 +42,22 @@ pub(in crate::codec) fn encode(decoded: &[u8], plain: usize) -> Option<Encoded> 
         put_inner(&mut out, &encode_inner(Hint::Integers, &bytes), bytes.len());
     }
     Some(Encoded::new(number::REPEATS, out))
+}
+
+/// Whether [`encode`] would save something.
+pub(in crate::codec) fn pays(decoded: &[u8], plain: usize) -> bool {
+    worthwhile(decoded, plain).is_some()
+}
+
+/// The repeats, if to take them out saves more than it costs.
+fn worthwhile(decoded: &[u8], plain: usize) -> Option<Vec<Repeat>> {
+    let shortest = (COPY_BITS * decoded.len() / 8).div_ceil(plain.max(1));
+    let repeats = find(decoded, shortest.max(WINDOW));
+    let repeated: usize = repeats.iter().map(|repeat| repeat.length).sum();
+    let saved = (repeated as u128 * plain as u128 / decoded.len().max(1) as u128) as usize;
+    let cost = repeats.len() * COPY_BITS / 8;
+    let pays = saved >= cost + plain / WORTHWHILE && i32::try_from(decoded.len()).is_ok();
+    pays.then_some(repeats)
 }
 
 /// A hash of the window, good in its high bits.

@@ -3,14 +3,12 @@
 //! Zstandard finds repeats too, but codes what is left without contexts; here the rest goes to whatever codec
 //! suits it. Archives of version 1 hold them; the encoder is kept for tests.
 
-#[cfg(test)]
 mod encode;
 
 use super::wire::{Reader, damaged, to_i32};
 use super::{take_inner, take_inner_exactly};
 use crate::Result;
-#[cfg(test)]
-pub(super) use encode::encode;
+pub(super) use encode::{encode, pays};
 
 /// No copy is shorter.
 const WINDOW: usize = 16;

@@ -13,7 +13,7 @@ pub(super) struct Reads {
     position: Vec<i32>,
     lengths: Vec<u32>,
     cigar_counts: Vec<u32>,
-    cigar: Vec<u32>,
+    pub(super) cigar: Vec<u32>,
     pub(super) bases: Vec<u8>,
 }
 
@@ -28,7 +28,27 @@ impl Reads {
         }
     }
 
-    fn push(&mut self, reference: i32, position: i32, cigar: &[u32], bases: &[u8]) {
+    /// Reference, position, CIGAR and bases of each read.
+    pub(super) fn each(&self) -> impl Iterator<Item = (i32, i32, &[u32], &[u8])> {
+        let (mut cigar, mut bases) = (&self.cigar[..], &self.bases[..]);
+        (0..self.lengths.len()).map(move |read| {
+            let count = (self.cigar_counts[read] as usize).min(cigar.len());
+            let own_cigar = cigar.split_off(..count).unwrap_or_default();
+            let own = bases.split_off(..self.lengths[read] as usize);
+            let (reference, position) = (self.reference[read], self.position[read]);
+            (reference, position, own_cigar, own.unwrap_or_default())
+        })
+    }
+
+    /// Moves all reads, and changes an operation.
+    pub(super) fn change(&mut self) {
+        self.position
+            .iter_mut()
+            .for_each(|position| *position += 1000);
+        self.cigar[3] += 16;
+    }
+
+    pub(super) fn push(&mut self, reference: i32, position: i32, cigar: &[u32], bases: &[u8]) {
         self.reference.push(reference);
         self.position.push(position);
         self.lengths.push(bases.len() as u32);
@@ -107,11 +127,7 @@ fn bases_with_other_alignments_are_refused_or_keep_their_length() {
     let reads = reads(60);
     let encoded = assert_bases_exact(&reads);
     let mut other = reads.clone();
-    other
-        .position
-        .iter_mut()
-        .for_each(|position| *position += 1000);
-    other.cigar[3] += 16;
+    other.change();
     match decode_bases(
         encoded.codec,
         &other.view(),
@@ -153,7 +169,7 @@ fn fields_of_different_lengths_are_encoded_without_prediction() {
 }
 
 prop_compose! {
-    fn any_record()(
+    pub(super) fn any_record()(
         reference in prop_oneof![4 => 0..3i32, 1 => any::<i32>()],
         position in prop_oneof![4 => 0..2000i32, 1 => any::<i32>()],
         bases in prop::collection::vec(prop_oneof![9 => prop::sample::select(vec![1u8, 2, 4, 8]), 1 => 0..16u8], 0..120),

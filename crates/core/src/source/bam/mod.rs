@@ -5,18 +5,21 @@
 //! is stored as it is, so strange data costs size and never fidelity. In archives of version 1 each field is a stream.
 
 mod core_fields;
+mod derive;
 mod header;
 mod parse;
 mod rebuild;
 pub mod record;
 mod restore;
+mod split;
 mod tags;
 
 pub use core_fields::CoreFields;
 pub use header::{references, text as header_text};
 pub use parse::{Parsed, parse};
-pub use rebuild::{Aligned, Rebuilt, rebuild};
+pub use rebuild::{Aligned, Rebuilt, core, rebuild};
 pub use restore::{count, restore};
+pub use split::split;
 
 /// Bits of an item's form: how it is stored. The values are stored. In chunks with models, which know these things by
 /// themselves, `NO_QUALITIES`, `LENGTH` and `MATE` are not set and mean nothing.
@@ -41,21 +44,27 @@ mod form {
 
 /// What the fields of a template's two records say of each other, in version 1.
 mod mate {
-    use super::record::{Fixed, UNMAPPED};
+    use super::record::UNMAPPED;
+
+    /// Stands for the number of a mate where there is none.
+    pub const NO_MATE: u32 = u32::MAX;
+
+    /// Where a record lies; `end` is exclusive.
+    pub struct Place {
+        pub flags: u16,
+        pub reference: i32,
+        pub position: i32,
+        pub end: i64,
+    }
 
     /// The template length of a pair's earlier record by the usual rule: from the leftmost to the rightmost base,
-    /// positive for the record that starts first. `end`s are exclusive.
-    pub fn template_length(
-        earlier: &Fixed,
-        earlier_end: i64,
-        later: &Fixed,
-        later_end: i64,
-    ) -> i32 {
+    /// positive for the record that starts first.
+    pub fn template_length(earlier: &Place, later: &Place) -> i32 {
         if earlier.reference != later.reference || (earlier.flags | later.flags) & UNMAPPED != 0 {
             return 0;
         }
         let left = i64::from(earlier.position.min(later.position));
-        let length = earlier_end.max(later_end) - left;
+        let length = earlier.end.max(later.end) - left;
         let length = if earlier.position > later.position {
             -length
         } else {
@@ -63,4 +72,9 @@ mod mate {
         };
         length as i32
     }
+}
+
+/// Whether there are opaque bytes among items of these forms.
+pub fn has_opaque(forms: &[u8]) -> bool {
+    forms.iter().any(|form| form & form::OPAQUE != 0)
 }

@@ -43,6 +43,9 @@ pub struct Span {
 pub fn parse(content: &[u8], items: &[Item]) -> Parsed {
     let mut parser = Parser::default();
     parser.fields.limit = usize::MAX;
+    // At most as many as there can be: what is not used is never touched.
+    parser.fields.bases.reserve(content.len() / 3 * 2);
+    parser.fields.qualities.reserve(content.len() / 3 * 2);
     for item in items {
         let bytes = &content[item.range().clone()];
         match item {
@@ -88,6 +91,8 @@ struct Parser<'a> {
     by_name: HashMap<&'a [u8], usize, RandomState>,
     lines: HashMap<Line, u32, RandomState>,
     columns: HashMap<([u8; 2], u8), usize, RandomState>,
+    /// Columns of each line's tags.
+    line_columns: Vec<Vec<usize>>,
     /// Tags of the record at hand.
     found: Vec<tags::Tag<'a>>,
     line: Line,
@@ -229,16 +234,23 @@ impl<'a> Parser<'a> {
         self.fields.lines.push(number);
         self.fields.read_groups.push(0);
         let columns = &mut self.fields.columns;
-        for tag in &self.found {
-            let at = *self.columns.entry((tag.tag, tag.kind)).or_insert_with(|| {
-                columns.push(Column {
-                    tag: tag.tag,
-                    kind: tag.kind,
-                    ..Column::default()
-                });
-                columns.len() - 1
-            });
-            let column = &mut columns[at];
+        if number == next {
+            let mut place = |&(tag, kind): &([u8; 2], u8)| {
+                *self.columns.entry((tag, kind)).or_insert_with(|| {
+                    columns.push(Column {
+                        tag,
+                        kind,
+                        ..Column::default()
+                    });
+                    columns.len() - 1
+                })
+            };
+            self.line_columns
+                .push(self.line.iter().map(&mut place).collect());
+        }
+        let places = &self.line_columns[number as usize];
+        for (tag, &place) in self.found.iter().zip(places) {
+            let column = &mut columns[place];
             let value = match tags::width(tag.kind) {
                 0 => &tag.value[..tag.value.len() - 1],
                 _ => tag.value,

@@ -1,31 +1,37 @@
 //! Streams of version 1's chunks back into records.
 
+use super::derive::{Deriver, Facts, Rule};
+use super::mate::NO_MATE;
 use super::record::{self, Fixed};
+use super::restore::count;
 use super::{form, header, mate, tags};
 use crate::codec::Alignments;
-use crate::codec::records::{on_read, on_reference as reference_bases};
+use crate::codec::records::{Context, Records, on_read, on_reference as reference_bases};
 use crate::source::key;
 use crate::source::streams::Decoded;
 use crate::{Error, Result};
 
 /// Rebuilds a chunk's content, which must come to `length` bytes.
-pub fn rebuild(streams: &mut Decoded<'_>, length: usize) -> Result<Rebuilt> {
+pub fn rebuild(streams: &mut Decoded<'_>, length: usize, context: &Context<'_>) -> Result<Rebuilt> {
     let forms = streams.take(key::FORMS)?;
-    if regular(&forms).count().saturating_mul(record::FIXED) > length || forms.len() > length {
-        return Err(damaged("more records than the chunk can hold"));
-    }
+    count(&forms, length)?;
     let core = Core::read(streams, &forms)?;
-    let total: u64 = core
-        .aligned
-        .lengths
-        .iter()
-        .map(|&length| u64::from(length))
-        .sum();
-    if total > length as u64 {
+    if core.aligned.bases() > length as u64 {
         return Err(damaged("more bases than the chunk can hold"));
     }
-    let bases = streams.take_bases(&core.aligned)?;
-    let fixed = with_mates(core.fixed, &core.links, &core.ends, &forms, streams)?;
+    let (bases, covered) = streams.take_bases(&core.aligned, context)?;
+    let links = links(streams, core.fixed.len())?;
+    let (fixed, mates) = with_mates(core.fixed, &links, &core.ends, &forms, streams)?;
+    let facts = Facts {
+        references: &core.aligned.references,
+        positions: &core.aligned.positions,
+        mapq: &core.mapq,
+        cigar: &core.aligned.cigar,
+        cigar_ends: &core.cigar_ends,
+        bases: &bases,
+        base_ends: &core.base_ends,
+        mates: &mates,
+    };
     let writer = Writer {
         out: Vec::with_capacity(length),
         length,
@@ -35,10 +41,10 @@ pub fn rebuild(streams: &mut Decoded<'_>, length: usize) -> Result<Rebuilt> {
         qualities: streams.take(key::READ_QUALITIES)?,
         qualities_at: 0,
         name_places: Vec::with_capacity(fixed.len()),
-        tags: TagSources::read(streams)?,
+        tags: TagSources::read(streams, Deriver::new(facts, &covered))?,
         borders: Vec::with_capacity(forms.len()),
     };
-    writer.write(&forms, &fixed, &core.links, streams)
+    writer.write(&forms, &fixed, &links, streams)
 }
 
 /// A chunk's content.
@@ -68,6 +74,11 @@ pub struct Aligned {
 }
 
 impl Aligned {
+    /// How many bases the records have together.
+    pub fn bases(&self) -> u64 {
+        self.lengths.iter().map(|&length| u64::from(length)).sum()
+    }
+
     /// The same, as the codec takes it.
     pub fn view(&self) -> Alignments<'_> {
         Alignments {
@@ -139,8 +150,10 @@ struct Core {
     fixed: Vec<Fixed>,
     /// Exclusive ends on the reference.
     ends: Vec<i64>,
-    links: Vec<u32>,
     aligned: Aligned,
+    mapq: Vec<u8>,
+    cigar_ends: Vec<usize>,
+    base_ends: Vec<usize>,
 }
 
 impl Core {
@@ -156,14 +169,17 @@ impl Core {
             numbers(key::CIGAR_COUNTS)?,
             numbers(key::CIGAR_LENGTHS)?,
         );
-        let (mut bins, mut link_numbers) = (numbers(key::BINS)?, numbers(key::LINKS)?);
+        let mut bins = numbers(key::BINS)?;
         let (mapq, operations) = (streams.take(key::MAPQ)?, streams.take(key::CIGAR_OPS)?);
         let mut core = Self {
             fixed: Vec::with_capacity(mapq.len()),
             ends: Vec::new(),
-            links: Vec::new(),
             aligned: Aligned::default(),
+            mapq: Vec::new(),
+            cigar_ends: Vec::new(),
+            base_ends: Vec::new(),
         };
+        let mut bases = 0usize;
         let (mut reference, mut position, mut operation_at) = (0i32, 0i32, 0);
         for (index, form) in regular(forms).enumerate() {
             let step = references.next()?;
@@ -192,16 +208,14 @@ impl Core {
             } else {
                 record::bin(position, on_reference)
             };
-            let link = link_numbers.length()?;
-            if link > index {
-                return Err(damaged("a record is linked to one before the first"));
-            }
-            core.links.push(link as u32);
             core.ends.push(i64::from(position) + on_reference as i64);
             core.aligned.references.push(reference);
             core.aligned.positions.push(position);
             core.aligned.lengths.push(length);
             core.aligned.cigar_counts.push(cigar_count.into());
+            core.cigar_ends.push(core.aligned.cigar.len());
+            bases = bases.saturating_add(length as usize);
+            core.base_ends.push(bases);
             let &mapq = mapq
                 .get(index)
                 .ok_or_else(|| damaged("mapping qualities run out"))?;
@@ -220,8 +234,35 @@ impl Core {
                 template_length: 0,
             });
         }
+        core.mapq = mapq;
         Ok(core)
     }
+}
+
+/// How far before each record the last of the same name stands.
+fn links(streams: &mut Decoded<'_>, count: usize) -> Result<Vec<u32>> {
+    let mut numbers = Numbers::new(streams.take(key::LINKS)?);
+    let link = |record| match numbers.length()? {
+        link if link > record => Err(damaged("a record is linked to one before the first")),
+        link => Ok(link as u32),
+    };
+    (0..count).map(link).collect()
+}
+
+/// Flags, places, mapping qualities and CIGARs of the regular records, from the streams of the bundle `core`.
+pub fn core(streams: &mut Decoded<'_>, forms: &[u8], length: usize) -> Result<Records> {
+    count(forms, length)?;
+    let core = Core::read(streams, forms)?;
+    Ok(Records {
+        count: core.fixed.len(),
+        flags: core.fixed.iter().map(|fixed| fixed.flags).collect(),
+        references: core.aligned.references,
+        positions: core.aligned.positions,
+        mapq: core.mapq,
+        cigar: core.aligned.cigar,
+        cigar_ends: core.cigar_ends,
+        ..Records::default()
+    })
 }
 
 /// Fills in the mate fields.
@@ -231,7 +272,7 @@ fn with_mates(
     ends: &[i64],
     forms: &[u8],
     streams: &mut Decoded<'_>,
-) -> Result<Vec<Fixed>> {
+) -> Result<(Vec<Fixed>, Vec<u32>)> {
     let mut numbers = |key| streams.take(key).map(Numbers::new);
     let (mut references, mut positions, mut lengths) = (
         numbers(key::MATE_REFERENCES)?,
@@ -239,12 +280,12 @@ fn with_mates(
         numbers(key::TEMPLATE_LENGTHS)?,
     );
     let linked: Vec<bool> = regular(forms).map(|form| form & form::MATE != 0).collect();
-    let mut mates: Vec<Option<u32>> = vec![None; fixed.len()];
+    let mut mates = vec![NO_MATE; fixed.len()];
     for (index, &link) in links.iter().enumerate() {
         let before = index - link as usize;
-        if link > 0 && linked[index] && linked[before] && mates[before].is_none() {
-            mates[before] = Some(index as u32);
-            mates[index] = Some(before as u32);
+        if link > 0 && linked[index] && linked[before] && mates[before] == NO_MATE {
+            mates[before] = index as u32;
+            mates[index] = before as u32;
         }
     }
     for index in 0..fixed.len() {
@@ -257,13 +298,21 @@ fn with_mates(
             record.template_length = lengths.next()?;
             continue;
         }
-        let Some(other) = mates[index] else {
+        let other = mates[index] as usize;
+        let Some(&mate) = fixed.get(other) else {
             return Err(damaged("a mate is missing"));
         };
-        let other = other as usize;
-        let mate = fixed[other];
         let expected = if other > index {
-            mate::template_length(&fixed[index], ends[index], &mate, ends[other])
+            let place = |record: &Fixed, end| mate::Place {
+                flags: record.flags,
+                reference: record.reference,
+                position: record.position,
+                end,
+            };
+            mate::template_length(
+                &place(&fixed[index], ends[index]),
+                &place(&mate, ends[other]),
+            )
         } else {
             mate.template_length.wrapping_neg()
         };
@@ -272,7 +321,7 @@ fn with_mates(
         record.mate_position = mate.position;
         record.template_length = expected.wrapping_add(lengths.next()?);
     }
-    Ok(fixed)
+    Ok((fixed, mates))
 }
 
 /// Where one tag's values come from.
@@ -281,23 +330,30 @@ struct TagSource {
     kind: u8,
     values: Text,
     counts: Numbers,
+    /// What the values follow from, and which texts do.
+    rule: Option<Rule>,
+    exceptions: std::vec::IntoIter<u8>,
 }
 
 /// The tag dictionary and the value streams.
-struct TagSources {
+struct TagSources<'a> {
     /// For each tag line, indices into `sources`.
     lines: Vec<Vec<usize>>,
     sources: Vec<TagSource>,
     numbers: Numbers,
+    rules: Vec<u8>,
+    deriver: Deriver<'a>,
 }
 
-impl TagSources {
-    fn read(streams: &mut Decoded<'_>) -> Result<Self> {
+impl<'a> TagSources<'a> {
+    fn read(streams: &mut Decoded<'_>, deriver: Deriver<'a>) -> Result<Self> {
         let dictionary = streams.take(key::TAG_DICTIONARY)?;
         let mut all = Self {
             lines: Vec::new(),
             sources: Vec::new(),
             numbers: Numbers::new(streams.take(key::TAG_LINES)?),
+            rules: streams.take(key::TAG_RULES)?,
+            deriver,
         };
         let mut rest = &dictionary[..];
         while let Some((count, after)) = rest.split_first_chunk::<4>() {
@@ -330,24 +386,45 @@ impl TagSources {
             return Ok(known);
         }
         let values = Text::new(streams.take(key::tag_values(tag, kind))?);
-        let counts = Numbers::new(streams.take(key::tag_counts(tag, kind))?);
+        let rule = self.rule(tag, kind)?;
+        let more = streams.take(key::tag_counts(tag, kind))?;
+        let (counts, exceptions) = match rule {
+            None => (more, Vec::new()),
+            Some(_) => (Vec::new(), more),
+        };
         self.sources.push(TagSource {
             tag,
             kind,
             values,
-            counts,
+            counts: Numbers::new(counts),
+            rule,
+            exceptions: exceptions.into_iter(),
         });
         Ok(self.sources.len() - 1)
     }
 
-    /// Appends the next record's tags.
-    fn write(&mut self, out: &mut Vec<u8>, limit: usize) -> Result<()> {
+    /// What values of a tag follow from.
+    fn rule(&self, tag: [u8; 2], kind: u8) -> Result<Option<Rule>> {
+        let (rules, rest) = self.rules.as_chunks::<4>();
+        let own = rules
+            .iter()
+            .find(|rule| rule[..3] == [tag[0], tag[1], kind]);
+        let rule = own.map(|rule| Rule::from_number(rule[3]).filter(|rule| rule.suits(kind)));
+        if !rest.is_empty() || rule == Some(None) {
+            return Err(damaged("an unknown rule for tags"));
+        }
+        Ok(rule.flatten())
+    }
+
+    /// Appends the tags of a record, the next.
+    fn write(&mut self, record: usize, out: &mut Vec<u8>, limit: usize) -> Result<()> {
         let line = self.numbers.length()?;
         let Some(line) = self.lines.get(line) else {
             return Err(damaged("a tag line is not in the dictionary"));
         };
+        self.deriver.turn(record);
         for &source in line {
-            self.sources[source].write(out)?;
+            self.sources[source].write(&mut self.deriver, out)?;
             if out.len() > limit {
                 return Err(damaged("the records are longer than the chunk"));
             }
@@ -357,9 +434,12 @@ impl TagSources {
 }
 
 impl TagSource {
-    fn write(&mut self, out: &mut Vec<u8>) -> Result<()> {
+    fn write(&mut self, deriver: &mut Deriver<'_>, out: &mut Vec<u8>) -> Result<()> {
         out.extend_from_slice(&self.tag);
         out.extend_from_slice(key::TAG_TYPES[usize::from(self.kind)]);
+        if let Some(rule) = self.rule {
+            return self.write_derived(rule, deriver, out);
+        }
         let width = tags::width(self.kind);
         if width == 0 {
             out.extend_from_slice(self.values.next()?);
@@ -393,6 +473,41 @@ impl TagSource {
     }
 }
 
+impl TagSource {
+    /// Writes what follows from a rule, with what is stored instead or besides.
+    fn write_derived(
+        &mut self,
+        rule: Rule,
+        deriver: &mut Deriver<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
+        if rule.is_text() {
+            let text = deriver.text(rule);
+            match text.map(|text| (text, self.exceptions.next())) {
+                Some((text, Some(0))) => {
+                    out.extend_from_slice(text);
+                    out.push(0);
+                }
+                Some((_, None)) => return Err(damaged("tags that follow run out")),
+                Some((_, Some(_))) | None => out.extend_from_slice(self.values.next()?),
+            }
+            return Ok(());
+        }
+        let number = deriver.number(rule);
+        let (width, at) = (tags::width(self.kind), self.values.at);
+        let stored = if width == 1 { 1 } else { 4 };
+        let Some(value) = self.values.data.get(at..at + stored) else {
+            return Err(damaged("tag values run out"));
+        };
+        self.values.at += stored;
+        let mut bytes = [0; 4];
+        bytes[..stored].copy_from_slice(value);
+        let value = u32::from_le_bytes(bytes).wrapping_add(number);
+        out.extend_from_slice(&value.to_le_bytes()[..width]);
+        Ok(())
+    }
+}
+
 struct Writer<'a> {
     out: Vec<u8>,
     length: usize,
@@ -403,7 +518,7 @@ struct Writer<'a> {
     qualities_at: usize,
     /// Start and length (NUL included) of each regular record's name in `out`.
     name_places: Vec<(usize, u8)>,
-    tags: TagSources,
+    tags: TagSources<'a>,
     borders: Vec<usize>,
 }
 
@@ -474,6 +589,7 @@ impl Writer<'_> {
         }
         fixed.name_length = u8::try_from(self.out.len() - name_at)
             .map_err(|_| damaged("a name is longer than BAM allows"))?;
+        let record = self.name_places.len();
         self.name_places.push((name_at, fixed.name_length));
         let (cigar, rest) = self.cigar.split_at(fixed.cigar_count.into());
         self.cigar = rest;
@@ -496,7 +612,7 @@ impl Writer<'_> {
                 .extend_from_slice(qualities.ok_or_else(|| damaged("qualities run out"))?);
             self.qualities_at += length;
         }
-        self.tags.write(&mut self.out, self.length)?;
+        self.tags.write(record, &mut self.out, self.length)?;
         fixed.size = (self.out.len() - start - 4) as u32;
         fixed.write_at(&mut self.out[start..start + record::FIXED]);
         Ok(())

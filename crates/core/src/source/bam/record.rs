@@ -3,6 +3,18 @@
 /// Bytes of the fixed part, the length field included.
 pub const FIXED: usize = 36;
 
+/// The flag of a record that belongs to a pair or more.
+pub const PAIRED: u16 = 0x1;
+
+/// The flag of a template's first record.
+pub const FIRST: u16 = 0x40;
+
+/// The flag of a record that is not its read's main alignment.
+pub const SECONDARY: u16 = 0x100;
+
+/// The flag of a record that holds a part of its read's main alignment.
+pub const SUPPLEMENTARY: u16 = 0x800;
+
 /// The flag of a record that is not aligned.
 pub const UNMAPPED: u16 = 0x4;
 

@@ -25,6 +25,14 @@ pub fn width(kind: u8) -> usize {
     }
 }
 
+/// The type of texts (`Z`).
+pub const TEXT: u8 = 8;
+
+/// Whether a type is a single integer.
+pub fn is_integer(kind: u8) -> bool {
+    (1..=6).contains(&kind)
+}
+
 /// Whether a type is an array.
 pub fn is_array(kind: u8) -> bool {
     kind >= 10
