@@ -41,6 +41,19 @@ impl RangeEncoder {
             self.low += u64::from(split);
             self.range -= split;
         }
+        self.settle();
+    }
+
+    /// Keeps the part of the range from `from` to `to`, which lie within it and are not equal.
+    #[inline(always)]
+    pub(super) fn keep(&mut self, from: u32, to: u32) {
+        self.low += u64::from(from);
+        self.range = to - from;
+        self.settle();
+    }
+
+    #[inline(always)]
+    fn settle(&mut self) {
         while self.range < BOTTOM {
             self.range <<= 8;
             self.shift();
@@ -136,11 +149,30 @@ impl<'a> RangeDecoder<'a> {
             self.code -= split;
             self.range -= split;
         }
+        self.settle();
+        lower
+    }
+
+    /// Where in the range the number lies that was written.
+    #[inline(always)]
+    pub(super) fn at(&self) -> u32 {
+        self.code
+    }
+
+    /// Takes the part of the range from `from` to `to`, in which the number lies.
+    #[inline(always)]
+    pub(super) fn take(&mut self, from: u32, to: u32) {
+        self.code -= from;
+        self.range = to - from;
+        self.settle();
+    }
+
+    #[inline(always)]
+    fn settle(&mut self) {
         while self.range < BOTTOM {
             self.range <<= 8;
             self.refill();
         }
-        lower
     }
 
     /// A point of `whole` that lies in the part that was kept. [`Self::take_part`] must follow.

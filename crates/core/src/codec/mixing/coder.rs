@@ -19,6 +19,13 @@ pub(crate) trait Coder {
     /// Codes one of the symbols whose parts of [`WHOLE`] end at `ends`.
     fn symbol<L: Lanes>(&mut self, lanes: L, symbol: usize, ends: &[u16; SYMBOLS]) -> usize;
 
+    /// Codes a number below four. Of 65,536 parts of the range, number 0 has those below the first bound, 1 those from
+    /// there to the second, and so on; bounds ascend, from 1 to 65,535, and no two are equal.
+    fn quarter(&mut self, number: usize, bounds: [u32; 3]) -> usize;
+
+    /// Codes a number below `count`, which is from 1 to 65,536; all are equally likely.
+    fn equal(&mut self, number: u32, count: u32) -> u32;
+
     /// Books what was coded since the last call on the stream with key `key`; does nothing when decoding.
     fn charge(&mut self, key: u32);
 }
@@ -103,6 +110,30 @@ impl Coder for Encoder {
         symbol
     }
 
+    #[inline(always)]
+    fn quarter(&mut self, number: usize, bounds: [u32; 3]) -> usize {
+        let range = self.coder.range();
+        let [a, b, c] = bounds.map(|bound| split(range, bound));
+        let (from, to) = ([0, a, b, c], [a, b, c, range]);
+        self.coder.keep(from[number & 3], to[number & 3]);
+        number
+    }
+
+    #[inline(always)]
+    fn equal(&mut self, number: u32, count: u32) -> u32 {
+        let range = self.coder.range();
+        let each = range / count;
+        let from = each * number;
+        // The last has what division leaves.
+        let to = if number + 1 == count {
+            range
+        } else {
+            from + each
+        };
+        self.coder.keep(from, to);
+        number
+    }
+
     fn charge(&mut self, key: u32) {
         let position = self.position();
         let cost = position - self.charged;
@@ -147,6 +178,32 @@ impl Coder for Decoder<'_> {
         let (start, end) = part_of(symbol, ends);
         self.0.take_part(start, end, WHOLE);
         symbol
+    }
+
+    #[inline(always)]
+    fn quarter(&mut self, _: usize, bounds: [u32; 3]) -> usize {
+        let (range, at) = (self.0.range(), self.0.at());
+        let [a, b, c] = bounds.map(|bound| split(range, bound));
+        // No branch: a base is as good as random.
+        let number = usize::from(at >= a) + usize::from(at >= b) + usize::from(at >= c);
+        let (from, to) = ([0, a, b, c], [a, b, c, range]);
+        self.0.take(from[number], to[number]);
+        number
+    }
+
+    #[inline(always)]
+    fn equal(&mut self, _: u32, count: u32) -> u32 {
+        let range = self.0.range();
+        let each = range / count;
+        let number = (self.0.at() / each).min(count - 1);
+        let from = each * number;
+        let to = if number + 1 == count {
+            range
+        } else {
+            from + each
+        };
+        self.0.take(from, to);
+        number
     }
 
     fn charge(&mut self, _: u32) {}

@@ -16,16 +16,16 @@ pub(super) struct Again {
 
 /// How a record's bases lie on those of an earlier one.
 #[derive(Clone, Copy)]
-struct Match {
-    other: usize,
+pub(in super::super) struct Match {
+    pub(in super::super) other: usize,
     /// Index of the other's base for the first base; the others follow upwards, or downwards if turned.
     first: i64,
-    turned: bool,
+    pub(in super::super) turned: bool,
 }
 
 impl Match {
     /// The other's index for a base.
-    fn index(self, index: usize) -> i64 {
+    pub(in super::super) fn index(self, index: usize) -> i64 {
         if self.turned {
             self.first - index as i64
         } else {
@@ -94,7 +94,7 @@ impl Again {
 }
 
 /// The last record before with the same name that is the same read of its template and has bases at all.
-fn find(records: &Records, record: usize) -> Option<Match> {
+pub(in super::super) fn find(records: &Records, record: usize) -> Option<Match> {
     let mut other = record;
     for _ in 0..STEPS {
         other = records.linked(other)?;
@@ -136,6 +136,6 @@ fn hard(word: Option<&u32>) -> i64 {
 }
 
 /// A base's complement: its code's bits in reverse.
-pub(super) fn turned(base: u8) -> u8 {
+pub(in super::super) fn turned(base: u8) -> u8 {
     base.reverse_bits() >> 4
 }

@@ -5,7 +5,7 @@
 //! T (`odd`)? Then the aligned bases at disputed positions (`disputed`), those at all other known positions
 //! (`quiet`), and at last the bases that no position knows (`letters`).
 
-mod again;
+pub(super) mod again;
 mod chunk;
 mod disputed;
 mod free;
