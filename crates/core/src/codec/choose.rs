@@ -14,7 +14,7 @@ const LONG_TEXT: usize = 1 << 20;
 /// Bases fewer than this are not worth the tables of histories.
 const HISTORIES_FROM: usize = 1 << 14;
 /// Integers of a sample that decides how a long stream of them is taken apart.
-const SAMPLE_VALUES: usize = 1 << 13;
+const SAMPLE_VALUES: usize = 1 << 12;
 /// Zstandard's level on text and bytes: fast enough that tags do not slow a chunk down.
 const ZSTANDARD_LEVEL: i32 = 6;
 /// Streams shorter than this are not worth entropy coding trials beyond the simplest.
@@ -39,9 +39,8 @@ pub(super) fn encode(hint: Hint, decoded: &[u8]) -> Encoded {
         Hint::Text => best_of(decoded, &[order_one, zstandard, mixed_text]),
         Hint::Header => best_of(decoded, &[order_one, zstandard_slow]),
         Hint::Bases => with_repeats(decoded, bases(decoded)),
-        Hint::Names => {
-            columns::encode(decoded).unwrap_or_else(|| best_of(decoded, &[order_one, zstandard]))
-        }
+        Hint::Names => columns::encode_distinct(decoded)
+            .unwrap_or_else(|| best_of(decoded, &[order_one, zstandard])),
         Hint::Strings => best_of(decoded, &[order_one, zstandard, columns::encode]),
         Hint::Qualities => {
             let plain = with_histories(decoded);

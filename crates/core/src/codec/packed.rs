@@ -34,14 +34,33 @@ pub(super) fn pack(decoded: &[u8], symbols: &[u8]) -> Vec<u8> {
     (0u8..)
         .zip(symbols)
         .for_each(|(rank, &byte)| rank_of[usize::from(byte)] = rank);
-    let each = per_byte(symbols.len());
-    let bits = 8 / each;
-    let pack_one = |group: &[u8]| {
-        group.iter().rev().fold(0u8, |packed, &byte| {
-            packed << (bits % 8) | rank_of[usize::from(byte)]
-        })
+    match per_byte(symbols.len()) {
+        8 => pack_each::<8>(decoded, &rank_of),
+        4 => pack_each::<4>(decoded, &rank_of),
+        _ => pack_each::<2>(decoded, &rank_of),
+    }
+}
+
+fn pack_each<const EACH: usize>(decoded: &[u8], rank_of: &[u8; 256]) -> Vec<u8> {
+    let bits = 8 / EACH;
+    let pack_one = |group: &[u8; EACH]| {
+        let mut packed = 0;
+        for (index, &byte) in group.iter().enumerate() {
+            packed |= rank_of[usize::from(byte)] << (index * bits);
+        }
+        packed
     };
-    decoded.chunks(each).map(pack_one).collect()
+    let (groups, rest) = decoded.as_chunks::<EACH>();
+    let mut out = Vec::with_capacity(groups.len() + 1);
+    out.extend(groups.iter().map(pack_one));
+    if !rest.is_empty() {
+        // What is not there counts as rank 0.
+        let ranks = rest.iter().enumerate();
+        out.push(ranks.fold(0, |packed, (index, &byte)| {
+            packed | rank_of[usize::from(byte)] << (index * bits)
+        }));
+    }
+    out
 }
 
 /// The stored bytes around an encoded inner stream of `length` packed bytes.

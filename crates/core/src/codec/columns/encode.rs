@@ -30,6 +30,14 @@ pub(in crate::codec) fn encode(decoded: &[u8]) -> Option<Encoded> {
     })
 }
 
+/// Encodes NUL-terminated strings of which none is likely to stand twice.
+pub(in crate::codec) fn encode_distinct(decoded: &[u8]) -> Option<Encoded> {
+    let body = decoded.strip_suffix(&[0])?;
+    let strings: Vec<&[u8]> = body.split(|&byte| byte == 0).collect();
+    let stored = encode_strings(&strings, Some(&[]))?;
+    Some(Encoded::new(number::COLUMNS, stored))
+}
+
 /// The strings of one shape: their fields, column by column.
 struct Shape<'a> {
     /// The constant text before each field and after the last.
@@ -37,7 +45,8 @@ struct Shape<'a> {
     columns: Vec<Vec<&'a [u8]>>,
 }
 
-/// With `distances`, strings are cut into fields and repeated ones are copied; without, they stay whole.
+/// With `distances`, strings are cut into fields and repeated ones are copied (no distances at all say that there are
+/// none); without, they stay whole.
 fn encode_strings(strings: &[&[u8]], distances: Option<&[i32]>) -> Option<Vec<u8>> {
     let mut out = Vec::new();
     put_varint(&mut out, strings.len() as u64);
@@ -74,13 +83,18 @@ fn distances(strings: &[&[u8]]) -> Vec<i32> {
     let mut last: HashMap<&[u8], usize, RandomState> =
         HashMap::with_capacity_and_hasher(strings.len(), RandomState::default());
     let mut distances = Vec::with_capacity(strings.len());
+    let mut before: Option<&[u8]> = None;
     for (index, &string) in strings.iter().enumerate() {
-        let before = last.insert(string, index);
-        distances.push(
-            before
-                .and_then(|before| i32::try_from(index - before).ok())
-                .unwrap_or(0),
-        );
+        if before == Some(string) {
+            distances.push(1);
+            continue;
+        }
+        // Of a run of equal strings the last counts.
+        if let Some(before) = before.replace(string) {
+            last.insert(before, index - 1);
+        }
+        let known = last.get(string).map(|&known| index - known);
+        distances.push(known.and_then(|back| i32::try_from(back).ok()).unwrap_or(0));
     }
     distances
 }
@@ -90,7 +104,7 @@ fn shapes_of<'a>(strings: &[&'a [u8]], fields: bool) -> Option<(Vec<Shape<'a>>, 
     let mut shapes: Vec<Shape<'a>> = Vec::new();
     let mut numbers = Vec::with_capacity(strings.len());
     let most = MAX_SHAPES.min(1 + strings.len() / STRINGS_PER_SHAPE);
-    let (mut key, mut parts) = (Vec::new(), Vec::new());
+    let (mut key, mut parts, mut last) = (Vec::new(), Vec::new(), (Vec::new(), 0));
     for &string in strings {
         key.clear();
         parts.clear();
@@ -99,7 +113,8 @@ fn shapes_of<'a>(strings: &[&'a [u8]], fields: bool) -> Option<(Vec<Shape<'a>>, 
         } else {
             parts.push((0, string.len()))
         }
-        let number = match known.get(&key) {
+        let same = key == last.0 && !shapes.is_empty();
+        let number = match if same { Some(&last.1) } else { known.get(&key) } {
             Some(&number) => number,
             None if shapes.len() == most || parts.len() > MAX_ITEMS / 2 => return None,
             None => {
@@ -117,6 +132,9 @@ fn shapes_of<'a>(strings: &[&'a [u8]], fields: bool) -> Option<(Vec<Shape<'a>>, 
                 shapes.len() - 1
             }
         };
+        if !same {
+            last = (key.clone(), number);
+        }
         for (column, &(start, end)) in shapes[number].columns.iter_mut().zip(&parts) {
             column.push(&string[start..end]);
         }

@@ -10,7 +10,7 @@ mod encode;
 use super::wire::{Reader, damaged, to_i32};
 use super::{take_inner, take_inner_exactly};
 use crate::Result;
-pub(super) use encode::encode;
+pub(super) use encode::{encode, encode_distinct};
 
 /// Shape numbers are bytes.
 const MAX_SHAPES: usize = 256;

@@ -144,7 +144,7 @@ impl<'a> Deriver<'a> {
                 facts.references[record],
                 facts.positions[record],
                 &facts.cigar[part(facts.cigar_ends, record)],
-                &facts.bases[part(facts.base_ends, record)],
+                facts.bases.get(part(facts.base_ends, record))?,
                 &mut self.md,
             );
         }

@@ -2,7 +2,7 @@
 //!
 //! A chunk's items are records and opaque stretches. Records are taken apart into fields, which models code; a bin that
 //! follows from other fields is not stored. A record that the fields cannot carry byte for byte becomes an *escape*: it
-//! is stored as it is, so strange data costs size and never fidelity. In archives of version 1 each field is a stream.
+//! is stored as it is, so strange data costs size and never fidelity. At level fast, and in version 1, each field is a stream.
 
 mod core_fields;
 mod derive;

@@ -287,13 +287,13 @@ impl<'a> Parser<'a> {
 
 /// Appends `length` 4-bit codes of `packed`, one a byte.
 fn unpack(packed: &[u8], length: usize, out: &mut Vec<u8>) {
-    out.reserve(length + 1);
-    for &pair in packed {
-        out.extend_from_slice(&[pair >> 4, pair & 15]);
+    let start = out.len();
+    out.resize(start + 2 * packed.len(), 0);
+    let both = out[start..].as_chunks_mut::<2>().0;
+    for (both, &pair) in both.iter_mut().zip(packed) {
+        *both = [pair >> 4, pair & 15];
     }
-    if length % 2 == 1 {
-        out.pop();
-    }
+    out.truncate(start + length);
 }
 
 /// Reference bases that a record's CIGAR takes.
