@@ -44,13 +44,10 @@ pub struct Span {
 pub fn parse(content: &[u8], items: &[Item]) -> Parsed {
     let mut parser = Parser::default();
     parser.fields.limit = usize::MAX;
-<<<<<<< HEAD
     // At most as many as there can be: what is not used is never touched.
     parser.fields.bases.reserve(content.len() / 3 * 2);
     parser.fields.qualities.reserve(content.len() / 3 * 2);
-=======
     parser.names = Names::with_capacity(items.len());
->>>>>>> a9a7be2 (core/codec: Code alignments and templates quickly)
     for item in items {
         let bytes = &content[item.range().clone()];
         match item {
@@ -102,8 +99,6 @@ struct Parser<'a> {
     near: [u32; NEAR],
     columns_of_lines: Vec<Vec<usize>>,
     columns: HashMap<([u8; 2], u8), usize, RandomState>,
-    /// Columns of each line's tags.
-    line_columns: Vec<Vec<usize>>,
     /// Tags of the record at hand.
     found: Vec<tags::Tag<'a>>,
     line: Line,
@@ -256,25 +251,6 @@ impl<'a> Parser<'a> {
         self.lines.insert(self.line.clone(), number);
         self.fields.line_tags.push(self.line.clone());
         let columns = &mut self.fields.columns;
-<<<<<<< HEAD
-        if number == next {
-            let mut place = |&(tag, kind): &([u8; 2], u8)| {
-                *self.columns.entry((tag, kind)).or_insert_with(|| {
-                    columns.push(Column {
-                        tag,
-                        kind,
-                        ..Column::default()
-                    });
-                    columns.len() - 1
-                })
-            };
-            self.line_columns
-                .push(self.line.iter().map(&mut place).collect());
-        }
-        let places = &self.line_columns[number as usize];
-        for (tag, &place) in self.found.iter().zip(places) {
-            let column = &mut columns[place];
-=======
         let numbers = self.line.iter().map(|&(tag, kind)| {
             *self.columns.entry((tag, kind)).or_insert_with(|| {
                 columns.push(Column {
@@ -296,7 +272,6 @@ impl<'a> Parser<'a> {
         let numbers = &self.columns_of_lines[line as usize];
         for (tag, &number) in self.found.iter().zip(numbers) {
             let column = &mut self.fields.columns[number];
->>>>>>> a9a7be2 (core/codec: Code alignments and templates quickly)
             let value = match tags::width(tag.kind) {
                 0 => &tag.value[..tag.value.len() - 1],
                 _ => tag.value,
