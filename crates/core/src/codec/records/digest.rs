@@ -34,15 +34,12 @@ pub(crate) fn digest(records: &Records, of: Part) -> (u64, u32) {
             }
         }
     }
-    (sum.length, sum.crc)
+    sum.finish()
 }
 
 fn alignment(records: &Records, sum: &mut Sum) {
-    let mut bytes = Vec::new();
     for index in 0..records.count {
-        bytes.clear();
-        bytes.extend_from_slice(&records.flags[index].to_le_bytes());
-        bytes.push(records.mapq[index]);
+        let [low, high] = records.flags[index].to_le_bytes();
         let cigar = records.cigar_of(index);
         let numbers = [
             records.references[index] as u32,
@@ -53,22 +50,74 @@ fn alignment(records: &Records, sum: &mut Sum) {
             records.template_lengths[index] as u32,
             cigar.len() as u32,
         ];
-        for number in numbers.iter().chain(cigar) {
-            bytes.extend_from_slice(&number.to_le_bytes());
+        let mut bytes = [0; 3 + 7 * 4];
+        bytes[..3].copy_from_slice(&[low, high, records.mapq[index]]);
+        for (bytes, number) in bytes[3..].as_chunks_mut::<4>().0.iter_mut().zip(numbers) {
+            *bytes = number.to_le_bytes();
         }
         sum.add(&bytes);
+        for operation in cigar {
+            sum.add(&operation.to_le_bytes());
+        }
     }
 }
+
+/// Small pieces are gathered until they come to this many bytes: a checksum over few bytes takes long to start.
+const GATHERED: usize = 1 << 13;
 
 #[derive(Default)]
 struct Sum {
     length: u64,
     crc: u32,
+    gathered: Vec<u8>,
 }
 
 impl Sum {
+    #[inline]
     fn add(&mut self, bytes: &[u8]) {
+        if self.gathered.len() + bytes.len() > GATHERED {
+            self.settle();
+            if bytes.len() > GATHERED {
+                self.sum(bytes);
+                return;
+            }
+        }
+        self.gathered.extend_from_slice(bytes);
+    }
+
+    /// Takes in what is gathered.
+    fn settle(&mut self) {
+        let gathered = std::mem::take(&mut self.gathered);
+        self.sum(&gathered);
+        self.gathered = gathered;
+        self.gathered.clear();
+        self.gathered.reserve(GATHERED);
+    }
+
+    fn sum(&mut self, bytes: &[u8]) {
         self.length += bytes.len() as u64;
         self.crc = crc32c::crc32c_append(self.crc, bytes);
+    }
+
+    fn finish(mut self) -> (u64, u32) {
+        self.settle();
+        (self.length, self.crc)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_of_every_size_are_summed_as_one() {
+        let bytes: Vec<u8> = (0..40_000u32).map(|at| (at * at >> 7) as u8).collect();
+        for size in [1, 7, 31, 4096, 8191, 8192, 8193, 20_000, 40_000] {
+            let mut sum = Sum::default();
+            for piece in bytes.chunks(size) {
+                sum.add(piece);
+            }
+            assert_eq!(sum.finish(), (40_000, crc32c::crc32c(&bytes)));
+        }
     }
 }

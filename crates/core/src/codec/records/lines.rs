@@ -12,8 +12,8 @@ use crate::codec::mixing::{Coder, Mixer, hash};
 use crate::codec::wire::damaged;
 
 /// Keys of what is charged: the lines, and those spelled out.
-const LINES: u32 = 36;
-const SPELLED: u32 = 37;
+pub(in crate::codec::records) const LINES: u32 = 36;
+pub(in crate::codec::records) const SPELLED: u32 = 37;
 
 /// What a dictionary keeps from chunk to chunk: entries, and tags or bytes in all of them. Real files have up to a few
 /// hundred lines and read groups; this bounds the model's memory.
@@ -21,22 +21,22 @@ const MOST_ENTRIES: usize = 4096;
 const MOST_PARTS: usize = 1 << 16;
 
 /// Fewest bytes that a tag takes in a record: two characters, a type and one more.
-const SMALLEST_TAG: usize = 4;
+pub(in crate::codec::records) const SMALLEST_TAG: usize = 4;
 
 /// Types have numbers below this.
-const KINDS: u32 = 17;
+pub(in crate::codec::records) const KINDS: u32 = 17;
 
-type Line = Vec<([u8; 2], u8)>;
+pub(in crate::codec::records) type Line = Vec<([u8; 2], u8)>;
 
 /// Values by number of first use.
 #[derive(Clone)]
-struct Dictionary<T> {
-    values: Vec<Vec<T>>,
-    numbers: HashMap<Vec<T>, u32>,
+pub(in crate::codec::records) struct Dictionary<T> {
+    pub(in crate::codec::records) values: Vec<Vec<T>>,
+    pub(in crate::codec::records) numbers: HashMap<Vec<T>, u32>,
 }
 
 impl<T: Clone + Hash + Eq> Dictionary<T> {
-    fn new() -> Self {
+    pub(in crate::codec::records) fn new() -> Self {
         Self {
             values: Vec::new(),
             numbers: HashMap::new(),
@@ -44,7 +44,7 @@ impl<T: Clone + Hash + Eq> Dictionary<T> {
     }
 
     /// Adds a value and gives its number.
-    fn add(&mut self, value: Vec<T>) -> u32 {
+    pub(in crate::codec::records) fn add(&mut self, value: Vec<T>) -> u32 {
         let number = self.values.len() as u32;
         self.numbers.insert(value.clone(), number);
         self.values.push(value);
@@ -52,7 +52,7 @@ impl<T: Clone + Hash + Eq> Dictionary<T> {
     }
 
     /// The value that was coded as `coded`, which is one more than its number.
-    fn get(&self, coded: u64) -> Result<(u32, &[T])> {
+    pub(in crate::codec::records) fn get(&self, coded: u64) -> Result<(u32, &[T])> {
         let number = usize::try_from(coded - 1).unwrap_or(usize::MAX);
         match self.values.get(number) {
             Some(value) => Ok((number as u32, value)),
@@ -61,7 +61,7 @@ impl<T: Clone + Hash + Eq> Dictionary<T> {
     }
 
     /// Drops what is too much to keep for other chunks.
-    fn trim(&mut self) {
+    pub(in crate::codec::records) fn trim(&mut self) {
         let mut parts = 0;
         let fits = |value: &Vec<T>| {
             parts += value.len();
@@ -337,7 +337,7 @@ fn strand(records: &Records, record: usize) -> usize {
 }
 
 /// Makes the columns of the decoded lines, without values, in the order of first use.
-fn make_columns(records: &mut Records) -> Result<()> {
+pub(in crate::codec::records) fn make_columns(records: &mut Records) -> Result<()> {
     let mut numbers: HashMap<([u8; 2], u8), usize> = HashMap::new();
     let mut by_line: Vec<Option<Vec<usize>>> = vec![None; records.line_tags.len()];
     for (record, &line) in records.lines.iter().enumerate() {

@@ -62,7 +62,7 @@ impl Family {
         match (level, part) {
             (Level::Default | Level::Max, Part::Qualities) => Self::Quick,
             (Level::Max, _) => Self::Thorough,
-            (Level::Default, Part::Bases) => Self::Quick,
+            (Level::Default, Part::Alignment | Part::Templates | Part::Bases) => Self::Quick,
             // Parts whose quick models stand; the others follow.
             _ => Self::Thorough,
         }

@@ -7,6 +7,7 @@
 mod core_fields;
 mod derive;
 mod header;
+mod names;
 mod parse;
 mod rebuild;
 pub mod record;

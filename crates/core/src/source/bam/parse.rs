@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
+use super::names::Names;
 use super::record::{self, Fixed};
 use super::{form, header, tags};
 use crate::codec::Hint;
@@ -46,6 +47,7 @@ pub fn parse(content: &[u8], items: &[Item]) -> Parsed {
     // At most as many as there can be: what is not used is never touched.
     parser.fields.bases.reserve(content.len() / 3 * 2);
     parser.fields.qualities.reserve(content.len() / 3 * 2);
+    parser.names = Names::with_capacity(items.len());
     for item in items {
         let bytes = &content[item.range().clone()];
         match item {
@@ -71,6 +73,9 @@ fn push(column: &mut Vec<u8>, value: i32) {
     column.extend_from_slice(&value.to_le_bytes());
 }
 
+/// Lines of the last records that are tried before all others are.
+const NEAR: usize = 4;
+
 /// A row of tags' names and type numbers.
 type Line = Vec<([u8; 2], u8)>;
 
@@ -87,12 +92,13 @@ struct Parser<'a> {
     opaque_lengths: Vec<u8>,
     opaque: Vec<u8>,
     header_text: Vec<u8>,
-    /// Index of the last regular record of each name.
-    by_name: HashMap<&'a [u8], usize, RandomState>,
+    /// The last regular record of each name.
+    names: Names,
+    /// Numbers of lines, those of the last records first in `near`, and the columns of each.
     lines: HashMap<Line, u32, RandomState>,
+    near: [u32; NEAR],
+    columns_of_lines: Vec<Vec<usize>>,
     columns: HashMap<([u8; 2], u8), usize, RandomState>,
-    /// Columns of each line's tags.
-    line_columns: Vec<Vec<usize>>,
     /// Tags of the record at hand.
     found: Vec<tags::Tag<'a>>,
     line: Line,
@@ -163,17 +169,17 @@ impl<'a> Parser<'a> {
         if !tags::split(&bytes[tags_at..], |tag| found.push(tag)) {
             return false;
         }
-        if !self.columns_suffice() {
+        let Some(line) = self.line() else {
             return false;
-        }
+        };
         let index = self.fields.count;
-        self.tags(index);
+        self.tags(line, index);
         self.core(&fixed, &bytes[name_end..cigar_end]);
         let fields = &mut self.fields;
         fields.count += 1;
         fields.names.extend_from_slice(name);
         fields.name_ends.push(fields.names.len());
-        let before = self.by_name.insert(name, index);
+        let before = self.names.insert(index, &fields.names, &fields.name_ends);
         fields
             .links
             .push(before.map_or(0, |before| (index - before) as u32));
@@ -217,40 +223,55 @@ impl<'a> Parser<'a> {
         self.forms.push(form);
     }
 
-    /// Adds the tags found to their columns.
-    fn tags(&mut self, index: usize) {
+    /// The number of the line of the tags found, a new one if need be; none if there is no room for its columns.
+    fn line(&mut self) -> Option<u32> {
         self.line.clear();
         self.line
             .extend(self.found.iter().map(|tag| (tag.tag, tag.kind)));
-        let next = self.fields.line_tags.len() as u32;
+        let line_tags = &self.fields.line_tags;
+        let is = |&number: &u32| line_tags.get(number as usize) == Some(&self.line);
+        if let Some(at) = self.near.iter().position(is) {
+            self.near[..=at].rotate_right(1);
+            return Some(self.near[0]);
+        }
         let number = match self.lines.get(&self.line) {
             Some(&number) => number,
-            None => {
-                self.lines.insert(self.line.clone(), next);
-                self.fields.line_tags.push(self.line.clone());
-                next
-            }
+            None => self.new_line()?,
         };
-        self.fields.lines.push(number);
-        self.fields.read_groups.push(0);
-        let columns = &mut self.fields.columns;
-        if number == next {
-            let mut place = |&(tag, kind): &([u8; 2], u8)| {
-                *self.columns.entry((tag, kind)).or_insert_with(|| {
-                    columns.push(Column {
-                        tag,
-                        kind,
-                        ..Column::default()
-                    });
-                    columns.len() - 1
-                })
-            };
-            self.line_columns
-                .push(self.line.iter().map(&mut place).collect());
+        self.near.rotate_right(1);
+        self.near[0] = number;
+        Some(number)
+    }
+
+    fn new_line(&mut self) -> Option<u32> {
+        if !self.columns_suffice() {
+            return None;
         }
-        let places = &self.line_columns[number as usize];
-        for (tag, &place) in self.found.iter().zip(places) {
-            let column = &mut columns[place];
+        let number = self.fields.line_tags.len() as u32;
+        self.lines.insert(self.line.clone(), number);
+        self.fields.line_tags.push(self.line.clone());
+        let columns = &mut self.fields.columns;
+        let numbers = self.line.iter().map(|&(tag, kind)| {
+            *self.columns.entry((tag, kind)).or_insert_with(|| {
+                columns.push(Column {
+                    tag,
+                    kind,
+                    ..Column::default()
+                });
+                columns.len() - 1
+            })
+        });
+        self.columns_of_lines.push(numbers.collect());
+        Some(number)
+    }
+
+    /// Adds the tags found, which make up a line, to their columns.
+    fn tags(&mut self, line: u32, index: usize) {
+        self.fields.lines.push(line);
+        self.fields.read_groups.push(0);
+        let numbers = &self.columns_of_lines[line as usize];
+        for (tag, &number) in self.found.iter().zip(numbers) {
+            let column = &mut self.fields.columns[number];
             let value = match tags::width(tag.kind) {
                 0 => &tag.value[..tag.value.len() - 1],
                 _ => tag.value,

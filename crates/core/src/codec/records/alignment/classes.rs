@@ -7,20 +7,20 @@ use crate::codec::records::Records;
 
 /// The record that the one being coded is known to belong to.
 #[derive(Clone, Copy)]
-pub(super) struct Related {
+pub(in crate::codec::records) struct Related {
     /// Its number.
-    pub(super) record: usize,
+    pub(in crate::codec::records) record: usize,
     /// 1 if found by position, 2 if it is the record before.
-    pub(super) kind: u32,
+    pub(in crate::codec::records) kind: u32,
 }
 
 /// 0 for a record of its own, else how it was found.
-pub(super) fn kind(related: Option<Related>) -> u32 {
+pub(in crate::codec::records) fn kind(related: Option<Related>) -> u32 {
     related.map_or(0, |related| related.kind)
 }
 
 /// The flags that a mate of a record with `flags` has, if it is as usual.
-pub(super) fn mates_flags(flags: u32) -> u32 {
+pub(in crate::codec::records) fn mates_flags(flags: u32) -> u32 {
     let swapped = |one: u32, other: u32| {
         let there = |bit: u32, to: u32| if flags & bit != 0 { to } else { 0 };
         there(one, other) | there(other, one)

@@ -6,20 +6,20 @@ use std::iter::Peekable;
 
 /// A gap or an end seen before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Mark {
+pub(in crate::codec::records) struct Mark {
     /// The operation.
-    pub(super) operation: u32,
+    pub(in crate::codec::records) operation: u32,
     /// Its length; 0 for clipped ends, whose lengths say nothing.
-    pub(super) length: u32,
+    pub(in crate::codec::records) length: u32,
     /// How many records had it.
-    pub(super) taken: u8,
+    pub(in crate::codec::records) taken: u8,
     /// How many passed it.
-    pub(super) passed: u8,
+    pub(in crate::codec::records) passed: u8,
 }
 
 impl Mark {
     /// How likely it is that another record has it, in 16 classes.
-    pub(super) fn class(&self) -> u32 {
+    pub(in crate::codec::records) fn class(&self) -> u32 {
         let quarter = |count: u8| match count {
             0 => 0,
             1 => 1,

@@ -18,7 +18,7 @@ const MOST_SITES: u32 = 255;
 
 /// What has been learnt of them.
 #[derive(Clone)]
-pub(super) struct Long {
+pub(in crate::codec::records) struct Long {
     stops: Mixer<7, 1>,
     operations: Mixer<7, 1>,
     lengths: Mixer<7, 1>,
@@ -29,7 +29,7 @@ pub(super) struct Long {
 }
 
 impl Long {
-    pub(super) fn new() -> Self {
+    pub(in crate::codec::records) fn new() -> Self {
         Self {
             stops: Mixer::new(9, 255),
             operations: Mixer::new(9, 255),
@@ -40,7 +40,7 @@ impl Long {
     }
 
     /// Codes whether the CIGAR of a record of `taken` bases is that of one just before at the same place, and if so, it.
-    pub(super) fn repeat<C: Coder>(
+    pub(in crate::codec::records) fn repeat<C: Coder>(
         &mut self,
         coder: &mut C,
         taken: u64,
@@ -79,7 +79,7 @@ impl Long {
 
     /// Codes the operations of a record that takes `taken` bases into `cigar`, which holds them when encoding and nothing
     /// when decoding.
-    pub(super) fn code<C: Coder>(
+    pub(in crate::codec::records) fn code<C: Coder>(
         &mut self,
         coder: &mut C,
         taken: u64,

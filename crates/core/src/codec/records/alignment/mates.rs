@@ -9,10 +9,10 @@ use crate::codec::records::{Records, on_reference};
 
 /// A record's mate's reference and position, and the template length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Fields {
-    pub(super) reference: i32,
-    pub(super) position: i32,
-    pub(super) template: i32,
+pub(in crate::codec::records) struct Fields {
+    pub(in crate::codec::records) reference: i32,
+    pub(in crate::codec::records) position: i32,
+    pub(in crate::codec::records) template: i32,
 }
 
 /// What a record without a mate says.
@@ -38,10 +38,10 @@ pub(super) struct Mates {
 }
 
 /// Where the last mates on other references lay, in this chunk.
-pub(super) type Elsewhere = BTreeMap<i32, i32>;
+pub(in crate::codec::records) type Elsewhere = BTreeMap<i32, i32>;
 
 /// Reference bases that a CIGAR takes.
-pub(super) fn span(cigar: &[u32]) -> i64 {
+pub(in crate::codec::records) fn span(cigar: &[u32]) -> i64 {
     let bases = cigar.iter().map(|&one| i64::from(on_reference(one)));
     bases.fold(0, i64::wrapping_add)
 }

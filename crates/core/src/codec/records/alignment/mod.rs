@@ -6,22 +6,22 @@
 //! record is whether it is the mate that is expected first. If so, its place, flags and mate fields follow.
 
 mod cigars;
-mod classes;
-mod landmarks;
-mod long;
-mod mates;
+pub(in crate::codec::records) mod classes;
+pub(in crate::codec::records) mod landmarks;
+pub(in crate::codec::records) mod long;
+pub(in crate::codec::records) mod mates;
 #[cfg(test)]
 mod measure;
-mod motion;
-mod parameters;
+pub(in crate::codec::records) mod motion;
+pub(in crate::codec::records) mod parameters;
 mod places;
 mod ranked;
-mod sites;
+pub(in crate::codec::records) mod sites;
 #[cfg(test)]
-mod tests;
+pub(in crate::codec::records) mod tests;
 mod track;
-mod waiting;
-mod walk;
+pub(in crate::codec::records) mod waiting;
+pub(in crate::codec::records) mod walk;
 
 use super::{Context, Level, Records, on_read};
 use crate::Result;

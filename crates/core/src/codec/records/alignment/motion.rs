@@ -3,7 +3,7 @@
 use super::waiting::key;
 
 /// A number in steps that grow with it: two a doubling.
-pub(super) fn scale(number: u64) -> u32 {
+pub(in crate::codec::records) fn scale(number: u64) -> u32 {
     if number < 2 {
         return number as u32;
     }
@@ -16,29 +16,29 @@ const LONG_STEP: u64 = 5000;
 
 /// What the records just before were like.
 #[derive(Clone, Default)]
-pub(super) struct Motion {
+pub(in crate::codec::records) struct Motion {
     /// Mean step between records that were not found as mates, in 1/256 base.
     mean: u64,
     /// The same over fewer records.
     short_mean: u64,
     /// The last two steps.
-    pub(super) steps: [i64; 2],
+    pub(in crate::codec::records) steps: [i64; 2],
     /// Whether the last records were found as mates; the last one in the lowest bit.
-    pub(super) arrivals: u32,
+    pub(in crate::codec::records) arrivals: u32,
     /// Flags of the last record.
-    pub(super) flags: u32,
+    pub(in crate::codec::records) flags: u32,
     /// Mapping qualities of the last two.
-    pub(super) mapq: [u32; 2],
+    pub(in crate::codec::records) mapq: [u32; 2],
     /// Where the last record lies.
-    pub(super) reference: i32,
-    pub(super) position: i32,
+    pub(in crate::codec::records) reference: i32,
+    pub(in crate::codec::records) position: i32,
     /// Its place's key.
-    pub(super) key: u64,
+    pub(in crate::codec::records) key: u64,
 }
 
 impl Motion {
     /// For the start of a chunk: what was learnt stays, the place does not.
-    pub(super) fn restart(&mut self) {
+    pub(in crate::codec::records) fn restart(&mut self) {
         self.arrivals = 0;
         self.reference = 0;
         self.position = 0;
@@ -46,17 +46,17 @@ impl Motion {
     }
 
     /// How far apart records lie here, in steps.
-    pub(super) fn density(&self) -> u32 {
+    pub(in crate::codec::records) fn density(&self) -> u32 {
         scale(self.mean >> 4)
     }
 
     /// How far apart the last few records lie, in steps.
-    pub(super) fn short_density(&self) -> u32 {
+    pub(in crate::codec::records) fn short_density(&self) -> u32 {
         scale(self.short_mean >> 4)
     }
 
     /// Goes on to a record that was not found as a mate.
-    pub(super) fn step(&mut self, step: i64, aligned: bool) {
+    pub(in crate::codec::records) fn step(&mut self, step: i64, aligned: bool) {
         if aligned {
             let step = step.unsigned_abs().min(LONG_STEP) * 256;
             self.mean = self.mean - self.mean / 20 + step / 20;
@@ -66,7 +66,7 @@ impl Motion {
     }
 
     /// Goes on to a record's place.
-    pub(super) fn go(&mut self, reference: i32, position: i32) {
+    pub(in crate::codec::records) fn go(&mut self, reference: i32, position: i32) {
         self.reference = reference;
         self.position = position;
         self.key = key(reference, position);

@@ -5,15 +5,15 @@ use crate::codec::records::Records;
 
 /// Chosen once per archive, stored in front of the first chunk's records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Parameters {
+pub(in crate::codec::records) struct Parameters {
     /// Whether records mostly stand in the order of their positions.
-    pub(super) sorted: bool,
+    pub(in crate::codec::records) sorted: bool,
     /// The operation that a read without gaps and clips consists of.
-    pub(super) whole: u32,
+    pub(in crate::codec::records) whole: u32,
 }
 
 /// Codes a value of `bits` bits that nothing is known about, highest bit first.
-pub(super) fn plain<C: Coder>(coder: &mut C, value: u32, bits: u32) -> u32 {
+pub(in crate::codec::records) fn plain<C: Coder>(coder: &mut C, value: u32, bits: u32) -> u32 {
     (0..bits).rev().fold(0, |done, bit| {
         done << 1 | u32::from(coder.code(value >> bit & 1 == 1, 32_768))
     })
@@ -21,7 +21,7 @@ pub(super) fn plain<C: Coder>(coder: &mut C, value: u32, bits: u32) -> u32 {
 
 impl Parameters {
     /// What suits `records`.
-    pub(super) fn fit(records: &Records) -> Self {
+    pub(in crate::codec::records) fn fit(records: &Records) -> Self {
         let place = |at: usize| (records.references[at] as u32, records.positions[at]);
         let descents = (1..records.count)
             .filter(|&at| place(at) < place(at - 1))
@@ -42,7 +42,7 @@ impl Parameters {
     }
 
     /// Codes them.
-    pub(super) fn code<C: Coder>(&mut self, coder: &mut C) {
+    pub(in crate::codec::records) fn code<C: Coder>(&mut self, coder: &mut C) {
         self.sorted = plain(coder, self.sorted.into(), 1) == 1;
         self.whole = plain(coder, self.whole, 4);
     }

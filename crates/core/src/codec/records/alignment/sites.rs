@@ -85,7 +85,7 @@ impl Site {
 
 /// The sites of a chunk.
 #[derive(Default)]
-pub(super) struct Sites {
+pub(in crate::codec::records) struct Sites {
     sites: BTreeMap<u64, Site>,
 }
 

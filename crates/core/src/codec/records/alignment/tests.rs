@@ -4,13 +4,13 @@ use super::*;
 use crate::codec::mixing::{Decoder, Encoder};
 use crate::codec::records::laboratory;
 
-pub(super) const CONTEXT: Context<'_> = Context {
+pub(in crate::codec::records) const CONTEXT: Context<'_> = Context {
     references: &[],
     bases: None,
 };
 
 /// Files of all classes.
-pub(super) const FILES: &[&str] = &[
+pub(in crate::codec::records) const FILES: &[&str] = &[
     "novaseq_wgs_wes/imgag.df196b.Statistics_mapqc_wgs.bam",
     "novaseq_wgs_wes/nf-cmgg.8645da.Sample10.bam",
     "novaseq_wgs_wes/imgag.8927f9.VcfCalculatePRS_in1.bam",
@@ -31,7 +31,10 @@ pub(super) const FILES: &[&str] = &[
 ];
 
 /// A chunk's stored bytes and the costs by stream.
-pub(super) fn encode(model: &mut Model, records: &Records) -> (Vec<u8>, Vec<(u32, u64)>, Records) {
+pub(in crate::codec::records) fn encode(
+    model: &mut Model,
+    records: &Records,
+) -> (Vec<u8>, Vec<(u32, u64)>, Records) {
     let mut coder = Encoder::new();
     let mut copy = records.clone();
     model.code(&mut coder, &CONTEXT, &mut copy).unwrap();
@@ -40,7 +43,7 @@ pub(super) fn encode(model: &mut Model, records: &Records) -> (Vec<u8>, Vec<(u32
 }
 
 /// The records that a chunk's stored bytes stand for.
-pub(super) fn decode(
+pub(in crate::codec::records) fn decode(
     model: &mut Model,
     stored: &[u8],
     count: usize,
@@ -54,7 +57,7 @@ pub(super) fn decode(
 }
 
 /// Panics unless `decoded` has what `records` have.
-fn check(records: &Records, encoded: &Records, decoded: &Records) {
+pub(in crate::codec::records) fn check(records: &Records, encoded: &Records, decoded: &Records) {
     assert_eq!(decoded.flags, records.flags);
     assert_eq!(decoded.references, records.references);
     assert_eq!(decoded.positions, records.positions);
@@ -109,10 +112,10 @@ fn real_records_come_back_from_a_key_chunk_and_its_followers() {
 }
 
 /// Numbers without a pattern, from a seed.
-struct Random(u32);
+pub(in crate::codec::records) struct Random(pub(in crate::codec::records) u32);
 
 impl Random {
-    fn next(&mut self) -> u32 {
+    pub(in crate::codec::records) fn next(&mut self) -> u32 {
         self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         self.0 >> 8
     }
@@ -123,7 +126,7 @@ impl Random {
 }
 
 /// Records that no aligner would write: extremes, contradictions, nonsense.
-fn absurd(count: usize, seed: u32) -> Records {
+pub(in crate::codec::records) fn absurd(count: usize, seed: u32) -> Records {
     const PLACES: &[i32] = &[
         -1,
         0,
@@ -243,7 +246,7 @@ fn survives(stored: &[u8], count: usize) {
 
 /// Long reads of one stretch of reference, each `copies` times. All break off at every hundredth base, and elsewhere now
 /// and then.
-fn long_reads(count: usize, copies: usize) -> Records {
+pub(in crate::codec::records) fn long_reads(count: usize, copies: usize) -> Records {
     let mut random = Random(11);
     let mut records = Records {
         count: count * copies,

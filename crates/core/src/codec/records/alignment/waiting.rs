@@ -7,12 +7,12 @@ use super::motion::{Motion, scale};
 use crate::codec::mixing::{Coder, Mixer};
 
 /// A place on the references as a number that grows in sorted files; records without a reference come last.
-pub(super) fn key(reference: i32, position: i32) -> u64 {
+pub(in crate::codec::records) fn key(reference: i32, position: i32) -> u64 {
     u64::from(reference as u32) << 32 | u64::from(position as u32 ^ 1 << 31)
 }
 
 /// The place that a key stands for.
-pub(super) fn place(key: u64) -> (i32, i32) {
+pub(in crate::codec::records) fn place(key: u64) -> (i32, i32) {
     ((key >> 32) as i32, (key as u32 ^ 1 << 31) as i32)
 }
 

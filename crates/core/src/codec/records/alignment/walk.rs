@@ -5,7 +5,7 @@ use super::waiting::key;
 use crate::codec::records::{on_read, on_reference};
 
 /// What stands for the end of a CIGAR, and for what is before its start, among operations.
-pub(super) const END: usize = 16;
+pub(in crate::codec::records) const END: usize = 16;
 
 /// Where the coding of a CIGAR is.
 #[derive(Clone, Copy)]
@@ -61,12 +61,12 @@ impl At {
 }
 
 /// Whether an operation lays read bases on reference bases.
-pub(super) fn matches(operation: u32) -> bool {
+pub(in crate::codec::records) fn matches(operation: u32) -> bool {
     matches!(operation, 0 | 7 | 8)
 }
 
 /// The key of a place that may lie beyond what positions hold.
-pub(super) fn far(reference: i32, position: i64) -> u64 {
+pub(in crate::codec::records) fn far(reference: i32, position: i64) -> u64 {
     key(
         reference,
         position.clamp(i32::MIN.into(), i32::MAX.into()) as i32,

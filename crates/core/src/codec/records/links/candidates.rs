@@ -5,7 +5,7 @@ use crate::codec::mixing::hash;
 use crate::codec::records::Records;
 
 /// Kinds of candidates.
-pub(super) const KINDS: usize = 8;
+pub(in crate::codec::records) const KINDS: usize = 8;
 /// The record at a distance that was used lately.
 const NEAR: usize = 0;
 /// A record of the mate's place whose mate fields lead here.
@@ -30,16 +30,16 @@ const NONE: u32 = u32::MAX;
 
 /// An offered record.
 #[derive(Clone, Copy)]
-pub(super) struct Candidate {
-    pub(super) record: usize,
-    pub(super) kind: usize,
+pub(in crate::codec::records) struct Candidate {
+    pub(in crate::codec::records) record: usize,
+    pub(in crate::codec::records) kind: usize,
     /// Its number among those of its kind.
-    pub(super) rank: u32,
+    pub(in crate::codec::records) rank: u32,
 }
 
 /// What links were like lately.
 #[derive(Clone, Default)]
-pub(super) struct Recent {
+pub(in crate::codec::records) struct Recent {
     /// Distances in records, last used first.
     distances: [u32; 2],
     /// Distances in reference numbers and positions, last used first.
@@ -51,7 +51,12 @@ pub(super) struct Recent {
 
 impl Recent {
     /// Learns that `record` is linked to `target`.
-    pub(super) fn learn(&mut self, records: &Records, record: usize, target: usize) {
+    pub(in crate::codec::records) fn learn(
+        &mut self,
+        records: &Records,
+        record: usize,
+        target: usize,
+    ) {
         let distance = (record - target) as u32;
         let at = self.distances.iter().position(|&d| d == distance);
         self.distances[..=at.unwrap_or(1)].rotate_right(1);
@@ -130,14 +135,14 @@ impl Places {
 }
 
 /// The records of a chunk that may be linked to.
-pub(super) struct Candidates {
+pub(in crate::codec::records) struct Candidates {
     /// Whether a record may still be a target: those of found links never are.
     open: Vec<bool>,
     by_place: Places,
     by_mate: Places,
     /// The last link's target.
     target: Option<usize>,
-    pub(super) chosen: Vec<Candidate>,
+    pub(in crate::codec::records) chosen: Vec<Candidate>,
 }
 
 fn place(records: &Records, record: usize) -> (i32, i32) {
@@ -152,7 +157,7 @@ fn mate(records: &Records, record: usize) -> (i32, i32) {
 }
 
 impl Candidates {
-    pub(super) fn new(records: &Records) -> Self {
+    pub(in crate::codec::records) fn new(records: &Records) -> Self {
         let mut open = vec![true; records.count];
         for record in 0..records.count {
             if found(records, record)
@@ -171,7 +176,7 @@ impl Candidates {
     }
 
     /// Lets `record` be a target.
-    pub(super) fn add(&mut self, records: &Records, record: usize) {
+    pub(in crate::codec::records) fn add(&mut self, records: &Records, record: usize) {
         if self.open[record] {
             self.by_place.add(place(records, record), record);
             if records.flags[record] & 1 != 0 {
@@ -181,7 +186,7 @@ impl Candidates {
     }
 
     /// Says that `target` is linked to.
-    pub(super) fn close(&mut self, target: usize) {
+    pub(in crate::codec::records) fn close(&mut self, target: usize) {
         self.open[target] = false;
         self.target = Some(target);
     }
@@ -194,7 +199,12 @@ impl Candidates {
     }
 
     /// Chooses the candidates of `record`, likely ones first.
-    pub(super) fn choose(&mut self, records: &Records, record: usize, recent: &Recent) {
+    pub(in crate::codec::records) fn choose(
+        &mut self,
+        records: &Records,
+        record: usize,
+        recent: &Recent,
+    ) {
         self.chosen.clear();
         let (here, there) = (place(records, record), mate(records, record));
         let flags = records.flags[record];

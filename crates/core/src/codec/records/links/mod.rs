@@ -3,7 +3,7 @@
 //! Secondary and supplementary records, mates that were not where they were expected, and files that hold every read
 //! several times. Likely records are offered one by one; a link that none of them is, is stored as a distance.
 
-mod candidates;
+pub(in crate::codec::records) mod candidates;
 
 use crate::Result;
 use crate::codec::mixing::{Coder, Mixer, hash};
@@ -12,7 +12,7 @@ use crate::codec::wire::damaged;
 use candidates::{Candidate, Candidates, Recent};
 
 /// The stream that links are charged to.
-const KEY: u32 = 20;
+pub(in crate::codec::records) const KEY: u32 = 20;
 
 /// What is known of links.
 #[derive(Clone)]
@@ -150,7 +150,7 @@ impl Model {
 }
 
 /// What two records have in common, a bit each.
-fn likeness(records: &Records, one: usize, other: usize) -> u32 {
+pub(in crate::codec::records) fn likeness(records: &Records, one: usize, other: usize) -> u32 {
     let (flags, its) = (records.flags[one], records.flags[other]);
     let place = |record: usize| (records.references[record], records.positions[record]);
     let mate = |record: usize| {
@@ -175,7 +175,7 @@ fn likeness(records: &Records, one: usize, other: usize) -> u32 {
 }
 
 /// Whether the alignment codec coded the record's link.
-fn found(records: &Records, record: usize) -> bool {
+pub(in crate::codec::records) fn found(records: &Records, record: usize) -> bool {
     records.found_mates.get(record).copied().unwrap_or(false)
 }
 

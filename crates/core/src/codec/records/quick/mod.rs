@@ -6,6 +6,7 @@
 
 pub(crate) mod alignment;
 pub(crate) mod bases;
+mod decisions;
 pub(crate) mod names;
 mod plain;
 pub(crate) mod qualities;
