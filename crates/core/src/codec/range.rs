@@ -70,10 +70,7 @@ impl RangeEncoder {
         } else {
             unit * (end - start)
         };
-        while self.range < BOTTOM {
-            self.range <<= 8;
-            self.shift();
-        }
+        self.settle();
     }
 
     /// Moves the top byte of `low` out, passing a carry into the bytes already written.
@@ -191,10 +188,7 @@ impl<'a> RangeDecoder<'a> {
         } else {
             unit * (end - start)
         };
-        while self.range < BOTTOM {
-            self.range <<= 8;
-            self.refill();
-        }
+        self.settle();
     }
 
     /// Whether all stored bytes were read.

@@ -121,16 +121,7 @@ impl Coder for Encoder {
 
     #[inline(always)]
     fn equal(&mut self, number: u32, count: u32) -> u32 {
-        let range = self.coder.range();
-        let each = range / count;
-        let from = each * number;
-        // The last has what division leaves.
-        let to = if number + 1 == count {
-            range
-        } else {
-            from + each
-        };
-        self.coder.keep(from, to);
+        self.coder.put_part(number, number + 1, count);
         number
     }
 
@@ -193,16 +184,8 @@ impl Coder for Decoder<'_> {
 
     #[inline(always)]
     fn equal(&mut self, _: u32, count: u32) -> u32 {
-        let range = self.0.range();
-        let each = range / count;
-        let number = (self.0.at() / each).min(count - 1);
-        let from = each * number;
-        let to = if number + 1 == count {
-            range
-        } else {
-            from + each
-        };
-        self.0.take(from, to);
+        let number = self.0.point(count);
+        self.0.take_part(number, number + 1, count);
         number
     }
 

@@ -128,6 +128,9 @@ impl Known {
             };
             if top == base {
                 self.agree[place] = self.agree[place].saturating_add(1);
+                if top != 0 {
+                    self.judge(place);
+                }
             } else {
                 self.dissent(place, base);
             }
