@@ -8,7 +8,7 @@ use super::rebuild::{Numbers, Pieces, Rebuilt, damaged};
 use super::record::{self, FIXED, Fixed};
 use super::{form, header, tags};
 use crate::Result;
-use crate::codec::records::{Records, on_reference};
+use crate::codec::records::{Column, Records, on_reference};
 use crate::source::key;
 use crate::source::streams::Decoded;
 
@@ -46,7 +46,7 @@ pub fn restore(
         out: Vec::with_capacity(length),
         fields,
         next: 0,
-        taken: vec![0; fields.columns.len()],
+        columns: fields.columns.iter().map(Values::new).collect(),
         lines: columns_of_lines(fields)?,
     };
     let mut borders = Vec::with_capacity(forms.len());
@@ -101,10 +101,67 @@ struct Writer<'a> {
     fields: &'a Records,
     /// Number of the next regular record.
     next: usize,
-    /// Values taken from each column.
-    taken: Vec<usize>,
+    columns: Vec<Values<'a>>,
     /// Columns of each line.
     lines: Vec<Vec<usize>>,
+}
+
+/// The values of a column, one after the other.
+struct Values<'a> {
+    column: &'a Column,
+    /// Tag and type, as they stand in front of each value.
+    head: Vec<u8>,
+    /// Bytes of an array's element; 0 for other types.
+    element: usize,
+    /// Whether a NUL stands behind each value.
+    ends: bool,
+    /// Number of the next value, and where it starts.
+    next: usize,
+    start: usize,
+}
+
+impl<'a> Values<'a> {
+    fn new(column: &'a Column) -> Self {
+        let kind = column.kind;
+        let name = key::TAG_TYPES.get(usize::from(kind)).copied();
+        Self {
+            column,
+            head: [&column.tag, name.unwrap_or_default()].concat(),
+            element: if tags::is_array(kind) {
+                tags::width(kind)
+            } else {
+                0
+            },
+            ends: tags::width(kind) == 0,
+            next: 0,
+            start: 0,
+        }
+    }
+
+    /// Appends the next value, which must be of `record`.
+    #[inline]
+    fn write(&mut self, record: u32, out: &mut Vec<u8>) -> Result<()> {
+        let (Some(&end), Some(&of)) = (
+            self.column.ends.get(self.next),
+            self.column.records.get(self.next),
+        ) else {
+            return Err(damaged("tag values run out"));
+        };
+        let value = self.column.values.get(self.start..end);
+        let value = value.filter(|_| of == record);
+        let value = value.ok_or_else(|| damaged("tag values run out"))?;
+        self.next += 1;
+        self.start = end;
+        out.extend_from_slice(&self.head);
+        if let Some(count) = value.len().checked_div(self.element) {
+            out.extend_from_slice(&(count as u32).to_le_bytes());
+        }
+        out.extend_from_slice(value);
+        if self.ends {
+            out.push(0);
+        }
+        Ok(())
+    }
 }
 
 impl Writer<'_> {
@@ -134,7 +191,7 @@ impl Writer<'_> {
             mate_position: fields.mate_positions[index],
             template_length: fields.template_lengths[index],
         };
-        self.out.resize(start + FIXED, 0);
+        self.out.extend_from_slice(&[0; FIXED]);
         self.out.extend_from_slice(name);
         self.out.push(0);
         for operation in cigar {
@@ -156,24 +213,7 @@ impl Writer<'_> {
             return Err(damaged("a tag line is not in the dictionary"));
         };
         for &place in columns {
-            let column = &self.fields.columns[place];
-            let at = self.taken[place];
-            self.taken[place] += 1;
-            if column.records.get(at) != Some(&(index as u32)) || at >= column.ends.len() {
-                return Err(damaged("tag values run out"));
-            }
-            let value = column.value(at);
-            self.out.extend_from_slice(&column.tag);
-            self.out
-                .extend_from_slice(key::TAG_TYPES[usize::from(column.kind)]);
-            if tags::is_array(column.kind) {
-                let count = value.len() / tags::width(column.kind);
-                self.out.extend_from_slice(&(count as u32).to_le_bytes());
-            }
-            self.out.extend_from_slice(value);
-            if tags::width(column.kind) == 0 {
-                self.out.push(0);
-            }
+            self.columns[place].write(index as u32, &mut self.out)?;
             if self.out.len() > limit {
                 return Err(damaged("the records are longer than the chunk"));
             }

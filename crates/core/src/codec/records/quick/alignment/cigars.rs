@@ -17,6 +17,9 @@ use crate::codec::records::{Records, on_read, on_reference};
 /// CIGARs that take more bases than this are coded as those of long reads.
 const LONG: u64 = 512;
 
+/// Contexts of operations, for each that may stand before.
+const OPERATIONS: usize = 48;
+
 /// What is known of a record before its CIGAR.
 #[derive(Clone, Copy)]
 pub(super) struct Known {
@@ -92,9 +95,9 @@ impl Cigars {
     pub(super) fn new() -> Self {
         Self {
             shapes: Decisions::new(256),
-            operations: Symbols::new((END + 1) * 128),
+            operations: Symbols::new((END + 1) * OPERATIONS),
             guesses: Decisions::new(16 * 8 * 16 * 4),
-            lengths: Numbers::new(16 * 32),
+            lengths: Numbers::new(16 * 4),
             introns: Recent::new(1),
             long: None,
             right: [0; 8],
@@ -217,14 +220,14 @@ impl Cigars {
         let context = if rest < 2 {
             rest << 2 | at.balance()
         } else if here > 0 && at.count > 0 {
-            16 + here * 8 + usize::from(at.mark.is_some_and(|mark| mark.1.passed > mark.1.taken))
+            8 + here * 2 + usize::from(at.mark.is_some_and(|mark| mark.1.passed > mark.1.taken))
         } else {
-            64 + (steps << 2 | at.balance())
+            32 + (steps << 2 | at.balance())
         };
         let given = operation.map_or(END, |operation| operation as usize);
         let coded = self
             .operations
-            .code(coder, given, at.last[0] * 128 + context);
+            .code(coder, given, at.last[0] * OPERATIONS + context);
         (coded < END).then_some(coded as u32)
     }
 
@@ -286,7 +289,13 @@ impl Cigars {
         if operation == 3 {
             return self.introns.code(coder, length.into(), 0) as u32 & 0x0fff_ffff;
         }
-        let context = (operation as usize) << 5 | at.last[0];
+        let before = match at.last[0] {
+            END => 0,
+            before if matches(before as u32) => 1,
+            4 | 5 => 2,
+            _ => 3,
+        };
+        let context = (operation as usize) << 2 | before;
         let length = self.lengths.code(coder, length.into(), context);
         length as u32 & 0x0fff_ffff
     }
