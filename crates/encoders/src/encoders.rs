@@ -32,6 +32,8 @@ pub struct Encoders {
     states: Vec<Option<State>>,
     /// Output of a trial, kept to spare allocations.
     scratch: Vec<u8>,
+    /// Whether zlib's bytes come from the library alone.
+    by_library: bool,
 }
 
 /// A compressor that is worth keeping between blocks.
@@ -53,6 +55,16 @@ impl Encoders {
         Encoders {
             states: std::iter::repeat_with(|| None).take(256).collect(),
             scratch: Vec::new(),
+            by_library: false,
+        }
+    }
+
+    /// Encoders that ask zlib and libdeflate themselves even where faster code here gives the
+    /// same bytes: to compare with.
+    pub fn by_library() -> Encoders {
+        Encoders {
+            by_library: true,
+            ..Encoders::new()
         }
     }
 
@@ -158,10 +170,13 @@ impl Encoders {
 
     /// The compressor for this number, made now if need be.
     fn state(&mut self, encoder: Encoder, family: Family) -> Option<&mut State> {
+        let by_library = self.by_library;
         let state = self.states.get_mut(usize::from(encoder.number()))?;
         if state.is_none() {
             *state = match family {
-                Family::Zlib { level, memory } => Zlib::new(level, memory).map(State::Zlib),
+                Family::Zlib { level, memory } => {
+                    Some(State::Zlib(Zlib::new(level, memory, by_library)))
+                }
                 Family::Libdeflate { generation, level } => {
                     Libdeflate::new(generation, level).map(State::Libdeflate)
                 }

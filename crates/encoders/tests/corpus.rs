@@ -59,3 +59,34 @@ fn the_blocks_of_known_writers_are_identified() {
     assert!(tally.contains_key("isa-l level 0 (GKL)"));
     assert!(tally.contains_key("libdeflate 1.14 level 12"));
 }
+
+#[test]
+fn zlib_by_faster_code_gives_the_librarys_bytes_of_real_content() {
+    let Some(folder) = common::corpus() else {
+        return;
+    };
+    let manifest = std::fs::read_to_string(folder.join("MANIFEST.tsv")).expect("a manifest");
+    let (mut fast, mut library) = (Encoders::new(), Encoders::by_library());
+    let mut inflater = Inflater::new();
+    let (mut made, mut expected) = (Vec::new(), Vec::new());
+    let mut compared = 0;
+    for line in manifest.lines().skip(1) {
+        let path = line.split('\t').next().expect("a path");
+        let file = std::fs::read(folder.join(path)).expect("a file of the manifest");
+        let found = blocks(&file);
+        for block in found.iter().step_by(found.len().div_ceil(SAMPLE).max(1)) {
+            let mut content = vec![0; block.length];
+            if !inflater.inflate_exact(block.deflate, &mut content) {
+                continue;
+            }
+            for number in (0x04..=0x09).chain([0x16]) {
+                let encoder = Encoder::from_number(number).expect("a known number");
+                assert!(fast.deflate(encoder, &content, &mut made));
+                assert!(library.deflate(encoder, &content, &mut expected));
+                assert!(made == expected, "{path}: {} bytes", content.len());
+                compared += 1;
+            }
+        }
+    }
+    assert!(compared > 1000);
+}

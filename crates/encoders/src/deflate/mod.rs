@@ -5,5 +5,6 @@
 
 pub(crate) mod bits;
 pub(crate) mod code;
+pub(crate) mod codes;
 pub(crate) mod header;
 pub(crate) mod stream;

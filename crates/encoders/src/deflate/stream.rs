@@ -169,7 +169,7 @@ pub(crate) fn write_block(bits: &mut BitWriter, block: &Block, content: &[u8]) -
 }
 
 /// The two fixed codes.
-fn fixed_codes() -> Option<(Code, Code)> {
+pub(crate) fn fixed_codes() -> Option<(Code, Code)> {
     let mut lengths = [8u8; 288];
     lengths[144..256].fill(9);
     lengths[256..280].fill(7);

@@ -4,10 +4,10 @@
 //! between compressed and stored bytes, so that rule is kept here to the byte.
 
 /// Bytes ISA-L wants free beyond the whole bytes written, as each write stores eight.
-pub(super) const SLOP: usize = 8;
+pub(crate) const SLOP: usize = 8;
 
 /// Writes bits into a slice that is [`SLOP`] bytes longer than its limit.
-pub(super) struct Bits<'a> {
+pub(crate) struct Bits<'a> {
     bytes: &'a mut [u8],
     limit: usize,
     at: usize,
@@ -16,7 +16,7 @@ pub(super) struct Bits<'a> {
 }
 
 impl<'a> Bits<'a> {
-    pub(super) fn new(bytes: &'a mut [u8], limit: usize) -> Self {
+    pub(crate) fn new(bytes: &'a mut [u8], limit: usize) -> Self {
         Self {
             bytes,
             limit,
@@ -29,7 +29,7 @@ impl<'a> Bits<'a> {
     /// Adds the `length` low bits of `code`, at most 56; the bits above them must be zero.
     /// Past the end of the slice nothing is stored, and [`Bits::is_full`] says so.
     #[inline]
-    pub(super) fn put(&mut self, code: u64, length: u32) {
+    pub(crate) fn put(&mut self, code: u64, length: u32) {
         self.pending |= code << self.count;
         self.count += length;
         let free = self.bytes.get_mut(self.at..);
@@ -43,7 +43,7 @@ impl<'a> Bits<'a> {
     }
 
     /// Adds whole bytes after filling the current byte with zero bits.
-    pub(super) fn put_bytes(&mut self, bytes: &[u8]) {
+    pub(crate) fn put_bytes(&mut self, bytes: &[u8]) {
         self.align();
         for &byte in bytes {
             self.put(u64::from(byte), 8);
@@ -51,35 +51,40 @@ impl<'a> Bits<'a> {
     }
 
     /// Fills the current byte with zero bits.
-    pub(super) fn align(&mut self) {
+    pub(crate) fn align(&mut self) {
         if self.count > 0 {
             self.put(0, 8 - self.count);
         }
     }
 
+    /// The bytes written so far, without the unfinished one.
+    pub(crate) fn whole_bytes(&self) -> &[u8] {
+        &self.bytes[..self.at.min(self.bytes.len())]
+    }
+
     /// Whether ISA-L would stop before another symbol.
     #[inline]
-    pub(super) fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.at + SLOP > self.limit
     }
 
     /// Bits of the current, unfinished byte.
-    pub(super) fn pending(&self) -> u32 {
+    pub(crate) fn pending(&self) -> u32 {
         self.count
     }
 
     /// Bytes left, the unfinished one counted as left.
-    pub(super) fn room(&self) -> usize {
+    pub(crate) fn room(&self) -> usize {
         self.limit.saturating_sub(self.at)
     }
 
     /// Bits written so far.
-    pub(super) fn position(&self) -> u64 {
+    pub(crate) fn position(&self) -> u64 {
         self.at as u64 * 8 + u64::from(self.count)
     }
 
     /// Ends the stream: its length in bytes, or nothing when there was not room for it.
-    pub(super) fn finish(&mut self) -> Option<usize> {
+    pub(crate) fn finish(&mut self) -> Option<usize> {
         if self.count > 0 {
             if self.is_full() {
                 return None;

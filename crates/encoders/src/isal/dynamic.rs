@@ -3,10 +3,10 @@
 
 use super::Generation;
 use super::bits::Bits;
-use super::codes::{Codes, END};
 use super::huffman;
 use super::stored;
 use super::tokens::{self, Token, Tokens};
+use crate::deflate::codes::{Codes, END};
 
 /// Longest code of DEFLATE.
 const MAX_CODE: usize = 15;

@@ -4,7 +4,7 @@
 //! are a count and, below it, a symbol or the number of a node (numbers fall as nodes are made).
 
 use super::bits::Bits;
-use super::codes::{END, canonical};
+use crate::deflate::codes::{END, canonical};
 
 /// Bits of a heap key below the count.
 const COUNT_SHIFT: u32 = 16;

@@ -4,9 +4,9 @@ use std::sync::LazyLock;
 
 use super::Generation;
 use super::bits::Bits;
-use super::codes::Codes;
 use super::hash::SMALL_TABLE;
 use super::search::{LONG_MATCH, Search, Sink, Step, body_end, cut};
+use crate::deflate::codes::Codes;
 
 /// Code lengths of ISA-L's default tables for literals, end and lengths, as hexadecimal digits.
 const LITERAL_LENGTHS: &[u8; 286] = b"\

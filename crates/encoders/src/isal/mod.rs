@@ -16,8 +16,7 @@
 //! memory address. What that does to the output is nothing unless the slot happens to be one
 //! the content uses early; [`deflate`] acts as if it never were.
 
-mod bits;
-mod codes;
+pub(crate) mod bits;
 mod constant;
 mod dynamic;
 mod hash;

@@ -4,8 +4,8 @@
 //! not searched where no match was found for long.
 
 use super::Generation;
-use super::codes::{distance_symbol, length_symbol};
 use super::search::{LONG_MATCH, Search, Sink, Step, body_end, cut};
+use crate::deflate::codes::{distance_symbol, length_symbol};
 
 /// Bytes without a match before the first stride.
 const PATIENCE: usize = 2 << 10;

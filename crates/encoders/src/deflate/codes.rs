@@ -4,10 +4,10 @@
 const DISTANCE_SYMBOLS: usize = 30;
 
 /// Symbol of the end of a block.
-pub(super) const END: usize = 256;
+pub(crate) const END: usize = 256;
 
 /// Codes of a block, bits reversed for writing.
-pub(super) struct Codes {
+pub(crate) struct Codes {
     /// Of literals and the end.
     literals: [(u16, u8); 257],
     /// Of match lengths 3 to 258, extra bits included.
@@ -17,7 +17,7 @@ pub(super) struct Codes {
 
 impl Codes {
     /// Codes of these code lengths; symbols beyond the slices have none.
-    pub(super) fn new(literals: &[u8], distances: &[u8]) -> Self {
+    pub(crate) fn new(literals: &[u8], distances: &[u8]) -> Self {
         let all = canonical(literals);
         let code = |symbol: usize| all.get(symbol).copied().unwrap_or_default();
         let mut lengths = [(0, 0); 256];
@@ -38,20 +38,20 @@ impl Codes {
 
     /// Bits of a literal, and how many.
     #[inline]
-    pub(super) fn literal(&self, byte: u8) -> (u64, u32) {
+    pub(crate) fn literal(&self, byte: u8) -> (u64, u32) {
         let (code, length) = self.literals[usize::from(byte)];
         (u64::from(code), u32::from(length))
     }
 
     /// Bits of the end of the block, and how many.
-    pub(super) fn end(&self) -> (u64, u32) {
+    pub(crate) fn end(&self) -> (u64, u32) {
         let (code, length) = self.literals[END];
         (u64::from(code), u32::from(length))
     }
 
     /// Bits of a match of a length from 3 to 258 and a distance less one, and how many.
     #[inline]
-    pub(super) fn pair(&self, length: usize, distance: u16) -> (u64, u32) {
+    pub(crate) fn pair(&self, length: usize, distance: u16) -> (u64, u32) {
         let (code, bits) = self.lengths[length.wrapping_sub(3) & 255];
         let (symbol, extra, extra_bits) = distance_symbol(distance);
         let (code2, bits2) = self.distances[symbol.min(DISTANCE_SYMBOLS - 1)];
@@ -62,7 +62,7 @@ impl Codes {
 }
 
 /// Symbol, extra bits and their number of a match length from 3 to 258.
-pub(super) fn length_symbol(length: usize) -> (usize, u32, u8) {
+pub(crate) fn length_symbol(length: usize) -> (usize, u32, u8) {
     match length {
         258 => (285, 0, 0),
         3..=10 => (length + 254, 0, 0),
@@ -78,7 +78,7 @@ pub(super) fn length_symbol(length: usize) -> (usize, u32, u8) {
 
 /// Symbol, extra bits and their number of a distance less one.
 #[inline]
-pub(super) fn distance_symbol(distance: u16) -> (usize, u32, u32) {
+pub(crate) fn distance_symbol(distance: u16) -> (usize, u32, u32) {
     let distance = u32::from(distance);
     if distance < 2 {
         return (distance as usize, 0, 0);
@@ -90,7 +90,7 @@ pub(super) fn distance_symbol(distance: u16) -> (usize, u32, u32) {
 }
 
 /// The canonical codes of code lengths up to 15, bits reversed, each with its length.
-pub(super) fn canonical(lengths: &[u8]) -> Vec<(u16, u8)> {
+pub(crate) fn canonical(lengths: &[u8]) -> Vec<(u16, u8)> {
     let mut next = [0u32; 17];
     for &length in lengths.iter().filter(|&&length| length > 0) {
         next[usize::from(length.min(15)) + 1] += 1;

@@ -1,4 +1,4 @@
-//! zlib's compressor behind a safe face: raw DEFLATE, window 32 KiB, default strategy.
+//! The library behind a safe face: raw DEFLATE, window 32 KiB, default strategy.
 //!
 //! The whole content goes in by one `deflate(Z_FINISH)`, as every BGZF writer does. At levels 1
 //! to 9 the room for output does not change the bytes, so a comparison reads them piece by
@@ -15,18 +15,18 @@ const RAW_WINDOW_BITS: i32 = -15;
 const PIECE: usize = 4096;
 
 /// A zlib compressor of one level and memory level, used again for every block.
-pub(crate) struct Zlib {
+pub(crate) struct Library {
     /// Boxed because zlib keeps a pointer back to it.
     stream: Box<z::z_stream>,
 }
 
 // SAFETY: the stream owns all it points to (zlib's state is not tied to a thread), and every
 // method takes `&mut self`.
-unsafe impl Send for Zlib {}
+unsafe impl Send for Library {}
 
-impl Zlib {
+impl Library {
     /// A compressor, or `None` when zlib refuses the parameters or memory is short.
-    pub(crate) fn new(level: u8, memory: u8) -> Option<Zlib> {
+    pub(crate) fn new(level: u8, memory: u8) -> Option<Library> {
         let mut stream: Box<MaybeUninit<z::z_stream>> = Box::new(MaybeUninit::zeroed());
         // SAFETY: zlib asks for a stream with null allocators and opaque pointer to use its own
         // allocator; the zeroed memory is that. The Rust type has non-null function pointers,
@@ -49,7 +49,7 @@ impl Zlib {
         }
         // SAFETY: initialised by the call above.
         let stream = unsafe { Box::from_raw(Box::into_raw(stream).cast::<z::z_stream>()) };
-        Some(Zlib { stream })
+        Some(Library { stream })
     }
 
     /// Fills `out` with the DEFLATE bytes of `content`; false when zlib cannot.
@@ -129,7 +129,7 @@ impl Zlib {
     }
 }
 
-impl Drop for Zlib {
+impl Drop for Library {
     fn drop(&mut self) {
         // SAFETY: the stream is initialised and not used after this.
         unsafe { z::deflateEnd(&mut *self.stream) };
