@@ -61,6 +61,7 @@ impl Family {
     pub(crate) fn at(level: Level, part: Part) -> Self {
         match (level, part) {
             (Level::Max, _) => Self::Thorough,
+            (Level::Default, Part::Tags) => Self::Quick,
             // Parts whose quick models stand; the others follow.
             _ => Self::Thorough,
         }
