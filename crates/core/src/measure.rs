@@ -182,17 +182,6 @@ impl Run {
         }
         let aligned = aligned(&parsed.fields);
         for unit in &units {
-            if std::env::var_os("UNITS").is_some() {
-                let names: Vec<String> = unit.members.iter().map(|one| key::name(one.0)).collect();
-                let length: u64 = unit.members.iter().map(|one| one.1).sum();
-                println!(
-                    "{:30} {:2} {:>10} {:>10}",
-                    names.join(","),
-                    unit.codec,
-                    length,
-                    unit.stored.len()
-                );
-            }
             let step = &mut bundles[usize::from(unit.bundle)];
             step.stored += unit.stored.len();
             timed(&mut step.decode, || {

@@ -62,9 +62,10 @@ impl Family {
         match (level, part) {
             (Level::Default | Level::Max, Part::Qualities) => Self::Quick,
             (Level::Max, _) => Self::Thorough,
-            (Level::Default, Part::Alignment | Part::Templates | Part::Bases) => Self::Quick,
-            // Parts whose quick models stand; the others follow.
-            _ => Self::Thorough,
+            (Level::Default, Part::Names) => Self::Thorough,
+            (Level::Default, _) => Self::Quick,
+            // Its chunks are streams; parts stand in archives of version 2.
+            (Level::Fast, _) => Self::Thorough,
         }
     }
 

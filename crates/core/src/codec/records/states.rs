@@ -109,11 +109,15 @@ impl Walk {
         let mut spans = Vec::new();
         let mut segments = Vec::new();
         for record in 0..records.count {
+            let reference = records.references[record];
+            let position = i64::from(records.positions[record]);
+            if let Some(length) = single(records, record) {
+                spans.push((reference, position, position + length as i64, spans.len()));
+                continue;
+            }
             if !split_record(records, record, &mut segments) {
                 continue;
             }
-            let reference = records.references[record];
-            let position = i64::from(records.positions[record]);
             blocks(&segments, |first, last| {
                 let last = segments[last];
                 let start = position + segments[first].offset;
@@ -149,6 +153,23 @@ impl Walk {
     /// How many places there are: at most twice the bases.
     pub(crate) fn places(&self) -> usize {
         self.stretches.last().copied().unwrap_or(0)
+    }
+
+    /// Goes back to the first record.
+    pub(crate) fn rewind(&mut self) {
+        self.next = 0;
+    }
+
+    /// Turns to `record` as [`Walk::record`] does, but if it is a single segment of all its bases, gives only the place of
+    /// that, and leaves the segments alone.
+    #[inline]
+    pub(crate) fn single(&mut self, records: &Records, record: usize) -> Option<usize> {
+        if single(records, record).is_none() {
+            self.record(records, record);
+            return None;
+        }
+        self.next += 1;
+        Some(self.firsts[self.next - 1])
     }
 
     /// Turns to `record`; must be called for all of them in their order.
@@ -187,6 +208,17 @@ impl Walk {
             None => place..place,
         }
     }
+}
+
+/// The bases of a record that is placed on a reference and has all of them in one aligned segment.
+#[inline]
+fn single(records: &Records, record: usize) -> Option<usize> {
+    let [word] = records.cigar_of(record) else {
+        return None;
+    };
+    let length = part(&records.base_ends, record).len();
+    let is_aligned = matches!(word & 15, 0 | 7 | 8) && (word >> 4) as usize == length;
+    (is_aligned && length > 0 && records.references[record] >= 0).then_some(length)
 }
 
 /// Splits one record; says whether it is placed on a reference, else its bases are all alone.

@@ -62,8 +62,16 @@ impl Fact {
     }
 
     fn of(records: &Records, record: usize) -> Self {
+        Self {
+            good_quality: good_quality(records.qualities_of(record)),
+            ..Self::of_cigar(records.cigar_of(record))
+        }
+    }
+
+    /// What a CIGAR alone says.
+    pub(crate) fn of_cigar(cigar: &[u32]) -> Self {
         let mut fact = Self::default();
-        for &operation in records.cigar_of(record) {
+        for &operation in cigar {
             let length = i64::from(operation >> 4);
             match operation & 15 {
                 0 | 7 | 8 => fact.aligned += length,
@@ -74,17 +82,25 @@ impl Fact {
             }
             fact.gaps += i64::from(matches!(operation & 15, 1 | 2));
         }
-        fact.extent = Extent::of(records.cigar_of(record));
-        let qualities = records.qualities_of(record);
-        if qualities.first() != Some(&0xff) {
-            let good = |&quality: &u8| match quality {
-                GOOD_QUALITY.. => u32::from(quality),
-                _ => 0,
-            };
-            fact.good_quality = qualities.iter().map(good).map(i64::from).sum();
-        }
+        fact.extent = Extent::of(cigar);
         fact
     }
+}
+
+/// The sum of the qualities from 15 on; 0 where there are none.
+pub(crate) fn good_quality(qualities: &[u8]) -> i64 {
+    if qualities.first() == Some(&0xff) {
+        return 0;
+    }
+    let good = |&quality: &u8| match quality {
+        GOOD_QUALITY.. => u32::from(quality),
+        _ => 0,
+    };
+    // Sums of so few fit 32 bits, of which vectors hold more.
+    let sums = qualities
+        .chunks(4096)
+        .map(|some| some.iter().map(good).sum::<u32>());
+    sums.map(i64::from).sum()
 }
 
 /// What a CIGAR takes.
@@ -97,7 +113,7 @@ pub(crate) struct Extent {
 }
 
 impl Extent {
-    fn of(cigar: &[u32]) -> Self {
+    pub(crate) fn of(cigar: &[u32]) -> Self {
         let mut extent = Self::default();
         let mut leading = true;
         for &operation in cigar {

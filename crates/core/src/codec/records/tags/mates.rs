@@ -87,9 +87,8 @@ impl Model {
             let text = match (way, expected) {
                 (SAME, Some(expected)) => expected,
                 (OTHER, _) => {
-                    let expected = outside(records, record);
-                    let room = room / 2;
-                    write(&self.cigar(coder, &parsed.unwrap_or_default(), expected, room)?)
+                    let parsed = parsed.unwrap_or_default();
+                    write(&self.other(coder, &parsed, records, record, room / 2)?)
                 }
                 (TEXT, _) => texts.code(coder, truth, 2, room)?,
                 _ => return Err(damaged("a mate's CIGAR is coded in no known way")),
@@ -105,6 +104,19 @@ impl Model {
         }
         records.columns[column] = taken;
         Ok(())
+    }
+
+    /// Codes the CIGAR of the mate of `record`, which is not in the chunk or is said to be another; it has at most `most`
+    /// operations.
+    pub(crate) fn other<C: Coder>(
+        &mut self,
+        coder: &mut C,
+        truth: &[u32],
+        records: &Records,
+        record: usize,
+        most: usize,
+    ) -> Result<Vec<u32>> {
+        self.cigar(coder, truth, outside(records, record), most)
     }
 
     /// Codes a CIGAR of at most `most` operations.
@@ -207,7 +219,7 @@ fn outside(records: &Records, record: usize) -> Expected {
 }
 
 /// The operations of a CIGAR text, if it can be written from them again.
-fn parse(text: &[u8]) -> Option<Vec<u32>> {
+pub(crate) fn parse(text: &[u8]) -> Option<Vec<u32>> {
     let mut cigar = Vec::new();
     let mut length = 0u32;
     for &byte in text {
@@ -230,7 +242,7 @@ fn parse(text: &[u8]) -> Option<Vec<u32>> {
 }
 
 /// The text of a CIGAR.
-fn write(cigar: &[u32]) -> Vec<u8> {
+pub(crate) fn write(cigar: &[u32]) -> Vec<u8> {
     let mut text = Vec::new();
     for &operation in cigar {
         text.extend_from_slice((operation >> 4).to_string().as_bytes());

@@ -13,7 +13,7 @@ use crate::codec::mixing::{Coder, Mixer, hash};
 use crate::codec::wire::damaged;
 
 /// What an MD says of a base: 0 that it is the reference's, else the reference's letter, 1 for A.
-type Symbol = u8;
+pub(crate) type Symbol = u8;
 
 /// The model of MD.
 #[derive(Clone)]
@@ -237,7 +237,7 @@ fn learn(reference: &mut Reference, symbols: &[Symbol], fact: &mut Fact) {
 }
 
 /// The symbols that an MD gives the sites, if it can be written from them again.
-fn parse(text: &[u8], sites: &[Site]) -> Option<Vec<Symbol>> {
+pub(crate) fn parse(text: &[u8], sites: &[Site]) -> Option<Vec<Symbol>> {
     let mut symbols = Vec::with_capacity(sites.len());
     let (mut at, mut deleted) = (0, false);
     while let Some(&byte) = text.get(at) {
@@ -273,7 +273,7 @@ fn parse(text: &[u8], sites: &[Site]) -> Option<Vec<Symbol>> {
 }
 
 /// The MD that symbols make.
-fn write(symbols: &[Symbol], sites: &[Site]) -> Vec<u8> {
+pub(crate) fn write(symbols: &[Symbol], sites: &[Site]) -> Vec<u8> {
     let mut text = Vec::new();
     let mut run = 0u32;
     for (symbol, site) in symbols.iter().zip(sites) {
@@ -298,7 +298,7 @@ fn write(symbols: &[Symbol], sites: &[Site]) -> Vec<u8> {
 }
 
 /// Appends a number in decimal.
-fn put(text: &mut Vec<u8>, number: u32) {
+pub(crate) fn put(text: &mut Vec<u8>, number: u32) {
     if number >= 10 {
         put(text, number / 10);
     }

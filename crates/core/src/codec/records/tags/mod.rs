@@ -2,18 +2,18 @@
 
 mod alternatives;
 mod arrays;
-mod facts;
-mod mates;
-mod mismatches;
+pub(super) mod facts;
+pub(super) mod mates;
+pub(super) mod mismatches;
 mod numbers;
-mod pileup;
+pub(super) mod pileup;
 mod predictions;
 mod qualities;
 mod reference;
 mod strings;
-mod suboptimal;
-mod text;
-mod values;
+pub(super) mod suboptimal;
+pub(super) mod text;
+pub(super) mod values;
 
 use super::{Column, Context, Level, Records};
 use crate::Result;
@@ -42,6 +42,12 @@ pub(crate) struct Model {
     mismatches: mismatches::Model,
     mates: mates::Model,
     texts: text::Model,
+    others: Others,
+}
+
+/// The models of all columns but those of integers, MD:Z and MC:Z. They take memory for what they have met only.
+#[derive(Clone)]
+pub(super) struct Others {
     qualities: qualities::Model,
     strings: strings::Model,
     alternatives: alternatives::Model,
@@ -61,10 +67,7 @@ impl Model {
             mismatches: mismatches::Model::new(),
             mates: mates::Model::new(),
             texts: text::Model::new(),
-            qualities: qualities::Model::new(),
-            strings: strings::Model::new(),
-            alternatives: alternatives::Model::new(),
-            arrays: arrays::Model::new(),
+            others: Others::new(),
         }
     }
 
@@ -132,6 +135,32 @@ impl Model {
                 let (facts, texts) = (&mut *so_far.facts, &mut self.texts);
                 self.mates.code_column(coder, records, column, facts, texts)
             }
+            _ => self.others.code_column(coder, context, records, column),
+        }
+    }
+}
+
+impl Others {
+    /// Models that have seen nothing.
+    pub(super) fn new() -> Self {
+        Self {
+            qualities: qualities::Model::new(),
+            strings: strings::Model::new(),
+            alternatives: alternatives::Model::new(),
+            arrays: arrays::Model::new(),
+        }
+    }
+
+    /// Codes a column; those that are not coded yet have no values.
+    pub(super) fn code_column<C: Coder>(
+        &mut self,
+        coder: &mut C,
+        context: &Context<'_>,
+        records: &mut Records,
+        column: usize,
+    ) -> Result<()> {
+        let Column { tag, kind, .. } = records.columns[column];
+        match (&tag, kind) {
             (b"XA" | b"SA" | b"OA", 8) => self
                 .alternatives
                 .code_column(coder, context, records, column),
@@ -150,10 +179,10 @@ impl Model {
 }
 
 /// Values of a column, and their ends.
-type Values = (Vec<u8>, Vec<usize>);
+pub(super) type Values = (Vec<u8>, Vec<usize>);
 
 /// Takes a column's values out.
-fn hide(column: &mut Column) -> Values {
+pub(super) fn hide(column: &mut Column) -> Values {
     (
         std::mem::take(&mut column.values),
         std::mem::take(&mut column.ends),
@@ -161,18 +190,18 @@ fn hide(column: &mut Column) -> Values {
 }
 
 /// Puts them back.
-fn show(column: &mut Column, values: Values) {
+pub(super) fn show(column: &mut Column, values: Values) {
     (column.values, column.ends) = values;
 }
 
 /// Marks a coded column.
-fn finish<C: Coder>(coder: &mut C, column: &mut Column) {
+pub(super) fn finish<C: Coder>(coder: &mut C, column: &mut Column) {
     column.complete = true;
     coder.charge(column.key());
 }
 
 /// The numbers of the columns to code, in the order of coding.
-fn order(columns: &[Column]) -> Vec<usize> {
+pub(super) fn order(columns: &[Column]) -> Vec<usize> {
     let rank = |column: &Column| {
         let first = FIRST.iter().position(|tag| *tag == column.tag);
         first.unwrap_or(FIRST.len())
@@ -185,4 +214,4 @@ fn order(columns: &[Column]) -> Vec<usize> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

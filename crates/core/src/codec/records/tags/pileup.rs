@@ -9,7 +9,7 @@ use super::super::{Context, Records, part};
 const PAGE: usize = 64;
 
 /// The place of a position that no read covers.
-const NOWHERE: u32 = u32::MAX;
+pub(crate) const NOWHERE: u32 = u32::MAX;
 
 /// Pages remembered by the lowest bits of their keys.
 const RECENT: usize = 64;
@@ -18,7 +18,7 @@ const RECENT: usize = 64;
 pub(crate) const DELETED: u8 = 16;
 
 /// Letters of BAM's base codes, and of a deleted base; 1 for A, 0 for none.
-const LETTERS: [u8; 17] = {
+pub(crate) const LETTERS: [u8; 17] = {
     let mut letters = [0; 17];
     let names = b"=ACMGRSVTWYHKDBN";
     let mut code = 1;
@@ -59,7 +59,7 @@ pub(crate) enum Class {
 /// One base of an alignment, and what an MD is expected to say of it.
 #[derive(Clone, Copy)]
 pub(crate) struct Site {
-    cell: u32,
+    pub(crate) cell: u32,
     /// The read's base (BAM's code), or `DELETED`.
     pub(crate) base: u8,
     /// Its quality.
@@ -350,7 +350,7 @@ fn runs(records: &Records, record: usize, mut take: impl FnMut(&Run, (i32, i64))
 }
 
 /// Whether a record's CIGAR takes exactly its bases, and its deletions are not absurd.
-fn fits(records: &Records, record: usize) -> bool {
+pub(crate) fn fits(records: &Records, record: usize) -> bool {
     let (mut on_read, mut deleted) = (0u64, 0u64);
     for &operation in records.cigar_of(record) {
         on_read += u64::from(super::super::on_read(operation));

@@ -39,7 +39,7 @@ pub(crate) struct Places {
 
 impl Places {
     /// The best match that a read from `start` to `end` is expected to have, and how far it is from the read's start.
-    fn expected(&self, reference: i32, start: i64, end: i64) -> (i64, i64) {
+    pub(crate) fn expected(&self, reference: i32, start: i64, end: i64) -> (i64, i64) {
         let mut best = (0, 0);
         for &(of, ends, score) in &self.matches {
             // A match is about as long as its score.
@@ -51,7 +51,7 @@ impl Places {
         best
     }
 
-    fn learn(&mut self, reference: i32, start: i64, end: i64, score: i64) {
+    pub(crate) fn learn(&mut self, reference: i32, start: i64, end: i64, score: i64) {
         self.matches
             .retain(|&(of, ends, _)| of == reference && ends > start);
         let known = self.matches.iter_mut().find(|known| known.2 == score);

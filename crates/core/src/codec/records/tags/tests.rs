@@ -5,7 +5,7 @@ use super::super::{Context, Level, Records, lines};
 use super::*;
 use crate::codec::mixing::{Decoder, Encoder};
 
-fn context() -> Context<'static> {
+pub(in super::super) fn context() -> Context<'static> {
     Context {
         references: &[],
         bases: None,
@@ -13,7 +13,7 @@ fn context() -> Context<'static> {
 }
 
 /// Records as a decoder has them when tags are to be decoded.
-fn stripped(records: &Records) -> Records {
+pub(in super::super) fn stripped(records: &Records) -> Records {
     let mut stripped = records.clone();
     for column in &mut stripped.columns {
         if !column.complete {
@@ -25,7 +25,7 @@ fn stripped(records: &Records) -> Records {
 }
 
 /// Sets what `lines` sets, without its costs.
-fn with_lines(chunks: &mut [Records]) {
+pub(in super::super) fn with_lines(chunks: &mut [Records]) {
     let mut model = lines::Model::blank();
     for chunk in chunks {
         let mut encoder = Encoder::new();
@@ -109,22 +109,22 @@ fn tags_of_real_files_come_back() {
 }
 
 /// A generator of numbers: splitmix64.
-struct Random(u64);
+pub(in super::super) struct Random(pub(in super::super) u64);
 
 impl Random {
-    fn next(&mut self) -> u64 {
+    pub(in super::super) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let x = (self.0 ^ self.0 >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         let x = (x ^ x >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
         x ^ x >> 31
     }
 
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(in super::super) fn below(&mut self, bound: u64) -> u64 {
         self.next() % bound
     }
 
     /// One of `values`, most often the first ones.
-    fn of<T: Copy>(&mut self, values: &[T]) -> T {
+    pub(in super::super) fn of<T: Copy>(&mut self, values: &[T]) -> T {
         let most = 1 + self.below(values.len() as u64);
         values[self.below(most) as usize]
     }
@@ -136,7 +136,7 @@ const TAGS: [&[u8; 2]; 24] = [
 ];
 
 /// Records that no program writes.
-fn absurd(seed: u64, count: usize) -> Records {
+pub(in super::super) fn absurd(seed: u64, count: usize) -> Records {
     let mut random = Random(seed);
     let mut records = Records {
         count,
