@@ -133,8 +133,7 @@ impl<'a> Job<'a> {
             let mut rest = &line.steps[chosen(line)];
             while let Some(first) = rest.first() {
                 let tags = &self.learnt.integers.tags;
-                let steady =
-                    |step: &&Step| tags[step.tag].is_steady && step.role != Role::Suboptimal;
+                let steady = |step: &&Step| tags[step.tag].is_steady && !step.is_alone;
                 let together = rest.iter().take(MOST_TOGETHER).take_while(steady).count();
                 if together < 2 {
                     self.alone(coder, first, false)?;

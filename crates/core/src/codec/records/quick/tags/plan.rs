@@ -37,6 +37,8 @@ pub(super) struct Step {
     /// The number of what is learnt of the tag.
     pub(super) tag: usize,
     pub(super) role: Role,
+    /// Whether it is never coded together with others: XS, and another value of a column in the same record.
+    pub(super) is_alone: bool,
     /// The least and the largest value of the column's type that are expected.
     pub(super) bounds: [i64; 2],
 }
@@ -136,6 +138,10 @@ fn line(
             column,
             tag: integers.tag(tag),
             role,
+            is_alone: role == Role::Suboptimal
+                || ranked
+                    .iter()
+                    .any(|(_, step): &(_, Step)| step.column == column),
             bounds: expected_bounds(tag, kind, columns),
         };
         ranked.push((rank, step));
