@@ -17,7 +17,7 @@ use common::{Silent, check, folder, ranges_are_the_sources, samples, unpack};
 use readvault_core::archive::{Input, Level, info};
 
 /// The folder of the archives of each format version.
-const VERSIONS: [&str; 2] = ["v1", "v2"];
+const VERSIONS: [&str; 3] = ["v1", "v2", "v3"];
 
 fn golden(version: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -169,6 +169,30 @@ fn the_golden_archives_of_version_2_use_every_part_level_and_kind_of_chunk() {
     assert_eq!(Vec::from_iter(kinds), [1, 2, 3, 4, 5]);
     assert_eq!(Vec::from_iter(groups), [0, 1]);
     assert!(headers.contains(&16), "no mixed text: {headers:?}");
+}
+
+#[test]
+fn the_golden_archives_of_version_3_use_every_quick_model() {
+    let (mut streams, mut levels) = (BTreeSet::new(), BTreeSet::new());
+    for archive in archives("v3") {
+        let report = info(&Input::Path(archive), &Silent).unwrap();
+        levels.extend(report.archive.level);
+        streams.extend(report.streams.into_iter().flat_map(|stream| stream.codecs));
+    }
+    for expected in [
+        "quick alignment model",
+        "quick template model",
+        "name model",
+        "quick base model",
+        "quick quality model",
+        "quick tag model",
+    ] {
+        assert!(
+            streams.contains(expected),
+            "no stream by {expected}: {streams:?}"
+        );
+    }
+    assert_eq!(Vec::from_iter(levels), ["default", "fast", "max"]);
 }
 
 #[test]

@@ -46,7 +46,7 @@ pub(crate) mod number {
     pub(super) const ALIGNMENT: u8 = 10;
     /// Text by mixing.
     pub(super) const MIXED_TEXT: u8 = 16;
-    /// The records' parts by quick models have this number and those after it.
+    /// The records' parts by quick models have this number and those after it; names, which have none, leave a gap.
     pub(super) const QUICK_ALIGNMENT: u8 = 17;
     /// Bases on a reference that stands in the stream.
     pub(crate) const COVERED: u8 = 23;
@@ -138,7 +138,6 @@ pub(crate) fn name(codec: u8) -> Option<&'static str> {
         number::MIXED_TEXT => "mixed text",
         17 => "quick alignment model",
         18 => "quick template model",
-        19 => "quick name model",
         20 => "quick base model",
         21 => "quick quality model",
         22 => "quick tag model",
@@ -169,7 +168,7 @@ fn decode_at(depth: u32, codec: u8, stored: &[u8], length: usize) -> Result<Vec<
         number::COLUMNS => columns::decode(depth, stored, length)?,
         number::REPEATS => repeats::decode(depth, stored, length)?,
         number::MIXED_TEXT => text::decode(stored, length)?,
-        number::ALIGNMENT..number::MIXED_TEXT | number::QUICK_ALIGNMENT..=22 => {
+        number::ALIGNMENT..number::MIXED_TEXT | 17 | 18 | 20..=22 => {
             return Err(damaged("a part of records cannot be decoded alone"));
         }
         number::BASES | number::COVERED => {

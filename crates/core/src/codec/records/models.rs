@@ -73,6 +73,7 @@ impl Family {
     pub(crate) fn of_codec(part: Part, codec: u8) -> Option<Self> {
         Self::ALL
             .into_iter()
+            .filter(|&family| (part, family) != (Part::Names, Self::Quick))
             .find(|&family| part.codec(family) == codec)
     }
 }

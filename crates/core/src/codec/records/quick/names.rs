@@ -1,3 +1,0 @@
-//! Not begun: the thorough model stands in until then.
-
-pub(crate) use super::super::names::Model;
