@@ -191,7 +191,7 @@ def summary(rows: Sequence[Speed]) -> str:
         lines += [
             f"**{file}**, {mine[0].bam_bytes:,} bytes",
             "",
-            "| tool | times smaller | compress, prove content | prove deflation | decode | core fields | restore | peak MB |",
+            "| tool | times smaller | compress | prove deflation | decode | core fields | restore | peak MB |",
             "|---|---:|---:|---:|---:|---:|---:|---:|",
         ]
         for row in mine:

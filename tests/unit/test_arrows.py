@@ -33,7 +33,7 @@ CORE_ARROWS = {
     "store": set(),
     "error": set(),
     # Built for fuzzers only.
-    "fuzzing": {"archive", "codec"},
+    "fuzzing": {"archive", "codec", "container", "source"},
     # Built for benchmarks only.
     "measure": {"archive", "source", "store", "codec"},
 }

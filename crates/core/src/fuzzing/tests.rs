@@ -1,21 +1,13 @@
 //! A short, seeded run of every fuzzer on damaged real bytes, so that each build is tried; and the seeds for long runs.
 
-#[path = "../../tests/common/bam.rs"]
-#[allow(dead_code)]
-mod bam;
-#[path = "../../tests/common/random.rs"]
-#[allow(dead_code)]
-mod random;
-
 use std::path::Path;
-
-use random::Random;
 
 use super::*;
 use crate::archive::{CompressOptions, Level, Output, compress};
 use crate::codec::Hint;
 use crate::container::header::MemberKind;
-use crate::source::walk::Item;
+use crate::source::parts::tests::chunk;
+use crate::source::parts::tests::random::Random;
 use crate::source::{bam as records_of, streams};
 
 /// Runs of each fuzzer.
@@ -26,23 +18,6 @@ fn put(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend(bytes);
 }
 
-/// Ordinary and strange records: their bytes, and where each lies.
-fn content(pairs: usize, random: &mut Random) -> (Vec<u8>, Vec<Item>) {
-    let (mut content, mut items, mut names) = (Vec::new(), Vec::new(), Vec::new());
-    for number in 0..pairs {
-        let mut records = Vec::from(bam::pair(number, random));
-        if random.one_in(2) {
-            records.push(bam::strange(random, &mut names));
-        }
-        for record in records {
-            let start = content.len();
-            content.extend(record.bytes());
-            items.push(Item::Record(start..content.len()));
-        }
-    }
-    (content, items)
-}
-
 /// Two chunks' parts at a level.
 fn coded_parts(level: Level, random: &mut Random) -> Vec<u8> {
     let references = [b"c1".to_vec(), b"c2".to_vec()];
@@ -50,7 +25,7 @@ fn coded_parts(level: Level, random: &mut Random) -> Vec<u8> {
         references: &references,
         bases: None,
     };
-    let (content, items) = content(6, random);
+    let (content, items) = chunk(6, random);
     let mut records = records_of::parse(&content, &items).fields;
     let mut out = vec![records.count as u8, 0];
     let mut models = Models::default();
@@ -78,7 +53,7 @@ fn coded_parts(level: Level, random: &mut Random) -> Vec<u8> {
 
 /// A chunk of streams, as `chunks` takes it.
 fn coded_streams(random: &mut Random) -> Vec<u8> {
-    let (content, items) = content(3, random);
+    let (content, items) = chunk(3, random);
     let parsed = records_of::parse(&content, &items);
     let numbers = [0, content.len(), parsed.records as usize, 0, 0, 16];
     let mut out: Vec<u8> = numbers
@@ -176,7 +151,7 @@ fn coded_bases(random: &mut Random) -> Vec<u8> {
 
 /// A block's content and its corrections, or its DEFLATE bytes, as `blocks` takes them.
 fn coded_block(random: &mut Random) -> Vec<u8> {
-    let (content, _) = content(2, random);
+    let (content, _) = chunk(2, random);
     let encoders: Vec<_> = readvault_encoders::Encoder::all().collect();
     let mut deflate = Vec::new();
     Encoders::new().deflate(*random.pick(&encoders), &content, &mut deflate);
@@ -201,7 +176,7 @@ fn coded_archive(level: Level, random: &mut Random) -> Vec<u8> {
     }
     let folder = tempfile::tempdir().unwrap();
     let (source, archive) = (folder.path().join("x"), folder.path().join("x.rv"));
-    fs::write(&source, content(4, random).0).unwrap();
+    fs::write(&source, chunk(4, random).0).unwrap();
     let options = CompressOptions {
         level,
         threads: 1,

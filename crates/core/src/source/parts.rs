@@ -129,4 +129,4 @@ fn decoded_length(records: &Records, columns: &HashMap<u32, usize, RandomState>,
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

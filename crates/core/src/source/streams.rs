@@ -38,6 +38,7 @@ pub struct CodedUnit {
     pub costs: Vec<(u32, u64, u64)>,
 }
 
+#[cfg(any(test, feature = "measure"))]
 impl CodedUnit {
     /// The same, to be decoded.
     pub fn to_decode(&self) -> StoredUnit<'_> {

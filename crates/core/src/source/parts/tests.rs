@@ -2,10 +2,10 @@
 
 #[path = "../../../tests/common/bam.rs"]
 #[allow(dead_code)]
-mod bam;
+pub(crate) mod bam;
 #[path = "../../../tests/common/random.rs"]
 #[allow(dead_code)]
-mod random;
+pub(crate) mod random;
 
 use random::Random;
 
@@ -15,7 +15,7 @@ use crate::source::streams::{self, Decoded};
 use crate::source::walk::Item;
 
 /// A chunk of ordinary and strange records: its content, and its items.
-fn chunk(pairs: usize, random: &mut Random) -> (Vec<u8>, Vec<Item>) {
+pub(crate) fn chunk(pairs: usize, random: &mut Random) -> (Vec<u8>, Vec<Item>) {
     let (mut content, mut items, mut names) = (Vec::new(), Vec::new(), Vec::new());
     for number in 0..pairs {
         let mut records = Vec::from(bam::pair(number, random));
@@ -39,13 +39,7 @@ fn context(references: &[Vec<u8>]) -> Context<'_> {
 }
 
 fn stored(units: &[CodedUnit]) -> Vec<StoredUnit<'_>> {
-    let stored = units.iter().map(|unit| StoredUnit {
-        codec: unit.codec,
-        stored: &unit.stored,
-        decoded_crc: unit.decoded_crc,
-        members: &unit.members,
-    });
-    stored.collect()
+    units.iter().map(CodedUnit::to_decode).collect()
 }
 
 #[test]

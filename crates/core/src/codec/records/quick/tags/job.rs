@@ -340,7 +340,7 @@ impl<'a> Job<'a> {
                 return Err(damaged("an MD follows from no alignment"));
             };
             let (model, at) = (&mut self.learnt.mismatches, (records, record));
-            model.surprise(coder, truth, md, reference, at, &mut self.now.fact, room)?
+            model.surprise(coder, (truth, room), md, reference, at, &mut self.now.fact)?
         } else {
             let text = self
                 .learnt

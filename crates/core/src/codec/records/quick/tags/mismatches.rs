@@ -280,18 +280,17 @@ impl Model {
         }
     }
 
-    /// Codes an MD that is not as expected; gives it when decoding, of at most `most` bytes.
+    /// Codes an MD that is not as expected; gives it when decoding. `truth`: the MD, and how many bytes it may have.
     pub(super) fn surprise<C: Coder>(
         &mut self,
         coder: &mut C,
-        truth: &[u8],
+        truth: (&[u8], usize),
         expected: &Expected,
         reference: &mut Reference,
         at: (&Records, usize),
         fact: &mut Fact,
-        most: usize,
     ) -> Result<Vec<u8>> {
-        let (records, record) = at;
+        let ((truth, most), (records, record)) = (truth, at);
         let (sites, others) = self.sites(reference, records, record);
         let symbols = if C::DECODES {
             None
