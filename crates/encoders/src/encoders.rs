@@ -38,7 +38,7 @@ pub struct Encoders {
 
 /// A compressor that is worth keeping between blocks.
 enum State {
-    Zlib(Zlib),
+    Zlib(Box<Zlib>),
     Libdeflate(Libdeflate),
 }
 
@@ -175,7 +175,7 @@ impl Encoders {
         if state.is_none() {
             *state = match family {
                 Family::Zlib { level, memory } => {
-                    Some(State::Zlib(Zlib::new(level, memory, by_library)))
+                    Some(State::Zlib(Box::new(Zlib::new(level, memory, by_library))))
                 }
                 Family::Libdeflate { generation, level } => {
                     Libdeflate::new(generation, level).map(State::Libdeflate)

@@ -103,7 +103,7 @@ impl Tally {
                 |symbol| length(&header.distances, symbol),
             );
         let fixed = self.cost(fixed_length, |_| 5);
-        let bytes = |bits: usize| (bits + HEAD_BITS + 7) / 8;
+        let bytes = |bits: usize| (bits + HEAD_BITS).div_ceil(8);
         // A stored block takes four bytes for its length.
         if stored.is_some_and(|stored| stored + 4 <= bytes(dynamic).min(bytes(fixed))) {
             Form::Stored
