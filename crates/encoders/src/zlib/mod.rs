@@ -1,7 +1,7 @@
 //! zlib's compressor: the library, and for BGZF blocks its levels 4 to 9 by faster code.
 //!
 //! The library's time goes into a walk along linked lists. The code here makes the same choices
-//! from arrays ([`search`]), at 1.4 to 2.3 times the speed on BAM, and its bytes are the
+//! from arrays ([`search`]), at 1.3 to 2.4 times the speed on BAM, and its bytes are the
 //! library's: the tests compare them. Levels 1 to 3 and longer content go to the library.
 
 mod block;

@@ -1,11 +1,10 @@
 //! zlib's search for the longest match, with its hash chains laid out as arrays.
 //!
 //! zlib walks a linked list of the earlier positions with the same hash of three bytes, nearest
-//! first, at most a set number of them. Here a counting sort by hash puts the positions of each
-//! hash side by side, in order. Then the candidates of a position are a slice, the number of
-//! candidates is a subtraction, and the four bytes that follow each candidate's first three lie
-//! side by side as well: sixteen candidates that cannot give a longer match are passed over by
-//! a few vector instructions.
+//! first, at most a set number of them, and every step waits for a load. Here a counting sort by
+//! hash puts the positions of each hash side by side, in order. Then the candidates of a position
+//! are a slice, the number of candidates is a subtraction, and as the places of the next
+//! candidates are known early, their bytes are loaded side by side as well.
 
 /// Longest content, in bytes: that of a BGZF block. zlib's window takes it in at once.
 pub(crate) const MAX_CONTENT: usize = 1 << 16;
@@ -21,6 +20,8 @@ const MAX_MATCH: usize = 258;
 pub(super) const MIN_MATCH: usize = 3;
 /// Lookahead below which zlib looks whether its window has to move.
 const LEAST_LOOKAHEAD: usize = 262;
+/// Bytes compared for a match's length, in words of eight.
+const COMPARED: usize = MAX_MATCH.next_multiple_of(8);
 /// Zeros behind the content: comparisons may read past its end.
 const PADDING: usize = 2 * MAX_MATCH;
 
@@ -128,12 +129,6 @@ impl Search {
     fn word(&self, at: usize) -> u32 {
         let bytes = self.window[at..].first_chunk();
         u32::from_le_bytes(*bytes.unwrap_or(&[0; 4]))
-    }
-
-    #[inline]
-    fn long_word(&self, at: usize) -> u64 {
-        let bytes = self.window[at..].first_chunk();
-        u64::from_le_bytes(*bytes.unwrap_or(&[0; 8]))
     }
 
     /// zlib's hash of the three bytes at a position.
@@ -251,15 +246,18 @@ impl Search {
     /// How many bytes are equal at two places, at most [`MAX_MATCH`].
     #[inline]
     fn common_length(&self, at: usize, place: usize) -> usize {
-        let mut length = 0;
-        while length < MAX_MATCH {
-            let different = self.long_word(at + length) ^ self.long_word(place + length);
+        let bytes = |place: usize| self.window[place..].first_chunk::<COMPARED>();
+        let (Some(here), Some(there)) = (bytes(at), bytes(place)) else {
+            return 0;
+        };
+        let pairs = here.as_chunks().0.iter().zip(there.as_chunks().0);
+        for (word, (&here, &there)) in pairs.enumerate() {
+            let different = u64::from_le_bytes(here) ^ u64::from_le_bytes(there);
             if different != 0 {
-                length += (different.trailing_zeros() / 8) as usize;
-                break;
+                let length = 8 * word + (different.trailing_zeros() / 8) as usize;
+                return length.min(MAX_MATCH);
             }
-            length += 8;
         }
-        length.min(MAX_MATCH)
+        MAX_MATCH
     }
 }
