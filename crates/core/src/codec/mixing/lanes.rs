@@ -101,8 +101,8 @@ pub(crate) trait Lanes: Copy {
     /// Lets all slots learn a bit, as [`Slot::update`] does.
     fn learn(self, slots: &mut [Slot; GROUP], bit: bool, limit: u32);
 
-    /// How likely symbols are by the sum of what contexts say.
-    fn shares<const N: usize>(self, rows: &[Row], places: &[usize; N]) -> Shares;
+    /// How likely symbols are by the sum of what contexts say. Places are among the rows.
+    fn shares<const N: usize>(self, rows: &[Row], places: &[u32; N]) -> Shares;
 
     /// How many of `ends` are at or below `point`.
     fn passed(self, ends: &[u16; SYMBOLS], point: u16) -> usize;
@@ -112,7 +112,7 @@ pub(crate) trait Lanes: Copy {
     fn teach<const N: usize>(
         self,
         rows: &mut [Row],
-        places: &[usize; N],
+        places: &[u32; N],
         shares: &Shares,
         symbol: usize,
         rate: i16,
@@ -227,10 +227,10 @@ impl Lanes for Plain {
     }
 
     #[inline(always)]
-    fn shares<const N: usize>(self, rows: &[Row], places: &[usize; N]) -> Shares {
+    fn shares<const N: usize>(self, rows: &[Row], places: &[u32; N]) -> Shares {
         let mut sums = [0i16; SYMBOLS];
         for &place in places {
-            for (sum, &score) in sums.iter_mut().zip(&rows[place].0) {
+            for (sum, &score) in sums.iter_mut().zip(&rows[place as usize].0) {
                 *sum = sum.saturating_add(score);
             }
         }
@@ -261,7 +261,7 @@ impl Lanes for Plain {
     fn teach<const N: usize>(
         self,
         rows: &mut [Row],
-        places: &[usize; N],
+        places: &[u32; N],
         shares: &Shares,
         symbol: usize,
         rate: i16,
@@ -279,7 +279,7 @@ impl Lanes for Plain {
             steps[at] = (step >> 16) as i16 + i16::from(up);
         }
         for &place in places {
-            for (score, step) in rows[place].0.iter_mut().zip(steps) {
+            for (score, step) in rows[place as usize].0.iter_mut().zip(steps) {
                 *score = score.saturating_add(step);
             }
         }
@@ -331,6 +331,13 @@ mod avx2 {
     fn vector(numbers: &[i16; SYMBOLS]) -> __m256i {
         // SAFETY: 16 numbers of 16 bits are a vector; loads need no alignment. AVX is there as an `Avx2` is.
         unsafe { _mm256_loadu_si256(numbers.as_ptr().cast()) }
+    }
+
+    /// Refuses places that are not among the rows: once for all, where looking each up would check it.
+    #[inline(always)]
+    fn check<const N: usize>(rows: &[Row], places: &[u32; N]) {
+        let last = places.iter().fold(0, |last, &place| last.max(place));
+        assert!((last as usize) < rows.len(), "a context has no row");
     }
 
     impl Lanes for Avx2 {
@@ -459,12 +466,14 @@ mod avx2 {
         }
 
         #[inline(always)]
-        fn shares<const N: usize>(self, rows: &[Row], places: &[usize; N]) -> Shares {
-            let mut sums = vector(&rows[places[0]].0);
-            // SAFETY: an `Avx2` exists.
+        fn shares<const N: usize>(self, rows: &[Row], places: &[u32; N]) -> Shares {
+            check(rows, places);
+            // SAFETY: an `Avx2` exists, and all places are among the rows.
             let all = unsafe {
+                let row = |place: u32| vector(&rows.get_unchecked(place as usize).0);
+                let mut sums = row(places[0]);
                 for &place in &places[1..] {
-                    sums = _mm256_adds_epi16(sums, vector(&rows[place].0));
+                    sums = _mm256_adds_epi16(sums, row(place));
                 }
                 let farthest = _mm256_set1_epi16(FARTHEST);
                 let sums = _mm256_max_epi16(sums, _mm256_set1_epi16(-FARTHEST));
@@ -539,17 +548,18 @@ mod avx2 {
         fn teach<const N: usize>(
             self,
             rows: &mut [Row],
-            places: &[usize; N],
+            places: &[u32; N],
             shares: &Shares,
             symbol: usize,
             rate: i16,
             noise: &mut Noise,
         ) {
+            check(rows, places);
             let certain = &CERTAIN[SYMBOLS - symbol..];
             let certain = certain.first_chunk().expect("it is twice as long");
             let certain = vector(certain);
             let missing = vector(&shares.shares);
-            // SAFETY: an `Avx2` exists; 16 numbers of 16 bits are a vector.
+            // SAFETY: an `Avx2` exists; 16 numbers of 16 bits are a vector; all places are among the rows.
             unsafe {
                 let missing = _mm256_sub_epi16(certain, missing);
                 let rate = _mm256_set1_epi16(rate);
@@ -566,7 +576,7 @@ mod avx2 {
                 let round = _mm256_add_epi16(stayed, _mm256_set1_epi16(1));
                 let steps = _mm256_add_epi16(high, round);
                 for &place in places {
-                    let row = &mut rows[place].0;
+                    let row = &mut rows.get_unchecked_mut(place as usize).0;
                     let taught = _mm256_adds_epi16(vector(row), steps);
                     _mm256_storeu_si256(row.as_mut_ptr().cast(), taught);
                 }
@@ -636,7 +646,7 @@ mod tests {
     /// A step with three contexts, from a seed.
     struct Step {
         rows: [Row; 3],
-        places: [usize; 3],
+        places: [u32; 3],
         noise: Noise,
         rate: i16,
         seed: u64,

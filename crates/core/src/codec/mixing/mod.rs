@@ -19,7 +19,7 @@ mod slots;
 
 pub(crate) use coder::{Coder, Decoder, Encoder};
 pub(crate) use lanes::Weights;
-pub(crate) use lanes::{GROUP, Lanes, SYMBOLS, Second, Work, dispatch};
+pub(crate) use lanes::{GROUP, Lanes, SYMBOLS, Second, Shares, Work, dispatch};
 pub(crate) use logistic::{dot, squash, stretch, train};
 pub(crate) use mixer::Mixer;
 pub(crate) use scores::Scores;

@@ -7,7 +7,7 @@
 //! that a context costs.
 
 use super::coder::Coder;
-use super::lanes::{Lanes, Noise, Row, SYMBOLS};
+use super::lanes::{Lanes, Noise, Row, SYMBOLS, Shares};
 
 /// Learning rate in 1/65,536 of a step: at first, and in the end.
 const RATES: (i32, i32) = (400, 50);
@@ -19,8 +19,10 @@ const HALFWAY: i32 = 2000;
 #[derive(Clone)]
 pub(crate) struct Scores<const N: usize> {
     rows: Vec<Row>,
-    /// Where each context's rows start, and how far its hash goes down to a number among them.
-    tables: [(usize, u32); N],
+    /// Where each context's rows start.
+    starts: [u32; N],
+    /// How far each one's hash goes down to a number among them.
+    downs: [u32; N],
     noise: Noise,
     rate: i16,
     turns: i32,
@@ -29,15 +31,16 @@ pub(crate) struct Scores<const N: usize> {
 impl<const N: usize> Scores<N> {
     /// Contexts that have 2^`bits` rows each.
     pub(crate) fn new(bits: [u32; N]) -> Self {
-        let mut start = 0;
-        let tables = bits.map(|bits| {
-            let table = (start, 32 - bits);
-            start += 1 << bits;
-            table
+        let mut count = 0;
+        let starts = bits.map(|bits| {
+            let start = count;
+            count += 1 << bits;
+            start
         });
         Self {
-            rows: vec![Row([0; SYMBOLS]); start],
-            tables,
+            rows: vec![Row([0; SYMBOLS]); count as usize],
+            starts,
+            downs: bits.map(|bits| 32 - bits),
             noise: Noise::NEW,
             rate: RATES.0 as i16,
             turns: 0,
@@ -53,13 +56,31 @@ impl<const N: usize> Scores<N> {
 
     /// The rows of contexts, given as hashes.
     #[inline(always)]
-    pub(crate) fn places(&self, contexts: &[u32; N]) -> [usize; N] {
+    pub(crate) fn places(&self, contexts: &[u32; N]) -> [u32; N] {
         let mut places = [0; N];
         for at in 0..N {
-            let (start, down) = self.tables[at];
-            places[at] = start + (contexts[at] >> down) as usize;
+            places[at] = self.starts[at] + (contexts[at] >> (self.downs[at] & 31));
         }
         places
+    }
+
+    /// How likely symbols are where the contexts at `places` hold.
+    #[inline(always)]
+    pub(crate) fn expect<L: Lanes>(&self, lanes: L, places: &[u32; N]) -> Shares {
+        lanes.shares(&self.rows, places)
+    }
+
+    /// Learns the symbol that came where `shares` had been expected.
+    #[inline(always)]
+    pub(crate) fn learn<L: Lanes>(
+        &mut self,
+        lanes: L,
+        places: &[u32; N],
+        shares: &Shares,
+        symbol: usize,
+    ) {
+        let (rows, noise) = (&mut self.rows, &mut self.noise);
+        lanes.teach(rows, places, shares, symbol, self.rate, noise);
     }
 
     /// Codes a symbol below 16.
@@ -69,12 +90,11 @@ impl<const N: usize> Scores<N> {
         lanes: L,
         coder: &mut C,
         symbol: usize,
-        places: &[usize; N],
+        places: &[u32; N],
     ) -> usize {
-        let shares = lanes.shares(&self.rows, places);
+        let shares = self.expect(lanes, places);
         let symbol = coder.symbol(lanes, symbol, &shares.ends);
-        let (rows, noise) = (&mut self.rows, &mut self.noise);
-        lanes.teach(rows, places, &shares, symbol, self.rate, noise);
+        self.learn(lanes, places, &shares, symbol);
         symbol
     }
 }

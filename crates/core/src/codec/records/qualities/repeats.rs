@@ -32,18 +32,9 @@ impl Repeats {
         is_known: impl Fn(usize) -> bool,
     ) {
         self.hints.clear();
-        let mut at = record;
-        for _ in 0..LOOKED_AT {
-            let Some(before) = records.linked(at) else {
-                return;
-            };
-            at = before;
-            let differs = (records.flags[at] ^ records.flags[record]) & NUMBER != 0;
-            if differs || part(&records.base_ends, at).is_empty() || !is_known(at) {
-                continue;
-            }
-            self.other.turn(records, at);
-            if self.compare(records, at, record, reading) {
+        for source in sources(records, record).filter(|&source| is_known(source)) {
+            self.other.turn(records, source);
+            if self.compare(records, source, record, reading) {
                 return;
             }
         }
@@ -80,6 +71,15 @@ impl Repeats {
         }
         true
     }
+}
+
+/// Earlier records of the same read that have bases, the last one first.
+pub(crate) fn sources(records: &Records, record: usize) -> impl Iterator<Item = usize> {
+    let earlier = std::iter::successors(records.linked(record), |&at| records.linked(at));
+    earlier.take(LOOKED_AT).filter(move |&at| {
+        let differs = (records.flags[at] ^ records.flags[record]) & NUMBER != 0;
+        !differs && !part(&records.base_ends, at).is_empty()
+    })
 }
 
 /// Bases that are clipped hard before the record's first one, in the order of sequencing.

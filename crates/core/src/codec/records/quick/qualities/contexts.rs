@@ -1,7 +1,6 @@
 //! What a quality follows from: hashes of what is known where it stands.
 
-use crate::codec::records::qualities::reading::letter;
-use crate::codec::records::states::DIFFERS;
+use crate::codec::records::qualities::reading::{Reading, letter};
 
 /// Contexts of a step.
 pub(super) const CONTEXTS: usize = 8;
@@ -10,7 +9,7 @@ pub(super) const CONTEXTS: usize = 8;
 const OUTSIDE: u8 = 5;
 
 /// What is known of a whole read.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(super) struct Whole {
     /// Whether it is the second of its template.
     pub(super) second: u64,
@@ -20,41 +19,50 @@ pub(super) struct Whole {
     pub(super) mismatches: u64,
 }
 
-/// Bases of a read in the order of sequencing, and how they lie.
-#[derive(Clone, Copy)]
-pub(super) struct Bases<'a> {
-    pub(super) codes: &'a [u8],
-    pub(super) states: &'a [u8],
+/// What lies around each base of a read, in the order of sequencing.
+#[derive(Default)]
+pub(super) struct Bases {
+    /// Two numbers outside, those of the bases (0 to 3), one outside.
+    letters: Vec<u8>,
+    /// How the bases lie, and a state outside.
+    states: Vec<u8>,
+    /// For each base 2 bits each of it, the next, and the two before it, the nearer one first; and 3 bits each of how it and
+    /// the next one lie.
+    around: Vec<u16>,
 }
 
-impl Bases<'_> {
-    /// The number (0 to 3) of the base at `at`, 0 outside.
+impl Bases {
+    /// Turns to a read.
+    pub(super) fn turn(&mut self, reading: &Reading) {
+        let Self {
+            letters,
+            states,
+            around,
+        } = self;
+        letters.clear();
+        letters.extend([0; 2]);
+        let codes = reading.bases.iter();
+        letters.extend(codes.map(|&code| letter(code.into()) as u8));
+        letters.push(0);
+        states.clear();
+        states.extend(&reading.states);
+        states.push(OUTSIDE);
+        around.clear();
+        let wide = |number: u8| u16::from(number);
+        let beside = letters.windows(4).zip(states.windows(2));
+        around.extend(beside.map(|(letters, states)| {
+            let letters = wide(letters[2] | letters[3] << 2 | letters[1] << 4 | letters[0] << 6);
+            letters | wide(states[0]) << 8 | wide(states[1]) << 11
+        }));
+    }
+
     #[inline(always)]
-    fn letter(&self, at: usize) -> u64 {
-        self.codes
+    fn at(&self, at: usize) -> u64 {
+        self.around
             .get(at)
-            .map_or(0, |&code| letter(code.into()).into())
-    }
-
-    /// How the base at `at` lies.
-    #[inline(always)]
-    fn state(&self, at: usize) -> u64 {
-        self.states.get(at).copied().unwrap_or(OUTSIDE).into()
-    }
-
-    /// This base, two before and one after.
-    #[inline(always)]
-    fn around(&self, at: usize) -> u64 {
-        self.letter(at)
-            | self.letter(at + 1) << 2
-            | self.letter(at.wrapping_sub(1)) << 4
-            | self.letter(at.wrapping_sub(2)) << 6
-    }
-
-    /// Where the first base at or behind `from` is that differs from what lies at its place; the end if none does.
-    pub(super) fn next_difference(&self, from: usize) -> usize {
-        let rest = self.states.get(from..).unwrap_or_default();
-        memchr::memchr(DIFFERS, rest).map_or(self.states.len(), |at| from + at)
+            .copied()
+            .unwrap_or(u16::from(OUTSIDE) << 8)
+            .into()
     }
 }
 
@@ -111,6 +119,15 @@ impl Track {
         self.sum = self.sum.wrapping_add((number as u32).wrapping_mul(rest));
     }
 
+    /// Notes the last quality if it is not the usual one.
+    #[inline(always)]
+    pub(super) fn note(&mut self, usual: usize) {
+        if self.q1 != usual as u64 {
+            self.unusual = (self.unusual + 1).min(15);
+            self.last_unusual = self.q1;
+        }
+    }
+
     /// Mean of the first `at` qualities, in 1/`parts`.
     #[inline(always)]
     pub(super) fn mean(&self, at: usize, parts: u32) -> u64 {
@@ -126,9 +143,10 @@ fn key(value: u64, at: u64, step: u64) -> u32 {
 }
 
 /// Bits of the tables of contexts, for `count` qualities.
-pub(super) fn table_bits(count: usize, more: i32) -> [u32; CONTEXTS] {
+pub(super) fn table_bits(count: usize, large: bool) -> [u32; CONTEXTS] {
+    let more = if large { 3 } else { 0 };
     let each = (count.max(2) as u32 - 1).ilog2() + 1;
-    let bits = |wanted: u32, most: i32| wanted.min((most + more) as u32).max(4);
+    let bits = |wanted: u32, most: u32| wanted.min(most + more).max(4);
     [
         bits(each + 2, 11),
         bits(2 * each + 1, 11),
@@ -146,7 +164,7 @@ pub(super) fn table_bits(count: usize, more: i32) -> [u32; CONTEXTS] {
 pub(super) fn short(
     whole: &Whole,
     track: &Track,
-    bases: Bases<'_>,
+    bases: &Bases,
     at: usize,
     step: u64,
     after_run: bool,
@@ -155,7 +173,7 @@ pub(super) fn short(
     let i = at as u64;
     let q1 = q1 | u64::from(after_run) << 8;
     let mean = track.mean(at, 2).min(255);
-    let state = bases.state(at) | bases.state(at + 1) << 3;
+    let (around, state) = (bases.at(at) & 255, bases.at(at) >> 8);
     [
         key(q1 | state << 12, 0, step),
         key(q1 | q2 << 12, 1, step),
@@ -167,7 +185,7 @@ pub(super) fn short(
             5,
             step,
         ),
-        key(q1 | bases.around(at) << 12, 6, step),
+        key(q1 | around << 12, 6, step),
         key(
             q1 | (mean >> 1) << 12
                 | whole.second << 20
@@ -183,14 +201,15 @@ pub(super) fn short(
 #[inline(always)]
 pub(super) fn long(
     track: &Track,
-    bases: Bases<'_>,
+    bases: &Bases,
     at: usize,
     step: u64,
     same: u64,
 ) -> [u32; CONTEXTS] {
     let Track { q1, q2, q3, q4, .. } = *track;
-    let state = bases.state(at) | bases.state(at + 1) << 3 | bases.state(at.wrapping_sub(1)) << 6;
-    let around = bases.around(at) | bases.letter(at + 2) << 8;
+    let (here, next, before) = (bases.at(at), bases.at(at + 1), bases.at(at.wrapping_sub(1)));
+    let state = here >> 8 | (before >> 8 & 7) << 6;
+    let around = here & 255 | (next >> 2 & 3) << 8;
     [
         key(q1 | state << 12, 0, step),
         key(q1 | q2 << 12, 1, step),
@@ -208,7 +227,7 @@ pub(super) fn long(
         ),
         key((track.recent >> 3) | state << 12, 6, step),
         key(
-            (q1 >> 1) | same << 12 | bases.letter(at) << 20 | (track.recent >> 6) << 24,
+            (q1 >> 1) | same << 12 | (here & 3) << 20 | (track.recent >> 6) << 24,
             7,
             step,
         ),

@@ -12,12 +12,13 @@ mod runs;
 use crate::Result;
 use crate::codec::mixing::{Coder, Slot};
 use crate::codec::records::qualities::reading::Reading;
-use crate::codec::records::qualities::repeats::Repeats;
+use crate::codec::records::qualities::repeats::{self, Repeats};
 use crate::codec::records::qualities::{is_missing, recalibrated};
 use crate::codec::records::quick::plain::{bits, flag};
 use crate::codec::records::{Context, Level, Records, part};
+use crate::codec::wire::damaged;
 use alphabet::Alphabet;
-use reader::Reader;
+use reader::{Read, Reader};
 
 /// Key of the qualities' stream.
 const KEY: u32 = 32;
@@ -33,8 +34,10 @@ struct Parameters {
     long: bool,
     /// The number of the quality that comes in runs.
     usual: Option<usize>,
-    /// Bits more or less that tables have.
-    size: i32,
+    /// Whether tables have 8 times as many rows.
+    large: bool,
+    /// Whether two reads are coded at once, so that the CPU need not wait for either. Archives of version 3 do not.
+    pairs: bool,
 }
 
 /// The model of a chunk's qualities.
@@ -72,11 +75,14 @@ impl Model {
         let symbols: usize = strings().map(<[u8]>::len).sum();
         // The best level takes the time to look at each quality.
         let runs = level != Level::Max || alphabet.len() < 2;
+        let usual = runs::usual(strings(), &alphabet).filter(|_| runs);
         model.parameters = Parameters {
-            usual: runs::usual(strings(), &alphabet).filter(|_| runs),
             alphabet,
             long: symbols / reads.max(1) > LONG,
-            size: if level == Level::Max { 3 } else { 0 },
+            large: level == Level::Max,
+            // Among runs the CPU cannot guess what comes next in either of two reads.
+            pairs: usual.is_none(),
+            usual,
         };
         model
     }
@@ -134,13 +140,18 @@ impl Model {
         let given = &mut self.parameters;
         given.alphabet.code(coder)?;
         given.long = bits(coder, given.long.into(), 1) == 1;
-        given.size = bits(coder, given.size as u64, 2) as i32;
+        let sizes = (3 * u64::from(given.large)) ^ u64::from(given.pairs);
+        let sizes = bits(coder, sizes, 2);
+        (given.large, given.pairs) = (sizes >= 2, matches!(sizes, 1 | 2));
         let usual = given.usual.map_or(0, |usual| usual + 1);
         given.usual = (bits(coder, usual as u64, 8) as usize).checked_sub(1);
+        if given.pairs && given.usual.is_some() {
+            return Err(damaged("reads with runs of a quality are coded in pairs"));
+        }
         Ok(())
     }
 
-    /// Codes the records that are not `done`.
+    /// Codes the records that are not `done`: one read after the other, or two at once, a step of each in turn.
     fn code_records<C: Coder>(
         &mut self,
         reader: &mut Reader,
@@ -148,31 +159,71 @@ impl Model {
         records: &mut Records,
         done: &[bool],
     ) {
-        let mut reading = Reading::default();
         let mut repeats = Repeats::default();
         let mut means = vec![0; records.count];
-        for record in 0..records.count {
-            let range = part(&records.base_ends, record);
-            if done[record] || range.is_empty() {
-                continue;
+        let mut left = (0..records.count)
+            .filter(|&record| !done[record])
+            .peekable();
+        let mut reads = [Read::default(), Read::default()];
+        loop {
+            for place in 0..1 + usize::from(self.parameters.pairs) {
+                while reads[place].is_done() {
+                    let beside = reads[1 - place].record();
+                    // What may be repeated must be known.
+                    let knows = |&record: &usize| {
+                        !repeats::sources(records, record).any(|source| Some(source) == beside)
+                    };
+                    let Some(record) = left.next_if(knows) else {
+                        break;
+                    };
+                    let read = &mut reads[place];
+                    let opened = self.open(coder, records, record, read, &mut repeats);
+                    let mate = records.linked(record).map_or(0, |other| means[other]);
+                    match opened {
+                        Opened::Ended => {}
+                        Opened::Repeated => means[record] = mate,
+                        Opened::Read => reader.start(read, records, record, mate),
+                    }
+                }
             }
-            let missing = !C::DECODES && is_missing(&records.qualities[range.clone()]);
-            self.before = flag(coder, missing, &mut self.missing[usize::from(self.before)]);
-            if self.before {
-                records.qualities[range].fill(0xff);
-                continue;
+            if !reader.read(coder, &mut reads) {
+                return;
             }
-            reading.turn(records, record);
-            repeats.find(records, record, &reading, |other| {
-                !is_missing(records.qualities_of(other))
-            });
-            if repeats.is_whole() && self.repeat(coder, records, &reading, &repeats) {
-                means[record] = records.linked(record).map_or(0, |other| means[other]);
-                continue;
+            for read in &mut reads {
+                if let Some(record) = read.end(records) {
+                    means[record] = reader.mean(read);
+                }
             }
-            let mate = records.linked(record).map_or(0, |other| means[other]);
-            means[record] = reader.read(coder, records, record, &reading, mate);
         }
+    }
+
+    /// Codes a record's flags; gives whether its qualities follow, for which `read` is ready then.
+    fn open<C: Coder>(
+        &mut self,
+        coder: &mut C,
+        records: &mut Records,
+        record: usize,
+        read: &mut Read,
+        repeats: &mut Repeats,
+    ) -> Opened {
+        let range = part(&records.base_ends, record);
+        if range.is_empty() {
+            return Opened::Ended;
+        }
+        let missing = !C::DECODES && is_missing(&records.qualities[range.clone()]);
+        self.before = flag(coder, missing, &mut self.missing[usize::from(self.before)]);
+        if self.before {
+            records.qualities[range].fill(0xff);
+            return Opened::Ended;
+        }
+        read.reading.turn(records, record);
+        repeats.find(records, record, &read.reading, |other| {
+            !is_missing(records.qualities_of(other))
+        });
+        if repeats.is_whole() && self.repeat(coder, records, &read.reading, repeats) {
+            return Opened::Repeated;
+        }
+        Opened::Read
     }
 
     /// Codes whether all qualities are those of an earlier record of the read; takes them if so.
@@ -194,6 +245,16 @@ impl Model {
         }
         self.repeated
     }
+}
+
+/// How a record begins.
+enum Opened {
+    /// Nothing follows.
+    Ended,
+    /// It has the qualities of an earlier record.
+    Repeated,
+    /// Its qualities follow.
+    Read,
 }
 
 #[cfg(test)]

@@ -60,15 +60,18 @@ pub(super) fn class(length: usize) -> usize {
 pub(super) struct Runs {
     /// The number of the usual quality.
     pub(super) usual: usize,
+    /// That quality.
+    pub(super) quality: u8,
     classes: Scores<CONTEXTS>,
     /// Lengths within classes.
     rests: Scores<2>,
 }
 
 impl Runs {
-    pub(super) fn new(usual: usize) -> Self {
+    pub(super) fn new(usual: usize, quality: u8) -> Self {
         Self {
             usual,
+            quality,
             classes: Scores::new([10, 10, 10, 10, 11, 10]),
             rests: Scores::new([6, 10]),
         }
@@ -131,6 +134,7 @@ impl Runs {
     }
 
     /// Codes a length less the start of its class, in which there are `room`.
+    #[inline(always)]
     fn rest<L: Lanes, C: Coder>(
         &mut self,
         lanes: L,
