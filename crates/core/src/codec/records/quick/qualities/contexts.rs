@@ -1,6 +1,6 @@
 //! What a quality follows from: hashes of what is known where it stands.
 
-use crate::codec::records::qualities::reading::{Reading, letter};
+use crate::codec::records::qualities::reading::Reading;
 
 /// Contexts of a step.
 pub(super) const CONTEXTS: usize = 8;
@@ -42,7 +42,11 @@ impl Bases {
         letters.clear();
         letters.extend([0; 2]);
         let codes = reading.bases.iter();
-        letters.extend(codes.map(|&code| letter(code.into()) as u8));
+        letters.extend(codes.map(|&code| {
+            // `reading::letter` by steps that vectors have.
+            let lowest = code & code.wrapping_neg();
+            (lowest >> 1) - (lowest >> 3)
+        }));
         letters.push(0);
         states.clear();
         states.extend(&reading.states);
@@ -57,7 +61,7 @@ impl Bases {
     }
 
     #[inline(always)]
-    fn at(&self, at: usize) -> u64 {
+    pub(super) fn at(&self, at: usize) -> u64 {
         self.around
             .get(at)
             .copied()

@@ -1,6 +1,7 @@
 use super::*;
 use crate::codec::mixing::{Decoder, Encoder};
 use crate::codec::records::laboratory::load;
+use crate::codec::records::qualities::reading::letter;
 use crate::codec::records::qualities::tests::{CONTEXT, copies, strange, stripped};
 use crate::codec::records::states::states;
 
@@ -143,4 +144,24 @@ fn every_quality_may_follow_every_other() {
     round_trip(Level::Default, &all, std::slice::from_ref(&few));
     // Those that the key chunk did not have come back too.
     round_trip(Level::Max, &few, std::slice::from_ref(&all));
+}
+
+#[test]
+fn what_lies_around_a_base_is_told_by_letters_and_states() {
+    let reading = Reading {
+        bases: (0..16).collect(),
+        states: (0..16).map(|at| at % 5).collect(),
+        ..Reading::default()
+    };
+    let mut bases = contexts::Bases::default();
+    bases.turn(&reading);
+    let letter = |at: usize| reading.bases.get(at).map_or(0, |&code| letter(code.into()));
+    let state = |at: usize| reading.states.get(at).map_or(5, |&state| state.into());
+    for at in 0..16 {
+        let before = [at.wrapping_sub(1), at.wrapping_sub(2)].map(letter);
+        let letters = letter(at) | letter(at + 1) << 2 | before[0] << 4 | before[1] << 6;
+        let all = letters | state(at) << 8 | state(at + 1) << 11;
+        assert_eq!(bases.at(at), u64::from(all), "at {at}");
+    }
+    assert_eq!(bases.at(16), 5 << 8);
 }
