@@ -155,8 +155,9 @@ fn what_lies_around_a_base_is_told_by_letters_and_states() {
     };
     let mut bases = contexts::Bases::default();
     bases.turn(&reading);
-    let letter = |at: usize| reading.bases.get(at).map_or(0, |&code| letter(code.into()));
-    let state = |at: usize| reading.states.get(at).map_or(5, |&state| state.into());
+    let letter =
+        |at: usize| -> u32 { reading.bases.get(at).map_or(0, |&code| letter(code.into())) };
+    let state = |at: usize| -> u32 { reading.states.get(at).map_or(5, |&state| state.into()) };
     for at in 0..16 {
         let before = [at.wrapping_sub(1), at.wrapping_sub(2)].map(letter);
         let letters = letter(at) | letter(at + 1) << 2 | before[0] << 4 | before[1] << 6;
