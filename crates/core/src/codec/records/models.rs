@@ -60,10 +60,10 @@ impl Family {
     /// The family that codes a part of new groups at a level.
     pub(crate) fn at(level: Level, part: Part) -> Self {
         match (level, part) {
-            (Level::Default | Level::Max, Part::Qualities) => Self::Quick,
-            (Level::Max, _) => Self::Thorough,
-            (Level::Default, Part::Names) => Self::Thorough,
-            (Level::Default, _) => Self::Quick,
+            (Level::Default | Level::Max, Part::Names) => Self::Thorough,
+            // Where thoroughness pays: some percent of alignments, up to half of tags.
+            (Level::Max, Part::Alignment | Part::Tags) => Self::Thorough,
+            (Level::Default | Level::Max, _) => Self::Quick,
             // Its chunks are streams; parts stand in archives of version 2.
             (Level::Fast, _) => Self::Thorough,
         }

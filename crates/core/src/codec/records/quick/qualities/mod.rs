@@ -73,9 +73,7 @@ impl Model {
         let alphabet = Alphabet::of(strings());
         let reads = strings().count();
         let symbols: usize = strings().map(<[u8]>::len).sum();
-        // The best level takes the time to look at each quality.
-        let runs = level != Level::Max || alphabet.len() < 2;
-        let usual = runs::usual(strings(), &alphabet).filter(|_| runs);
+        let usual = runs::usual(strings(), &alphabet);
         model.parameters = Parameters {
             alphabet,
             long: symbols / reads.max(1) > LONG,

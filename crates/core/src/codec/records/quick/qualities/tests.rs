@@ -158,7 +158,7 @@ fn what_lies_around_a_base_is_told_by_letters_and_states() {
     let letter =
         |at: usize| -> u32 { reading.bases.get(at).map_or(0, |&code| letter(code.into())) };
     let state = |at: usize| -> u32 { reading.states.get(at).map_or(5, |&state| state.into()) };
-    for at in 0..16 {
+    for at in 0..16usize {
         let before = [at.wrapping_sub(1), at.wrapping_sub(2)].map(letter);
         let letters = letter(at) | letter(at + 1) << 2 | before[0] << 4 | before[1] << 6;
         let all = letters | state(at) << 8 | state(at + 1) << 11;
