@@ -1,6 +1,7 @@
 """Speed of every level against CRAM and BAM, in figures that are never mixed.
 
-MB of BAM per CPU second of one thread, each from processes measured as the kernel saw them:
+MB of BAM per CPU second of one thread, each from a forked child measured as the kernel saw it: neither side pays
+for the start of Python:
 
 - *compress*: all of it but the re-deflation, so the proof of the content is in it. For CRAM, which proves nothing, its
   encode and its decode together.
@@ -20,11 +21,14 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import pysam
-from measure import Cost, command, function
+import readvault
+from measure import Cost, function
+from readvault.archive import Level
+from readvault.report import as_dict
 from sources import example
-from tools import RIVAL_VERSION, WAYS, readvault
+from tools import RIVAL_VERSION, WAYS
 
-LEVELS = ("fast", "default", "max")
+LEVELS: tuple[Level, ...] = ("fast", "default", "max")
 PROFILES = {"normal": "version=3.1", "small": "version=3.1,small=1", "archive": "version=3.1,archive=1"}
 
 
@@ -89,18 +93,20 @@ def _all(path: Path, folder: Path) -> Iterator[Speed]:
     yield _bam(path)
 
 
-def _readvault(path: Path, folder: Path, level: str) -> Speed:
+def _readvault(path: Path, folder: Path, level: Level) -> Speed:
     archive, back, told = folder / "source.rv", folder / "back.bam", folder / "report.json"
     megabytes = path.stat().st_size / 1e6
-    options = ["--quiet", "--threads", "1"]
-    pack = ["compress", "--json", "--force", "--level", level, *options, "-o", archive, path]
-    packed = command([*readvault(), *pack], stdout=told)
+
+    def pack() -> None:
+        report = readvault.compress(path, archive, threads=1, force=True, level=level)
+        told.write_text(json.dumps(as_dict(report)))
+
+    packed = function(pack)
     if packed.refused:
         sys.exit(f"bench: {path}: {packed.refused}")
     deflate = float(json.loads(told.read_text())["cpu_seconds"]["deflate"])
-    decoded = command([*readvault(), "verify", "--content", *options, archive])
-    unpack = ["decompress", "--force", "--no-attachments", *options, "-o", back, archive]
-    restored = command([*readvault(), *unpack])
+    decoded = function(lambda: readvault.verify(archive, content_only=True, threads=1))
+    restored = function(lambda: readvault.decompress(archive, back, force=True, attachments=False, threads=1))
     same = restored.status == 0 and subprocess.run(["cmp", "-s", path, back], check=False).returncode == 0
     scan = example("readvault-core", "scan")
     core = subprocess.run([scan, archive], check=True, capture_output=True, text=True)
