@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use readvault_encoders::Inflater;
-use rustix::time::{ClockId, clock_gettime};
 
+use crate::archive::workers::timed;
 use crate::archive::{Level, Sizes};
 use crate::codec::records::models::{Family, Models, Part};
 use crate::codec::records::{Context, Records, digest::digest};
@@ -41,19 +41,6 @@ pub struct Sums {
     pub records: usize,
     /// The parts, then `streams` (what is not in the parts) and `records` (taking them apart and joining them).
     pub steps: Vec<Step>,
-}
-
-fn now() -> f64 {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
-}
-
-/// Runs `work`; gives what it took.
-fn timed<T>(seconds: &mut f64, work: impl FnOnce() -> T) -> T {
-    let start = now();
-    let done = work();
-    *seconds += now() - start;
-    done
 }
 
 /// Measures the first `most` bytes, or a little more, of the file at `path`.

@@ -13,7 +13,7 @@ mod report;
 pub(crate) mod share;
 mod verify;
 mod view;
-mod workers;
+pub(crate) mod workers;
 mod write;
 
 use std::path::PathBuf;

@@ -230,6 +230,40 @@ mod tests {
     }
 
     #[test]
+    fn quarters_and_equal_numbers_come_back() {
+        let mut state = 7u32;
+        let mut random = |count: u32| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) % count
+        };
+        let mut steps = Vec::new();
+        for _ in 0..5000 {
+            let first = 1 + random(65_533);
+            let second = first + 1 + random(65_534 - first);
+            let third = second + 1 + random(65_535 - second);
+            let count = [1, 2, 3, 1000, 65_535, 65_536][random(6) as usize];
+            let bounds = [first, second, third];
+            steps.push((random(4) as usize, bounds, random(count), count));
+        }
+        // The narrowest parts there are.
+        for bounds in [[1, 2, 3], [65_533, 65_534, 65_535], [1, 2, 65_535]] {
+            steps.extend((0..4).map(|number| (number, bounds, 65_535, 65_536)));
+        }
+        let mut encoder = Encoder::new();
+        for &(quarter, bounds, number, count) in &steps {
+            encoder.quarter(quarter, bounds);
+            encoder.equal(number, count);
+        }
+        let stored = encoder.finish();
+        let mut decoder = Decoder::new(&stored);
+        for &(quarter, bounds, number, count) in &steps {
+            assert_eq!(decoder.quarter(0, bounds), quarter);
+            assert_eq!(decoder.equal(0, count), number);
+        }
+        decoder.finish().unwrap();
+    }
+
+    #[test]
     fn bytes_left_over_are_refused() {
         let mut decoder = Decoder::new(&[1, 2, 3, 4, 5, 6]);
         decoder.code(false, 32_768);
