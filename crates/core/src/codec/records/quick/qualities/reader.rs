@@ -98,7 +98,10 @@ impl Read {
 
     /// If all are done, puts the qualities where they are stored; gives the record then.
     pub(super) fn end(&mut self, records: &mut Records) -> Option<usize> {
-        let record = self.record.take_if(|_| self.at >= self.qualities.len())?;
+        if !self.is_done() {
+            return None;
+        }
+        let record = self.record.take()?;
         if self.reading.reversed {
             self.qualities.reverse();
         }
