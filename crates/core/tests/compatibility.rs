@@ -55,12 +55,21 @@ fn made() -> Vec<Sample> {
         ("fast.bam", samples::grouped(40), Level::Fast),
         ("default.bam", samples::grouped(40), Level::Default),
         ("max.bam", samples::grouped(40), Level::Max),
+        (
+            "recalibrated.bam",
+            samples::recalibrated(40),
+            Level::Default,
+        ),
     ];
     all.extend(larger.map(|(name, source, level)| Sample {
         name,
         source,
         index: None,
-        sizes: matches!(name, "fast.bam" | "default.bam" | "max.bam").then_some(samples::GROUPS),
+        sizes: match name {
+            "fast.bam" | "default.bam" | "max.bam" => Some(samples::GROUPS),
+            "recalibrated.bam" => Some(samples::LARGER_GROUPS),
+            _ => None,
+        },
         level,
     }));
     all

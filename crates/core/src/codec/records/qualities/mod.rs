@@ -43,6 +43,8 @@ pub(crate) struct Model {
     tree: Tree,
     kind: Kind,
     level: Level,
+    /// Whether the level has been coded already.
+    is_level_known: bool,
     /// Made when the first chunk is coded.
     engine: Option<Engine>,
     /// Whether a record has no qualities, by whether the one before had none.
@@ -99,6 +101,7 @@ impl Model {
             tree,
             kind,
             level,
+            is_level_known: false,
             engine: None,
             missing: [Slot::NEW; 2],
             before: false,
@@ -179,17 +182,14 @@ impl Model {
 
     /// Codes what the model was made with, and makes its engine.
     fn parameters<C: Coder>(&mut self, coder: &mut C) -> Result<Engine> {
-        let level = match self.level {
-            Level::Fast => 0,
-            Level::Default => 1,
-            Level::Max => 2,
-        };
-        self.level = match tree::number(coder, level, 2) {
-            0 => Level::Fast,
-            1 => Level::Default,
-            2 => Level::Max,
-            _ => return Err(damaged("a level of qualities is not known")),
-        };
+        if !self.is_level_known {
+            let level = match self.level {
+                Level::Fast => 0,
+                Level::Default => 1,
+                Level::Max => 2,
+            };
+            self.level = level_of(tree::number(coder, level, 2))?;
+        }
         let long = coder.code(self.kind == Kind::Long, 32_768);
         self.kind = if long { Kind::Long } else { Kind::Short };
         self.tree.code(coder);
@@ -244,6 +244,16 @@ impl Model {
             };
             means[record] = engine.record(coder, records, record, &mut task);
         }
+    }
+}
+
+/// The level with this number.
+fn level_of(number: u32) -> Result<Level> {
+    match number {
+        0 => Ok(Level::Fast),
+        1 => Ok(Level::Default),
+        2 => Ok(Level::Max),
+        _ => Err(damaged("a level of qualities is not known")),
     }
 }
 

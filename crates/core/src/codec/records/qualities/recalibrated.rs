@@ -3,7 +3,8 @@
 //! A recalibration leaves the qualities that the machine gave in OQ. They are coded as qualities are; those of the
 //! record are then, but for rounding, a sum of few terms that [`estimate`] learns.
 
-mod estimate;
+pub(crate) mod alphabet;
+pub(crate) mod estimate;
 mod given;
 pub(in super::super) mod memory;
 
@@ -23,7 +24,7 @@ const FIRST: u8 = b'!';
 const HIGHEST: u8 = b'~' - FIRST;
 
 /// In joined qualities: none.
-const NONE: u8 = 0xff;
+pub(crate) const NONE: u8 = 0xff;
 
 /// The model of OQ and the qualities of records that have it.
 #[derive(Clone)]
@@ -70,6 +71,14 @@ impl Model {
         }
     }
 
+    /// A decoder's model where the number of the level has been decoded.
+    pub(crate) fn blank_at(level: u32) -> Result<Self> {
+        let mut model = Self::blank();
+        model.originals.level = super::level_of(level)?;
+        model.originals.is_level_known = true;
+        Ok(model)
+    }
+
     /// Codes the OQ column and the qualities of the records whose value in it is as long as they are. Their number
     /// stands in `done` then. If there is no such column, does nothing.
     pub(crate) fn code<C: Coder>(
@@ -95,7 +104,8 @@ impl Model {
         let coded = self.originals.code_plain(coder, context, records, &without);
         std::mem::swap(&mut records.qualities, &mut originals);
         coded?;
-        self.rest(coder, records, column, &originals, done)?;
+        self.odd
+            .complete(coder, records, column, &originals, done)?;
         coder.charge(records.columns[column].key());
         self.given.parameters(coder);
         let mut reading = Reading::default();
@@ -118,9 +128,61 @@ impl Model {
         coder.charge(super::KEY);
         Ok(())
     }
+}
 
-    /// Completes the column: values that `originals` gives, and plainly the others.
-    fn rest<C: Coder>(
+/// Whether any record has original qualities.
+pub(crate) fn suits(records: &Records) -> bool {
+    find(records).is_some()
+}
+
+/// The number of the column of original qualities.
+pub(crate) fn find(records: &Records) -> Option<usize> {
+    let is = |column: &Column| column.tag == TAG && column.kind == KIND && !column.complete;
+    let found = records.columns.iter().position(is)?;
+    (!records.columns[found].records.is_empty()).then_some(found)
+}
+
+/// Whether the original qualities in `range` are those of a record: it has bases, and not all are [`NONE`].
+fn is_told(originals: &[u8], range: &std::ops::Range<usize>) -> bool {
+    originals[range.clone()]
+        .iter()
+        .any(|&quality| quality != NONE)
+}
+
+/// Original qualities of all records, joined as the bases are. [`NONE`] where a record has no value, or one that is not
+/// as long as its bases or of other characters.
+pub(crate) fn gather(records: &Records, column: &Column) -> Vec<u8> {
+    let mut joined = vec![NONE; records.bases.len()];
+    let mut before = None;
+    for (at, &record) in column.records.iter().enumerate() {
+        let range = part(&records.base_ends, record as usize);
+        let value = column.value(at);
+        let is_usual = |byte: &u8| (FIRST..=b'~').contains(byte);
+        let first = before.replace(record) != Some(record);
+        if first && value.len() == range.len() && value.iter().all(is_usual) {
+            for (quality, byte) in joined[range].iter_mut().zip(value) {
+                *quality = byte - FIRST;
+            }
+        }
+    }
+    joined
+}
+
+/// Values that are not a quality for each base.
+#[derive(Clone)]
+pub(crate) struct Odd {
+    bytes: Mixer<3, 1>,
+}
+
+impl Odd {
+    pub(crate) fn new() -> Self {
+        Self {
+            bytes: Mixer::new(6, 255),
+        }
+    }
+
+    /// Completes the column: values that `originals` gives, whose records are `done` then, and plainly the others.
+    pub(crate) fn complete<C: Coder>(
         &mut self,
         coder: &mut C,
         records: &mut Records,
@@ -147,7 +209,7 @@ impl Model {
             } else {
                 let known = if C::DECODES { &[] } else { taken.value(at) };
                 let most = records.limit.saturating_sub(taken.values.len());
-                self.odd.code(coder, known, most)?
+                self.code(coder, known, most)?
             };
             if C::DECODES {
                 taken.values.extend_from_slice(&value);
@@ -158,58 +220,6 @@ impl Model {
         taken.complete = true;
         records.columns[column] = taken;
         Ok(())
-    }
-}
-
-/// Whether any record has original qualities.
-pub(crate) fn suits(records: &Records) -> bool {
-    find(records).is_some()
-}
-
-/// The number of the column of original qualities.
-fn find(records: &Records) -> Option<usize> {
-    let is = |column: &Column| column.tag == TAG && column.kind == KIND && !column.complete;
-    let found = records.columns.iter().position(is)?;
-    (!records.columns[found].records.is_empty()).then_some(found)
-}
-
-/// Whether the original qualities in `range` are those of a record: it has bases, and not all are [`NONE`].
-fn is_told(originals: &[u8], range: &std::ops::Range<usize>) -> bool {
-    originals[range.clone()]
-        .iter()
-        .any(|&quality| quality != NONE)
-}
-
-/// Original qualities of all records, joined as the bases are. [`NONE`] where a record has no value, or one that is not
-/// as long as its bases or of other characters.
-fn gather(records: &Records, column: &Column) -> Vec<u8> {
-    let mut joined = vec![NONE; records.bases.len()];
-    let mut before = None;
-    for (at, &record) in column.records.iter().enumerate() {
-        let range = part(&records.base_ends, record as usize);
-        let value = column.value(at);
-        let is_usual = |byte: &u8| (FIRST..=b'~').contains(byte);
-        let first = before.replace(record) != Some(record);
-        if first && value.len() == range.len() && value.iter().all(is_usual) {
-            for (quality, byte) in joined[range].iter_mut().zip(value) {
-                *quality = byte - FIRST;
-            }
-        }
-    }
-    joined
-}
-
-/// Values that are not a quality for each base.
-#[derive(Clone)]
-struct Odd {
-    bytes: Mixer<3, 1>,
-}
-
-impl Odd {
-    fn new() -> Self {
-        Self {
-            bytes: Mixer::new(6, 255),
-        }
     }
 
     /// Codes a value's bytes, and a NUL behind them.

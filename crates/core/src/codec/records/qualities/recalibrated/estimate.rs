@@ -6,10 +6,10 @@
 use crate::codec::mixing::hash;
 
 /// Qualities are counted in 1/16,384 here.
-pub(super) const UNIT: i32 = 1 << 14;
+const UNIT: i32 = 1 << 14;
 
 /// Terms of the sum.
-const TERMS: usize = 8;
+pub(crate) const TERMS: usize = 8;
 
 /// 2^this many cells for each term.
 const BITS: [u32; TERMS] = [12, 18, 16, 14, 12, 14, 12, 16];
@@ -64,99 +64,124 @@ pub(super) struct Given {
     pub(super) bases: u32,
 }
 
+impl Given {
+    /// The cells of its terms.
+    pub(super) fn places(self) -> Places {
+        let original = u32::from(self.original);
+        let cycle = self.cycle | self.end << 30;
+        let seen = u32::from(original >= 3);
+        let group = self.read_group;
+        Places::of([
+            hash(original, group, 0, 0),
+            hash(original, group, cycle, 1),
+            hash(original, group, self.bases, 2),
+            hash(seen, group, cycle, 3),
+            hash(seen, group, self.bases, 4),
+            hash(original, 0, cycle, 5),
+            hash(original, 0, self.bases, 6),
+            hash(original, group, cycle / 4, 7),
+        ])
+    }
+}
+
+/// The cell of each term.
+#[derive(Clone, Copy)]
+pub(crate) struct Places([u32; TERMS]);
+
+impl Places {
+    /// The cells that belong to hashes of the original quality and the read group, of both with the cycle, and with the
+    /// bases; then of cycle and bases with little of the quality, with the quality alone, and of all with the cycle's fourth.
+    #[inline(always)]
+    pub(crate) fn of(hashes: [u32; TERMS]) -> Self {
+        let mut places = [0; TERMS];
+        let mut start = 0;
+        for term in 0..TERMS {
+            places[term] = start + (hashes[term] >> (32 - BITS[term]));
+            start += 1 << BITS[term];
+        }
+        Self(places)
+    }
+}
+
 /// An estimate.
 #[derive(Clone, Copy)]
-pub(super) struct Estimate {
+pub(crate) struct Estimate {
     /// The quality, in 1/16,384.
-    pub(super) value: i32,
-    /// How often cycle and bases of this quality have been seen, in classes: 0 to 3 and 0 to 2.
-    pub(super) cycle_known: u32,
-    pub(super) bases_known: u32,
+    value: i32,
+    /// How often cycle and bases of this quality have been seen, in classes: three times 0 to 3, and 0 to 2.
+    pub(crate) known: u32,
 }
 
 impl Estimate {
     /// The estimate in 1/`parts` quality, rounded.
-    pub(super) fn in_parts(self, parts: i32) -> i32 {
+    #[inline(always)]
+    pub(crate) fn in_parts(self, parts: i32) -> i32 {
         (self.value * parts + UNIT / 2) >> UNIT.ilog2()
     }
 }
 
-/// The terms, and where those of the last estimate are.
+/// The terms.
 #[derive(Clone)]
-pub(super) struct Estimator {
+pub(crate) struct Estimator {
     cells: Vec<Cell>,
-    places: [usize; TERMS],
-    value: i32,
 }
 
 impl Estimator {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let count = BITS.iter().map(|bits| 1 << bits).sum();
         Self {
             cells: vec![Cell::default(); count],
-            places: [0; TERMS],
-            value: 0,
         }
     }
 
     /// Estimates a quality.
-    pub(super) fn estimate(&mut self, given: Given) -> Estimate {
-        let original = u32::from(given.original);
-        let cycle = given.cycle | given.end << 30;
-        let seen = u32::from(original >= 3);
-        let group = given.read_group;
-        let hashes = [
-            hash(original, group, 0, 0),
-            hash(original, group, cycle, 1),
-            hash(original, group, given.bases, 2),
-            hash(seen, group, cycle, 3),
-            hash(seen, group, given.bases, 4),
-            hash(original, 0, cycle, 5),
-            hash(original, 0, given.bases, 6),
-            hash(original, group, cycle / 4, 7),
-        ];
-        let mut start = 0;
-        self.value = i32::from(given.original) * UNIT;
-        for term in 0..TERMS {
-            self.places[term] = start + (hashes[term] >> (32 - BITS[term])) as usize;
-            self.value += self.cells[self.places[term]].value();
-            start += 1 << BITS[term];
+    #[inline(always)]
+    pub(crate) fn estimate(&self, original: u8, places: &Places) -> Estimate {
+        let mut value = i32::from(original) * UNIT;
+        for place in places.0 {
+            value += self.cells[place as usize].value();
         }
-        let count = |term: usize| self.cells[self.places[term]].count();
+        let count = |term: usize| self.cells[places.0[term] as usize].count();
+        let cycle = match count(1) {
+            0 => 0,
+            1..3 => 1,
+            3..12 => 2,
+            _ => 3,
+        };
+        let bases = match count(2) {
+            0..3 => 0,
+            3..20 => 1,
+            _ => 2,
+        };
         Estimate {
-            value: self.value,
-            cycle_known: match count(1) {
-                0 => 0,
-                1..3 => 1,
-                3..12 => 2,
-                _ => 3,
-            },
-            bases_known: match count(2) {
-                0..3 => 0,
-                3..20 => 1,
-                _ => 2,
-            },
+            value,
+            known: cycle * 3 + bases,
         }
     }
 
-    /// Learns the quality that was estimated last.
-    pub(super) fn learn(&mut self, quality: u8) {
-        let error = i32::from(quality) * UNIT - self.value;
-        let first = self.cells[self.places[0]].count();
+    /// Learns the quality that was estimated.
+    #[inline(always)]
+    pub(crate) fn learn(&mut self, places: &Places, estimate: Estimate, quality: u8) {
+        let error = i32::from(quality) * UNIT - estimate.value;
+        let first = self.cells[places.0[0] as usize].count();
         if error.abs() >= OUTLIER * UNIT && first >= 5 {
             return;
         }
         let mut shares = [0; TERMS];
         for term in 0..TERMS {
-            let count = self.cells[self.places[term]].count();
+            let count = self.cells[places.0[term] as usize].count();
             shares[term] = SHARES[count as usize] + FLOORS[term];
         }
         // The terms together take at most the whole error.
-        let sum = shares.iter().sum::<i32>().max(1 << 16);
-        let part = (i64::from(error) << 16) / i64::from(sum);
+        let sum = shares.iter().sum::<i32>();
+        let part = if sum > 1 << 16 {
+            (i64::from(error) << 16) / i64::from(sum)
+        } else {
+            error.into()
+        };
         for term in 0..TERMS {
             let by = part * i64::from(shares[term]) >> 16;
-            self.cells[self.places[term]].learn(by as i32);
+            self.cells[places.0[term] as usize].learn(by as i32);
         }
     }
 }
@@ -183,8 +208,9 @@ mod tests {
             // In thirds of a quality.
             let sum = 3 * (18 + original) + cycle / 4 + bases % 5;
             let quality = (sum + 1) / 3;
-            let estimate = estimator.estimate(given);
-            estimator.learn(quality as u8);
+            let places = given.places();
+            let estimate = estimator.estimate(given.original, &places);
+            estimator.learn(&places, estimate, quality as u8);
             hits += u32::from(turn >= 50_000 && estimate.in_parts(1) == quality as i32);
         }
         assert!(hits > 9_500, "{hits} of 10,000");
@@ -201,9 +227,10 @@ mod tests {
                 end: 3,
                 bases: 0xff,
             };
-            let estimate = estimator.estimate(given);
+            let places = given.places();
+            let estimate = estimator.estimate(given.original, &places);
             assert!(estimate.in_parts(8).abs() < 1 << 15);
-            estimator.learn(if turn % 2 == 0 { 0 } else { 255 });
+            estimator.learn(&places, estimate, if turn % 2 == 0 { 0 } else { 255 });
         }
     }
 }

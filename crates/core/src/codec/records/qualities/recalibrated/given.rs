@@ -6,7 +6,8 @@ use super::super::super::Records;
 use super::super::predictor::{self, Predictor, Shape};
 use super::super::reading::Reading;
 use super::super::tree::Tree;
-use super::estimate::{Estimate, Estimator, Given};
+use super::alphabet::Alphabet;
+use super::estimate::{Estimate, Estimator, Given, Places};
 use super::memory::Memory;
 
 /// Contexts, weight sets.
@@ -21,55 +22,6 @@ const REMEMBERED: u32 = 19;
 
 /// The quality of bases without one.
 const NONE: u8 = 0xff;
-
-/// Where a quality stands among those that occur.
-#[derive(Clone)]
-struct Alphabet {
-    occurs: [bool; 256],
-    /// All 256 values: those that occur in ascending order, then the others.
-    values: [u8; 256],
-    places: [u8; 256],
-    /// The place of the nearest value that occurs, the lower of two.
-    nearest: [u8; 256],
-}
-
-impl Alphabet {
-    fn of(occurs: [bool; 256]) -> Self {
-        let (mut values, mut places) = ([0; 256], [0; 256]);
-        let known = (0..=255u8).filter(|&value| occurs[usize::from(value)]);
-        let others = (0..=255u8).filter(|&value| !occurs[usize::from(value)]);
-        let count = known.clone().count().max(1);
-        for (place, value) in known.chain(others).enumerate() {
-            values[place] = value;
-            places[usize::from(value)] = place as u8;
-        }
-        let mut nearest = [0; 256];
-        for value in 0..=255u8 {
-            let distance = |place: &usize| values[*place].abs_diff(value);
-            nearest[usize::from(value)] = (0..count).min_by_key(distance).unwrap_or(0) as u8;
-        }
-        Self {
-            occurs,
-            values,
-            places,
-            nearest,
-        }
-    }
-
-    /// Codes which values occur.
-    fn code<C: Coder>(&mut self, coder: &mut C) {
-        let mut slots = [Slot::NEW; 2];
-        let mut before = false;
-        let mut occurs = self.occurs;
-        for occurs in &mut occurs {
-            let slot = &mut slots[usize::from(before)];
-            before = coder.code(*occurs, slot.p().clamp(1, 65_535));
-            slot.update(before, 30);
-            *occurs = before;
-        }
-        *self = Self::of(occurs);
-    }
-}
 
 /// The model.
 #[derive(Clone)]
@@ -101,6 +53,7 @@ struct Before {
 /// What a quality is coded from.
 struct Place {
     given: Given,
+    places: Places,
     estimate: Estimate,
     /// The place in the alphabet that the estimate is nearest to.
     guess: u8,
@@ -131,15 +84,15 @@ impl Recalibrated {
             reading.turn(records, record);
             for at in 0..reading.bases.len() {
                 let place = reading.place(at);
-                let place_of = Place::new(
-                    &mut estimator,
+                let now = Place::new(
+                    &estimator,
                     &alphabet,
                     given(records, &reading, originals[place], record, at),
                 );
                 let quality = records.qualities[place];
-                let symbol = alphabet.places[usize::from(quality)].wrapping_sub(place_of.guess);
+                let symbol = alphabet.places[usize::from(quality)].wrapping_sub(now.guess);
                 histogram[usize::from(symbol)] += 1;
-                estimator.learn(quality);
+                estimator.learn(&now.places, now.estimate, quality);
             }
         }
         Self {
@@ -185,7 +138,7 @@ impl Recalibrated {
         for at in 0..reading.bases.len() {
             let place = reading.place(at);
             let given = given(records, reading, originals[place], record, at);
-            let now = Place::new(&mut learnt.estimator, alphabet, given);
+            let now = Place::new(&learnt.estimator, alphabet, given);
             let symbol = alphabet.places[usize::from(records.qualities[place])];
             let symbol = symbol.wrapping_sub(now.guess);
             let sides = sides(reading, at, before.quality);
@@ -194,7 +147,7 @@ impl Recalibrated {
             records.qualities[place] = quality;
             // What the estimate tells need not be remembered where room is scarce.
             learnt.memory.learn(now.cell, quality, symbol != 0);
-            learnt.estimator.learn(quality);
+            learnt.estimator.learn(&now.places, now.estimate, quality);
             let error = i32::from(quality) - now.estimate.in_parts(1);
             before = Before {
                 quality: quality.into(),
@@ -230,8 +183,9 @@ fn sides(reading: &Reading, at: usize, before: u32) -> u32 {
 
 impl Place {
     #[inline]
-    fn new(estimator: &mut Estimator, alphabet: &Alphabet, given: Given) -> Self {
-        let estimate = estimator.estimate(given);
+    fn new(estimator: &Estimator, alphabet: &Alphabet, given: Given) -> Self {
+        let places = given.places();
+        let estimate = estimator.estimate(given.original, &places);
         let rounded = estimate.in_parts(1).clamp(0, 255);
         let Given { cycle, bases, .. } = given;
         let group = given.read_group << 2 ^ given.end;
@@ -239,6 +193,7 @@ impl Place {
             guess: alphabet.nearest[rounded as usize],
             cell: hash(u32::from(given.original) | cycle << 8, bases, group, 0),
             given,
+            places,
             estimate,
         }
     }
@@ -283,7 +238,7 @@ impl Learnt {
         // How the estimate lies from the guess, in 1/8.
         let guessed = u32::from(alphabet.values[usize::from(now.guess)]);
         let lies = parts(8).wrapping_sub(8 * guessed);
-        let known = estimate.cycle_known * 3 + estimate.bases_known;
+        let known = estimate.known;
         let (value, sure) = self.memory.get(now.cell);
         let remembered = match sure {
             0 => 0,

@@ -141,7 +141,7 @@ impl Track {
 
 /// A hash of what context number `at` knows, for step `step` of a quality.
 #[inline(always)]
-fn key(value: u64, at: u64, step: u64) -> u32 {
+pub(super) fn key(value: u64, at: u64, step: u64) -> u32 {
     let salted = value ^ at << 60 ^ step << 52;
     (salted.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as u32
 }

@@ -7,13 +7,14 @@
 mod alphabet;
 mod contexts;
 mod reader;
+mod recalibrated;
 mod runs;
 
 use crate::Result;
 use crate::codec::mixing::{Coder, Slot};
 use crate::codec::records::qualities::reading::Reading;
 use crate::codec::records::qualities::repeats::{self, Repeats};
-use crate::codec::records::qualities::{is_missing, recalibrated};
+use crate::codec::records::qualities::{is_missing, recalibrated as thorough};
 use crate::codec::records::quick::plain::{bits, flag};
 use crate::codec::records::{Context, Level, Records, part};
 use crate::codec::wire::damaged;
@@ -53,17 +54,29 @@ pub(crate) struct Model {
     same: [Slot; 2],
     repeated: bool,
     /// Of records with original qualities; made when the first come.
-    recalibrated: Option<recalibrated::Model>,
+    recalibrated: Option<Recalibrated>,
 }
+
+/// The model of records with original qualities.
+#[derive(Clone)]
+enum Recalibrated {
+    /// Archives of versions 3 and 4 have this one.
+    Thorough(thorough::Model),
+    Quick(recalibrated::Model),
+}
+
+/// The number of [`Recalibrated::Quick`]; those below are levels of the other.
+const QUICK: u64 = 3;
 
 impl Model {
     /// The model for records like these.
-    pub(crate) fn fit(level: Level, context: &Context<'_>, records: &Records) -> Self {
+    pub(crate) fn fit(level: Level, _: &Context<'_>, records: &Records) -> Self {
+        Self::fit_plain(level, records)
+    }
+
+    /// The model for qualities that nothing else tells.
+    fn fit_plain(level: Level, records: &Records) -> Self {
         let mut model = Self::blank();
-        if recalibrated::suits(records) {
-            let fitted = recalibrated::Model::fit(level, context, &mut records.clone());
-            model.recalibrated = Some(fitted);
-        }
         let known = |&record: &usize| !is_missing(records.qualities_of(record));
         let strings = || {
             (0..records.count)
@@ -108,28 +121,64 @@ impl Model {
             records.qualities = vec![0; records.bases.len()];
         }
         let mut done = vec![false; records.count];
-        if recalibrated::suits(records) {
-            let model = self.recalibrated.get_or_insert_with(|| {
-                if C::DECODES {
-                    recalibrated::Model::blank()
-                } else {
-                    recalibrated::Model::fit(Level::Fast, context, &mut records.clone())
-                }
-            });
-            model.code(coder, context, records, &mut done)?;
+        if thorough::suits(records) {
+            self.code_recalibrated(coder, context, records, &mut done)?;
         }
-        if done.iter().any(|&done| !done) {
-            let mut reader = match self.reader.take() {
-                Some(reader) => reader,
-                None => {
-                    self.parameters(coder)?;
-                    Box::new(Reader::new(&self.parameters))
-                }
-            };
-            self.code_records(&mut reader, coder, records, &done);
-            self.reader = Some(reader);
-        }
+        self.code_plain(coder, records, &done)?;
         coder.charge(KEY);
+        Ok(())
+    }
+
+    /// Codes the records with original qualities; notes them in `done`.
+    fn code_recalibrated<C: Coder>(
+        &mut self,
+        coder: &mut C,
+        context: &Context<'_>,
+        records: &mut Records,
+        done: &mut [bool],
+    ) -> Result<()> {
+        let mut model = match self.recalibrated.take() {
+            Some(model) => model,
+            None => match bits(coder, QUICK, 2) {
+                QUICK if C::DECODES => Recalibrated::Quick(recalibrated::Model::blank()),
+                QUICK => {
+                    let level = if self.parameters.large {
+                        Level::Max
+                    } else {
+                        Level::Default
+                    };
+                    Recalibrated::Quick(recalibrated::Model::fit(level, records))
+                }
+                level => Recalibrated::Thorough(thorough::Model::blank_at(level as u32)?),
+            },
+        };
+        let coded = match &mut model {
+            Recalibrated::Thorough(model) => model.code(coder, context, records, done),
+            Recalibrated::Quick(model) => model.code(coder, records, done),
+        };
+        self.recalibrated = Some(model);
+        coded
+    }
+
+    /// Codes the qualities of the records that are not `done`.
+    fn code_plain<C: Coder>(
+        &mut self,
+        coder: &mut C,
+        records: &mut Records,
+        done: &[bool],
+    ) -> Result<()> {
+        if done.iter().all(|&done| done) {
+            return Ok(());
+        }
+        let mut reader = match self.reader.take() {
+            Some(reader) => reader,
+            None => {
+                self.parameters(coder)?;
+                Box::new(Reader::new(&self.parameters))
+            }
+        };
+        self.code_records(&mut reader, coder, records, done);
+        self.reader = Some(reader);
         Ok(())
     }
 

@@ -1,0 +1,98 @@
+//! A read whose qualities are told by original ones, and all that is known before they are: in the order of sequencing.
+
+use crate::codec::records::Records;
+use crate::codec::records::qualities::reading::Reading;
+use crate::codec::records::qualities::recalibrated::estimate::{Places, TERMS};
+
+/// The state of a base that stands for none.
+const OUTSIDE: u8 = 5;
+
+/// Bases from the last one on are told apart up to this many.
+const NEAR: usize = 20;
+
+/// What is known of a base.
+pub(super) struct Base {
+    /// Its original quality.
+    pub(super) original: u8,
+    /// The cells of its estimate.
+    pub(super) places: Places,
+    /// A hash of everything a recalibration goes by.
+    pub(super) cell: u32,
+    /// 4 bits each of the base and the one before it.
+    pub(super) bases: u64,
+    /// How it lies, how the one before it does, and how many follow.
+    pub(super) side: u64,
+}
+
+/// A read.
+#[derive(Default)]
+pub(super) struct Read {
+    reading: Reading,
+    originals: Vec<u8>,
+    pub(super) bases: Vec<Base>,
+    pub(super) qualities: Vec<u8>,
+    /// Whether it is the first or second of its template, 2 bits.
+    pub(super) end: u64,
+    pub(super) group: u32,
+}
+
+impl Read {
+    /// Turns to a record; `originals` are joined as the qualities are.
+    pub(super) fn turn(&mut self, records: &Records, originals: &[u8], record: usize) {
+        self.reading.turn(records, record);
+        let reading = &self.reading;
+        let range = reading.range.clone();
+        reading.order(&originals[range.clone()], &mut self.originals);
+        reading.order(&records.qualities[range], &mut self.qualities);
+        self.end = (records.flags[record] >> 6 & 3).into();
+        self.group = records.read_groups[record];
+        self.bases.clear();
+        let (mut before, mut state_before) = (0, OUTSIDE);
+        for (at, &original) in self.originals.iter().enumerate() {
+            let (code, state) = (reading.bases[at], reading.states[at]);
+            let bases = u64::from(code | before << 4);
+            let left = (self.originals.len() - at).min(NEAR) as u64;
+            let (places, cell) = places(self.group, self.end, original, at as u64, bases);
+            self.bases.push(Base {
+                original,
+                places,
+                cell,
+                bases,
+                side: u64::from(state | state_before << 3) | left << 6,
+            });
+            (before, state_before) = (code, state);
+        }
+    }
+
+    /// Puts the qualities where they are stored.
+    pub(super) fn end(&mut self, records: &mut Records) {
+        if self.reading.reversed {
+            self.qualities.reverse();
+        }
+        records.qualities[self.reading.range.clone()].copy_from_slice(&self.qualities);
+    }
+}
+
+/// The cells of a base's estimate, and a hash of all it is made from.
+#[inline(always)]
+fn places(group: u32, end: u64, original: u8, cycle: u64, bases: u64) -> (Places, u32) {
+    let quality = u64::from(original);
+    let seen = u64::from(original >= 3);
+    let group = u64::from(group).wrapping_mul(0xD6E8_FEB8_6659_FD93);
+    let cycle = cycle << 8 | end << 40;
+    let bases = bases << 8;
+    let key = |value: u64| (value.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as u32;
+    let hashes: [u32; TERMS] = [
+        key(quality ^ group),
+        key((quality | cycle) ^ group),
+        key((quality | bases) ^ group),
+        key((seen | cycle) ^ group),
+        key((seen | bases) ^ group),
+        key(quality | cycle),
+        key(quality | bases),
+        key((quality | cycle >> 10 << 8) ^ group),
+    ];
+    let all = (quality | cycle | bases << 42) ^ group;
+    let mixed = all.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    (Places::of(hashes), (mixed >> 32) as u32 ^ 0)
+}
