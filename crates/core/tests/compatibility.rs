@@ -17,7 +17,7 @@ use common::{Silent, check, folder, ranges_are_the_sources, samples, unpack};
 use readvault_core::archive::{Input, Level, info};
 
 /// The folder of the archives of each format version.
-const VERSIONS: [&str; 4] = ["v1", "v2", "v3", "v4"];
+const VERSIONS: [&str; 5] = ["v1", "v2", "v3", "v4", "v5"];
 
 fn golden(version: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))

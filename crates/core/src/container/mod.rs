@@ -11,7 +11,7 @@ pub mod trailer;
 pub mod wire;
 
 /// Container format version that this code writes, and the newest that it reads.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// Most bytes of content (uncompressed BAM) or of raw source that one chunk may hold: bounds a reader's memory. A key
 /// chunk and a record that had to wait for its end fit.

@@ -265,6 +265,26 @@ pub fn pair(number: usize, random: &mut Random) -> [Record; 2] {
     ends
 }
 
+/// Makes the qualities of an ordinary mate original ones, in OQ, and others of them. One in a few is odd, by `number`.
+pub fn recalibrate(record: &mut Record, number: usize) {
+    let mut originals = record.qualities.clone();
+    for (at, quality) in record.qualities.iter_mut().enumerate() {
+        *quality = *quality - 3 + (at / 20) as u8 + record.bases[at] % 3;
+    }
+    match number % 20 {
+        7 => record.qualities.fill(0xff),
+        11 => originals.truncate(90),
+        13 => originals[50] = 0xff - 33,
+        17 => return,
+        _ => {}
+    }
+    record.tags.extend(b"OQZ");
+    record
+        .tags
+        .extend(originals.iter().map(|quality| quality + 33));
+    record.tags.push(0);
+}
+
 /// A header of this text and list of names and lengths.
 pub fn header(text: &[u8], references: &[(&[u8], u32)]) -> Vec<u8> {
     let mut out = b"BAM\x01".to_vec();

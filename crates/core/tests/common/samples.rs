@@ -108,20 +108,7 @@ pub fn recalibrated(pairs: usize) -> Vec<u8> {
     let records = (0..pairs).flat_map(|i| bam::pair(i, &mut random));
     let mut records: Vec<Record> = records.collect();
     for (number, record) in records.iter_mut().enumerate() {
-        let mut originals = record.qualities.clone();
-        for (at, quality) in record.qualities.iter_mut().enumerate() {
-            *quality = *quality - 3 + (at / 20) as u8 + record.bases[at] % 3;
-        }
-        match number % 20 {
-            7 => record.qualities.fill(0xff),
-            11 => originals.truncate(90),
-            13 => originals[50] = 0xff - 33,
-            17 => continue,
-            _ => {}
-        }
-        record.tags.extend(b"OQZ");
-        record.tags.extend(originals.iter().map(|q| q + 33));
-        record.tags.push(0);
+        bam::recalibrate(record, number);
     }
     let (content, _) = bam::content(bam::usual_header(), records);
     let mut out = lay_out(&content, 2000, |_| encoder());

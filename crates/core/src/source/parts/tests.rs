@@ -14,11 +14,17 @@ use crate::source::bam as records_of;
 use crate::source::streams::{self, Decoded};
 use crate::source::walk::Item;
 
-/// A chunk of ordinary and strange records: its content, and its items.
+/// A chunk of ordinary and strange records, of which some have original qualities: its content, and its items.
 pub(crate) fn chunk(pairs: usize, random: &mut Random) -> (Vec<u8>, Vec<Item>) {
     let (mut content, mut items, mut names) = (Vec::new(), Vec::new(), Vec::new());
+    let recalibrated = random.one_in(3);
     for number in 0..pairs {
         let mut records = Vec::from(bam::pair(number, random));
+        if recalibrated {
+            records
+                .iter_mut()
+                .for_each(|record| bam::recalibrate(record, random.below(20)));
+        }
         if random.one_in(2) {
             records.push(bam::strange(random, &mut names));
         }

@@ -243,4 +243,4 @@ impl Odd {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

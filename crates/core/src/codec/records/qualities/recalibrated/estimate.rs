@@ -9,7 +9,7 @@ use crate::codec::mixing::hash;
 const UNIT: i32 = 1 << 14;
 
 /// Terms of the sum.
-pub(crate) const TERMS: usize = 8;
+const TERMS: usize = 8;
 
 /// 2^this many cells for each term.
 const BITS: [u32; TERMS] = [12, 18, 16, 14, 12, 14, 12, 16];
@@ -36,14 +36,17 @@ const OUTLIER: i32 = 12;
 struct Cell(i32);
 
 impl Cell {
+    #[inline(always)]
     fn value(self) -> i32 {
         self.0 >> 10
     }
 
+    #[inline(always)]
     fn count(self) -> i32 {
         self.0 & 1023
     }
 
+    #[inline(always)]
     fn learn(&mut self, by: i32) {
         let value = (self.value() + by).clamp(-(1 << 21), (1 << 21) - 1);
         self.0 = value << 10 | (self.count() + 1).min(1023);
@@ -167,13 +170,13 @@ impl Estimator {
         if error.abs() >= OUTLIER * UNIT && first >= 5 {
             return;
         }
-        let mut shares = [0; TERMS];
+        let (mut shares, mut sum) = ([0; TERMS], 0);
         for term in 0..TERMS {
             let count = self.cells[places.0[term] as usize].count();
             shares[term] = SHARES[count as usize] + FLOORS[term];
+            sum += shares[term];
         }
         // The terms together take at most the whole error.
-        let sum = shares.iter().sum::<i32>();
         let part = if sum > 1 << 16 {
             (i64::from(error) << 16) / i64::from(sum)
         } else {

@@ -21,7 +21,7 @@ impl Memory {
     }
 
     /// The place of a context, and its entry if it is its own.
-    #[inline]
+    #[inline(always)]
     fn find(&self, context: u32) -> (usize, Option<u16>) {
         let place = (context >> self.shift) as usize;
         let entry = self.entries[place];
@@ -30,7 +30,7 @@ impl Memory {
     }
 
     /// The value that followed the context with this hash, and how sure it is (1 to 3); 0 and 0 if unknown.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn get(&self, context: u32) -> (u8, u32) {
         match self.find(context).1 {
             Some(entry) => ((entry >> 2 & 127) as u8, u32::from(entry & 3)),
@@ -39,7 +39,7 @@ impl Memory {
     }
 
     /// Learns what followed. Another context's value gives way only to what is `strong`, and slowly if it was confirmed.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn learn(&mut self, context: u32, value: u8, strong: bool) {
         if value >= MOST {
             return;
@@ -57,7 +57,7 @@ impl Memory {
 }
 
 /// What tells a context from others in its place.
-#[inline]
+#[inline(always)]
 fn owner(context: u32) -> u16 {
     (context & 127) as u16
 }

@@ -9,7 +9,7 @@ const CONTEXT: Context<'_> = Context {
 };
 
 /// Files with original qualities.
-const FILES: [&str; 6] = [
+pub(crate) const FILES: [&str; 6] = [
     "hiseq_bqsr_oq_bibd/samtools.9df4f6.CEUTrio.HiSeq.WGS.b37.NA12878.20.first.8000.bam",
     "hiseq_bqsr_oq_bibd/samtools.01ad31.NA12878.20.21.unmapped.orig.bam",
     "hiseqx_8level/broadinstitute.da7bd9.NA12878.bam",
@@ -37,7 +37,7 @@ fn prepare(records: &mut Records, groups: &mut Vec<Vec<u8>>) {
 }
 
 /// Chunks of a file, prepared.
-fn chunks(file: &str, first: usize, rest: usize) -> Option<Vec<Records>> {
+pub(crate) fn chunks(file: &str, first: usize, rest: usize) -> Option<Vec<Records>> {
     let (mut chunks, _) = load(file, first, rest)?;
     let mut groups = Vec::new();
     for records in &mut chunks {
@@ -102,7 +102,7 @@ fn real_files_come_back_from_a_key_chunk_and_its_clones() {
 }
 
 /// Records with original qualities of every kind that a machine would not give.
-fn strange(seed: u32, count: usize) -> Records {
+pub(crate) fn strange(seed: u32, count: usize) -> Records {
     let mut state = seed;
     let mut random = move |below: u32| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

@@ -1,5 +1,6 @@
 //! Qualities given the original ones: how far each is from the nearest to what [`Estimator`] expects, among those that
-//! occur. One step of scores for each, from what the same quality, cycle and bases gave before and from how the estimate lies.
+//! occur. Where the same quality, cycle and bases are remembered, a bit says whether it is that again; else it takes a step
+//! of scores.
 
 use super::read::{Base, Read};
 use crate::codec::mixing::{Coder, Lanes, SYMBOLS, Scores, Slot, Work, dispatch};
@@ -10,16 +11,22 @@ use crate::codec::records::qualities::recalibrated::memory::Memory;
 use crate::codec::records::quick::plain::{bits, flag};
 use crate::codec::records::quick::qualities::contexts::key;
 
-/// Contexts.
+/// Contexts of a step.
 const CONTEXTS: usize = 8;
 
 /// 2^this many rows for each.
-const ROWS: [u32; CONTEXTS] = [12; CONTEXTS];
+const ROWS: [u32; CONTEXTS] = [4, 8, 12, 12, 12, 12, 12, 12];
 
 /// 2^this many combinations of quality, cycle, bases and read group are remembered: 1 MB.
 const REMEMBERED: u32 = 19;
 
-/// The symbol of no difference, and that of differences that have none of their own.
+/// How an estimate lies from the guess is told in 1/8, in so many classes.
+const LIES: i32 = 16;
+
+/// Classes of how sure what is remembered is, how near it is to the guess, and how well the estimate is known.
+const CLASSES: usize = 4 * 3 * 12;
+
+/// The symbol of no difference, and that of those without a symbol of their own.
 const SAME: u8 = 7;
 const FAR: usize = SYMBOLS - 1;
 
@@ -35,7 +42,7 @@ pub(super) struct Given {
 struct Learnt {
     estimator: Estimator,
     memory: Memory,
-    /// Whether a quality is as remembered, by how sure that is and how the estimate lies.
+    /// Whether a quality is as remembered, by class and by how the estimate lies.
     as_remembered: Vec<Slot>,
     scores: Scores<CONTEXTS>,
 }
@@ -65,7 +72,7 @@ impl Given {
             self.learnt = Some(Box::new(Learnt {
                 estimator: Estimator::new(),
                 memory: Memory::new(REMEMBERED),
-                as_remembered: vec![Slot::NEW; 12 * 12 * 16],
+                as_remembered: vec![Slot::NEW; CLASSES * LIES as usize],
                 scores: Scores::new(ROWS),
             }));
         }
@@ -94,15 +101,6 @@ struct Qualities<'a, C> {
     read: &'a mut Read,
 }
 
-/// What went before in the read.
-#[derive(Clone, Copy, Default)]
-struct Before {
-    quality: u64,
-    original: u64,
-    /// How far the last two were from the estimates, from -7 to 7, and 8 more.
-    errors: [u64; 2],
-}
-
 impl<C: Coder> Work for Qualities<'_, C> {
     type Output = ();
 
@@ -114,36 +112,22 @@ impl<C: Coder> Work for Qualities<'_, C> {
             coder,
             read,
         } = self;
-        let mut before = Before {
-            errors: [8; 2],
-            ..Before::default()
-        };
-        for at in 0..read.bases.len() {
-            let base = &read.bases[at];
+        for (at, (base, quality)) in read.bases.iter().zip(&mut read.qualities).enumerate() {
             let estimate = learnt.estimator.estimate(base.original, &base.places);
-            let rounded = estimate.in_parts(1);
-            let guess = alphabet.nearest[rounded.clamp(0, 255) as usize];
-            let difference = alphabet.places[usize::from(read.qualities[at])].wrapping_sub(guess);
+            let rounded = estimate.in_parts(1).clamp(0, 255);
             let now = Now {
                 base,
-                estimate,
-                guess,
-                before: &before,
-                cycle: at as u64,
-                end: read.end,
                 group: read.group,
+                cycle: at as u64,
+                estimate,
+                guess: alphabet.nearest[rounded as usize],
             };
+            let difference = alphabet.places[usize::from(*quality)].wrapping_sub(now.guess);
             let difference = learnt.difference(lanes, coder, alphabet, difference, &now);
-            let quality = alphabet.values[usize::from(difference.wrapping_add(guess))];
-            read.qualities[at] = quality;
-            learnt.memory.learn(base.cell, quality, difference != 0);
-            learnt.estimator.learn(&base.places, estimate, quality);
-            let error = (i32::from(quality) - rounded).clamp(-7, 7);
-            before = Before {
-                quality: quality.into(),
-                original: base.original.into(),
-                errors: [(error + 8) as u64, before.errors[0]],
-            };
+            *quality = alphabet.values[usize::from(difference.wrapping_add(now.guess))];
+            // What the estimate tells need not be remembered where room is scarce.
+            learnt.memory.learn(base.cell, *quality, difference != 0);
+            learnt.estimator.learn(&base.places, estimate, *quality);
         }
     }
 }
@@ -151,13 +135,13 @@ impl<C: Coder> Work for Qualities<'_, C> {
 /// What a quality is coded from.
 struct Now<'a> {
     base: &'a Base,
+    /// A hash of the read group.
+    group: u64,
+    /// Bases sequenced before this one.
+    cycle: u64,
     estimate: Estimate,
     /// The place in the alphabet that the estimate is nearest to.
     guess: u8,
-    before: &'a Before,
-    cycle: u64,
-    end: u64,
-    group: u32,
 }
 
 impl Learnt {
@@ -171,59 +155,46 @@ impl Learnt {
         difference: u8,
         now: &Now<'_>,
     ) -> u8 {
-        let Now {
-            base,
-            estimate,
-            guess,
-            before,
-            ..
-        } = now;
-        let o = u64::from(base.original);
-        let g = u64::from(*guess);
-        let group = u64::from(now.group).wrapping_mul(0xD6E8_FEB8_6659_FD93);
-        let guessed = i32::from(alphabet.values[usize::from(*guess)]);
-        let lies = estimate.in_parts(16) - 16 * guessed;
-        let lies = (lies.clamp(-16, 15) + 16) as u64;
-        let known = u64::from(estimate.known);
-        let (value, sure) = self.memory.get(base.cell);
-        let remembered = match sure {
-            0 => 0,
-            _ => alphabet.places[usize::from(value)].wrapping_sub(*guess),
-        };
-        let near = match remembered {
-            0 => 1,
-            1 | 255 => 0,
-            _ => 2,
-        };
-        let class = (sure * 3 + near) * 12 + estimate.known;
+        let eighths = now.estimate.in_parts(8);
+        let guessed = i32::from(alphabet.values[usize::from(now.guess)]);
+        let lies = (eighths - 8 * guessed + LIES / 2).clamp(0, LIES - 1) as u32;
+        let known = now.estimate.known;
+        let (value, sure) = self.memory.get(now.base.cell);
+        let mut remembered = 0;
         if sure > 0 {
-            let place = class as usize * 16 + (lies / 2) as usize;
-            let slot = &mut self.as_remembered[place];
+            remembered = alphabet.places[usize::from(value)].wrapping_sub(now.guess);
+            let near = match remembered {
+                0 => 1,
+                1 | 255 => 0,
+                _ => 2,
+            };
+            let class = (sure * 3 + near) * 12 + known;
+            let slot = &mut self.as_remembered[(class * LIES as u32 + lies) as usize];
             if flag(coder, difference == remembered, slot) {
                 return remembered;
             }
         }
-        let m = u64::from(remembered) | u64::from(sure) << 8;
-        let v8 = estimate.in_parts(8).clamp(0, 4095) as u64;
-        let v2 = v8 / 4;
-        let contexts = [
-            key((o | g << 8) ^ group, 0, 0),
-            key((o | now.cycle << 8 | g << 32 | now.end << 40) ^ group, 1, 0),
-            key((o | base.bases << 8 | g << 16) ^ group, 2, 0),
-            key(m | lies << 10 | (o) << 16, 3, 0),
-            key(o | before.quality << 8 | before.original << 16 | g << 24, 4, 0),
-            key(o | g << 8 | base.side << 16, 5, 0),
-            key(v8 | known << 12, 6, 0),
-            key(lies | before.errors[0] << 6 | before.errors[1] << 10, 7, 0),
-        ];
-        let _ = v2;
-        let places = self.scores.places(&contexts);
-        let symbol = difference.wrapping_add(SAME);
-        let symbol = usize::from(symbol).min(FAR);
-        let found = self.scores.code(lanes, coder, symbol, &places);
-        if found == FAR {
-            return bits(coder, difference.into(), 8) as u8;
+        let base = now.base;
+        let original = u64::from(base.original);
+        let (guess, lies, known) = (u64::from(now.guess), u64::from(lies), u64::from(known));
+        let both = original | guess << 8;
+        let remembered = u64::from(remembered) | u64::from(sure) << 8;
+        let places = self.scores.places(&[
+            0,
+            key(known | lies << 8, 1, 0),
+            key((both | base.bases << 16) ^ now.group, 2, 0),
+            key(both | base.side << 16, 3, 0),
+            key(remembered | original << 16, 4, 0),
+            key(remembered | known << 16 | guess << 24, 5, 0),
+            key(original | (eighths.clamp(0, 4095) as u64) << 8, 6, 0),
+            key(original | lies << 8 | (now.cycle >> 3) << 16, 7, 0),
+        ]);
+        let symbol = usize::from(difference.wrapping_add(SAME)).min(FAR);
+        let symbol = self.scores.code(lanes, coder, symbol, &places);
+        if symbol == FAR {
+            bits(coder, difference.into(), 8) as u8
+        } else {
+            (symbol as u8).wrapping_sub(SAME)
         }
-        (found as u8).wrapping_sub(SAME)
     }
 }

@@ -2,7 +2,8 @@
 
 use crate::codec::records::Records;
 use crate::codec::records::qualities::reading::Reading;
-use crate::codec::records::qualities::recalibrated::estimate::{Places, TERMS};
+use crate::codec::records::qualities::recalibrated::estimate::Places;
+use crate::codec::records::quick::qualities::contexts::key;
 
 /// The state of a base that stands for none.
 const OUTSIDE: u8 = 5;
@@ -31,9 +32,8 @@ pub(super) struct Read {
     originals: Vec<u8>,
     pub(super) bases: Vec<Base>,
     pub(super) qualities: Vec<u8>,
-    /// Whether it is the first or second of its template, 2 bits.
-    pub(super) end: u64,
-    pub(super) group: u32,
+    /// A hash of the read group.
+    pub(super) group: u64,
 }
 
 impl Read {
@@ -44,15 +44,15 @@ impl Read {
         let range = reading.range.clone();
         reading.order(&originals[range.clone()], &mut self.originals);
         reading.order(&records.qualities[range], &mut self.qualities);
-        self.end = (records.flags[record] >> 6 & 3).into();
-        self.group = records.read_groups[record];
+        let end = u64::from(records.flags[record] >> 6 & 3);
+        self.group = u64::from(records.read_groups[record]).wrapping_mul(0xD6E8_FEB8_6659_FD93);
         self.bases.clear();
         let (mut before, mut state_before) = (0, OUTSIDE);
         for (at, &original) in self.originals.iter().enumerate() {
             let (code, state) = (reading.bases[at], reading.states[at]);
             let bases = u64::from(code | before << 4);
             let left = (self.originals.len() - at).min(NEAR) as u64;
-            let (places, cell) = places(self.group, self.end, original, at as u64, bases);
+            let (places, cell) = places(self.group, end, original, at as u64, bases);
             self.bases.push(Base {
                 original,
                 places,
@@ -75,24 +75,21 @@ impl Read {
 
 /// The cells of a base's estimate, and a hash of all it is made from.
 #[inline(always)]
-fn places(group: u32, end: u64, original: u8, cycle: u64, bases: u64) -> (Places, u32) {
+fn places(group: u64, end: u64, original: u8, cycle: u64, bases: u64) -> (Places, u32) {
     let quality = u64::from(original);
     let seen = u64::from(original >= 3);
-    let group = u64::from(group).wrapping_mul(0xD6E8_FEB8_6659_FD93);
-    let cycle = cycle << 8 | end << 40;
+    let (cycle, quarter) = ((end | cycle << 2) << 8, (end | (cycle >> 2) << 2) << 8);
     let bases = bases << 8;
-    let key = |value: u64| (value.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as u32;
-    let hashes: [u32; TERMS] = [
-        key(quality ^ group),
-        key((quality | cycle) ^ group),
-        key((quality | bases) ^ group),
-        key((seen | cycle) ^ group),
-        key((seen | bases) ^ group),
-        key(quality | cycle),
-        key(quality | bases),
-        key((quality | cycle >> 10 << 8) ^ group),
-    ];
-    let all = (quality | cycle | bases << 42) ^ group;
-    let mixed = all.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    (Places::of(hashes), (mixed >> 32) as u32 ^ 0)
+    let all = quality | bases | cycle << 8;
+    let places = Places::of([
+        key(quality ^ group, 0, 0),
+        key((quality | cycle) ^ group, 1, 0),
+        key((quality | bases) ^ group, 2, 0),
+        key((seen | cycle) ^ group, 3, 0),
+        key((seen | bases) ^ group, 4, 0),
+        key(quality | cycle, 5, 0),
+        key(quality | bases, 6, 0),
+        key((quality | quarter) ^ group, 7, 0),
+    ]);
+    (places, key(all ^ group, 8, 0))
 }
