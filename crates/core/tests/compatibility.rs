@@ -205,6 +205,20 @@ fn the_golden_archives_of_version_3_use_every_quick_model() {
 }
 
 #[test]
+fn the_golden_archives_of_versions_4_and_5_have_original_qualities() {
+    for version in ["v4", "v5"] {
+        let archive = golden(version).join("recalibrated.bam.rv");
+        let report = info(&Input::Path(archive), &Silent).unwrap();
+        let mut streams = report.streams.into_iter();
+        let originals = streams.find(|stream| stream.name.starts_with("tag OQ"));
+        assert!(
+            originals.is_some_and(|stream| stream.stored > 500),
+            "{version}"
+        );
+    }
+}
+
+#[test]
 #[ignore = "writes the golden archives that are missing"]
 fn write_missing_golden_archives() {
     let golden = golden(VERSIONS[VERSIONS.len() - 1]);

@@ -112,22 +112,25 @@ impl<C: Coder> Work for Qualities<'_, C> {
             coder,
             read,
         } = self;
-        for (at, (base, quality)) in read.bases.iter().zip(&mut read.qualities).enumerate() {
+        for at in 0..read.qualities.len() {
+            let base = read.base(at);
             let estimate = learnt.estimator.estimate(base.original, &base.places);
             let rounded = estimate.in_parts(1).clamp(0, 255);
             let now = Now {
-                base,
+                base: &base,
                 group: read.group,
                 cycle: at as u64,
                 estimate,
                 guess: alphabet.nearest[rounded as usize],
             };
-            let difference = alphabet.places[usize::from(*quality)].wrapping_sub(now.guess);
+            let difference =
+                alphabet.places[usize::from(read.qualities[at])].wrapping_sub(now.guess);
             let difference = learnt.difference(lanes, coder, alphabet, difference, &now);
-            *quality = alphabet.values[usize::from(difference.wrapping_add(now.guess))];
+            let quality = alphabet.values[usize::from(difference.wrapping_add(now.guess))];
+            read.qualities[at] = quality;
             // What the estimate tells need not be remembered where room is scarce.
-            learnt.memory.learn(base.cell, *quality, difference != 0);
-            learnt.estimator.learn(&base.places, estimate, *quality);
+            learnt.memory.learn(base.cell, quality, difference != 0);
+            learnt.estimator.learn(&base.places, estimate, quality);
         }
     }
 }

@@ -1,4 +1,5 @@
-//! A read whose qualities are told by original ones, and all that is known before they are: in the order of sequencing.
+//! A read whose original qualities are known, and what is known of each base before its quality is: in the order of
+//! sequencing.
 
 use crate::codec::records::Records;
 use crate::codec::records::qualities::reading::Reading;
@@ -30,8 +31,9 @@ pub(super) struct Base {
 pub(super) struct Read {
     reading: Reading,
     originals: Vec<u8>,
-    pub(super) bases: Vec<Base>,
     pub(super) qualities: Vec<u8>,
+    /// Whether it is the first or second of its template: 2 bits.
+    end: u64,
     /// A hash of the read group.
     pub(super) group: u64,
 }
@@ -44,23 +46,28 @@ impl Read {
         let range = reading.range.clone();
         reading.order(&originals[range.clone()], &mut self.originals);
         reading.order(&records.qualities[range], &mut self.qualities);
-        let end = u64::from(records.flags[record] >> 6 & 3);
+        self.end = u64::from(records.flags[record] >> 6 & 3);
         self.group = u64::from(records.read_groups[record]).wrapping_mul(0xD6E8_FEB8_6659_FD93);
-        self.bases.clear();
-        let (mut before, mut state_before) = (0, OUTSIDE);
-        for (at, &original) in self.originals.iter().enumerate() {
-            let (code, state) = (reading.bases[at], reading.states[at]);
-            let bases = u64::from(code | before << 4);
-            let left = (self.originals.len() - at).min(NEAR) as u64;
-            let (places, cell) = places(self.group, end, original, at as u64, bases);
-            self.bases.push(Base {
-                original,
-                places,
-                cell,
-                bases,
-                side: u64::from(state | state_before << 3) | left << 6,
-            });
-            (before, state_before) = (code, state);
+    }
+
+    /// What is known of the base at `at`, which must be one of the read's.
+    #[inline(always)]
+    pub(super) fn base(&self, at: usize) -> Base {
+        let Reading { bases, states, .. } = &self.reading;
+        let (before, state_before) = match at.checked_sub(1) {
+            Some(before) => (bases[before], states[before]),
+            None => (0, OUTSIDE),
+        };
+        let original = self.originals[at];
+        let bases = u64::from(bases[at] | before << 4);
+        let left = (self.originals.len() - at).min(NEAR) as u64;
+        let (places, cell) = places(self.group, self.end, original, at as u64, bases);
+        Base {
+            original,
+            places,
+            cell,
+            bases,
+            side: u64::from(states[at] | state_before << 3) | left << 6,
         }
     }
 
