@@ -2,7 +2,7 @@
 //! the usual one where nearly all are the same.
 //!
 //! A record that has none costs a flag, and so does one whose read stood in the chunk before with the same qualities. Records
-//! with original qualities are left to the thorough model of recalibrated ones.
+//! with original qualities are [`recalibrated`], and come first.
 
 mod alphabet;
 mod contexts;
@@ -61,8 +61,8 @@ pub(crate) struct Model {
 #[derive(Clone)]
 enum Recalibrated {
     /// Archives of versions 3 and 4 have this one.
-    Thorough(thorough::Model),
-    Quick(recalibrated::Model),
+    Thorough(Box<thorough::Model>),
+    Quick(Box<recalibrated::Model>),
 }
 
 /// The number of [`Recalibrated::Quick`]; those below are levels of the other.
@@ -129,6 +129,15 @@ impl Model {
         Ok(())
     }
 
+    /// The level that the model is for.
+    fn level(&self) -> Level {
+        if self.parameters.large {
+            Level::Max
+        } else {
+            Level::Default
+        }
+    }
+
     /// Codes the records with original qualities; notes them in `done`.
     fn code_recalibrated<C: Coder>(
         &mut self,
@@ -140,16 +149,18 @@ impl Model {
         let mut model = match self.recalibrated.take() {
             Some(model) => model,
             None => match bits(coder, QUICK, 2) {
-                QUICK if C::DECODES => Recalibrated::Quick(recalibrated::Model::blank()),
                 QUICK => {
-                    let level = if self.parameters.large {
-                        Level::Max
+                    let model = if C::DECODES {
+                        recalibrated::Model::blank()
                     } else {
-                        Level::Default
+                        recalibrated::Model::fit(self.level(), records)
                     };
-                    Recalibrated::Quick(recalibrated::Model::fit(level, records))
+                    Recalibrated::Quick(Box::new(model))
                 }
-                level => Recalibrated::Thorough(thorough::Model::blank_at(level as u32)?),
+                level => {
+                    let model = thorough::Model::blank_at(level as u32)?;
+                    Recalibrated::Thorough(Box::new(model))
+                }
             },
         };
         let coded = match &mut model {

@@ -17,7 +17,7 @@ use read::Read;
 /// The model of OQ and the qualities of records that have it.
 #[derive(Clone)]
 pub(super) struct Model {
-    originals: Box<Plain>,
+    originals: Plain,
     odd: Odd,
     /// Whether a record with original qualities has none of its own.
     missing: Slot,
@@ -43,7 +43,7 @@ impl Model {
 
     fn of(originals: Plain, given: Given) -> Self {
         Self {
-            originals: Box::new(originals),
+            originals,
             odd: Odd::new(),
             missing: Slot::NEW,
             given,

@@ -78,7 +78,7 @@ fn strange_records_come_back() {
 }
 
 /// Records whose qualities `given` tells by the original one and the place.
-fn told(seed: u32, given: impl Fn(u8, usize) -> u8) -> Records {
+fn told(seed: u32, mut given: impl FnMut(u8, usize) -> u8) -> Records {
     let mut records = strange(seed, 400);
     records.links.fill(0);
     records.flags.fill(0);
@@ -103,14 +103,18 @@ fn told(seed: u32, given: impl Fn(u8, usize) -> u8) -> Records {
 fn what_follows_from_the_originals_costs_next_to_nothing() {
     let same = told(3, |original, _| original);
     let other = told(3, |original, at| original - 3 + (at / 50) as u8);
-    let random = told(3, |original, at| original - 3 + (at * at % 89 % 7) as u8);
+    let mut state = 1u32;
+    let random = told(3, |original, _| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        original - 3 + (state >> 24) as u8 % 7
+    });
     let [same, other, random] = [&same, &other, &random].map(|records| {
         let next = std::slice::from_ref(records);
         round_trip(Level::Default, records, next)
     });
     // Beside the originals.
     assert!(other < same + 200, "{other} {same}");
-    assert!(random > same + 1000, "{random} {same}");
+    assert!(random > same + 500, "{random} {same}");
 }
 
 #[test]
