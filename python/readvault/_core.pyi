@@ -1,8 +1,20 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from os import PathLike
 from typing import Final, final
 
-__all__ = ["Archive", "__version__", "compress", "decompress", "estimate", "info", "quickcheck", "verify"]
+__all__ = [
+    "Archive",
+    "Batches",
+    "Pieces",
+    "Query",
+    "__version__",
+    "compress",
+    "decompress",
+    "estimate",
+    "info",
+    "quickcheck",
+    "verify",
+]
 
 __version__: Final[str]
 
@@ -55,3 +67,40 @@ class Archive:
     @property
     def source_name(self) -> str: ...
     def read_at(self, offset: int, length: int) -> bytes: ...
+    @property
+    def plain_length(self) -> int: ...
+    def read_plain_at(self, offset: int, length: int) -> bytes: ...
+    def header_text(self) -> bytes: ...
+    def references(self) -> list[tuple[str, int]]: ...
+    def records(self, query: Query, *, threads: int = 1) -> Batches: ...
+    def sam(self, query: Query, *, threads: int = 1) -> Pieces: ...
+    def bam(self, query: Query, *, threads: int = 1, compressed: bool = True) -> Pieces: ...
+    def count(self, query: Query, *, threads: int = 1) -> int: ...
+    def flag_statistics(self, query: Query, *, threads: int = 1) -> str: ...
+    def index_statistics(self, *, threads: int = 1) -> str: ...
+    def coverage(self, query: Query, *, threads: int = 1, base_qualities: bool = True) -> str: ...
+    def depth_text(self, query: Query, *, threads: int = 1, zeros: bool = False) -> Pieces: ...
+
+@final
+class Query:
+    def __new__(
+        cls,
+        *,
+        regions: Sequence[str] | None = None,
+        intervals: Sequence[tuple[str, int, int]] | None = None,
+        targets: Sequence[tuple[str, int, int]] | None = None,
+        required_flags: int = 0,
+        excluded_flags: int = 0,
+        least_mapping_quality: int = 0,
+        read_groups: Sequence[str] | None = None,
+    ) -> Query: ...
+
+@final
+class Pieces(Iterator[bytes]):
+    def __iter__(self) -> Pieces: ...
+    def __next__(self) -> bytes: ...
+
+@final
+class Batches(Iterator[tuple[bytes, list[int]]]):
+    def __iter__(self) -> Batches: ...
+    def __next__(self) -> tuple[bytes, list[int]]: ...

@@ -195,7 +195,7 @@ pub fn chunks(bytes: &[u8]) {
         units: Vec::new(),
     };
     let payload = chunk::write(&head, &written);
-    if let Ok((chunk, _)) = decode::decode(&payload, &Shared::default(), &None) {
+    if let Ok((chunk, _)) = decode::decode(&payload, &Shared::default(), &|| Ok(None)) {
         assert!(chunk.content.len() as u64 == head.content_length || chunk.blocks.is_empty());
         let _ = chunk.source(&[0; 100], &mut Maker::default());
     }

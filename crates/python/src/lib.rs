@@ -11,6 +11,7 @@ mod info;
 mod open;
 mod progress;
 mod quickcheck;
+mod records;
 mod verify;
 
 use std::path::PathBuf;
@@ -58,6 +59,8 @@ mod _core {
     use crate::open::Archive;
     #[pymodule_export]
     use crate::quickcheck::quickcheck;
+    #[pymodule_export]
+    use crate::records::{Batches, Pieces, Query};
     #[pymodule_export]
     use crate::verify::verify;
 

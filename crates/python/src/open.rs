@@ -11,7 +11,7 @@ use crate::errors;
 
 /// An open archive. It holds no position, so any number of threads may read from one.
 #[pyclass(frozen, module = "readvault._core")]
-pub struct Archive(archive::Archive);
+pub struct Archive(pub(crate) archive::Archive);
 
 #[pymethods]
 impl Archive {
@@ -42,7 +42,23 @@ impl Archive {
         offset: u64,
         length: usize,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let left = self.0.source_length().saturating_sub(offset);
+        self.bytes(py, self.0.source_length(), offset, length, |archive, buffer| {
+            archive.read_at(offset, buffer)
+        })
+    }
+}
+
+impl Archive {
+    /// What `read` fills a buffer with, of a view with so many bytes.
+    pub(crate) fn bytes<'py>(
+        &self,
+        py: Python<'py>,
+        total: u64,
+        offset: u64,
+        length: usize,
+        read: impl FnOnce(&archive::Archive, &mut [u8]) -> readvault_core::Result<usize> + Send,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let left = total.saturating_sub(offset);
         let length = usize::try_from(left).unwrap_or(usize::MAX).min(length);
         let mut bytes = Vec::new();
         bytes
@@ -50,7 +66,7 @@ impl Archive {
             .map_err(|_| PyMemoryError::new_err(()))?;
         bytes.resize(length, 0);
         let filled = py
-            .detach(|| self.0.read_at(offset, &mut bytes))
+            .detach(|| read(&self.0, &mut bytes))
             .map_err(|error| errors::raise(py, &error))?;
         bytes.truncate(filled);
         Ok(PyBytes::new(py, &bytes))

@@ -235,7 +235,7 @@ fn build_verbatim(kind: ChunkKind, bytes: &[u8], content: Option<&Content>) -> R
     };
     let units = streams::encode(vec![stream]);
     let payload = chunk::write(&head, &new_units(&units));
-    let (decoded, _) = decode::decode(&payload, &Shared::default(), &None)?;
+    let (decoded, _) = decode::decode(&payload, &Shared::default(), &|| Ok(None))?;
     let expected = content.map_or(&[][..], |content| &content.buffer[..content.end]);
     if decoded.kept != bytes || decoded.content != expected {
         return Err(not_proved());
@@ -367,7 +367,7 @@ impl Coding<'_> {
             header_text: Arc::new(header_text),
             ..self.shared.clone()
         };
-        let Ok((decoded, left)) = decode::decode(&payload, &shared, group) else {
+        let Ok((decoded, left)) = decode::decode(&payload, &shared, &|| Ok(group.clone())) else {
             return Ok(None);
         };
         if decoded.content != content.buffer[..content.end] || decoded.blocks != self.blocks {
@@ -428,24 +428,27 @@ fn new_units(units: &[CodedUnit]) -> Vec<NewUnit<'_>> {
 
 /// A chunk's span as the directory holds it.
 fn span(parsed: &bam::Parsed) -> Span {
+    let span = &parsed.span;
+    let flag = |set: bool, flag: u8| if set { flag } else { 0 };
+    let flags = flag(span.unsorted, directory::UNSORTED)
+        | flag(span.multi_reference, directory::MULTI_REFERENCE)
+        | flag(span.opaque, directory::OPAQUE);
     if parsed.records == 0 {
         return Span {
             first_reference: -1,
             first_position: -1,
             last_reference: -1,
             last_position: -1,
-            ..Span::default()
+            largest_end: 0,
+            flags,
         };
     }
-    let span = &parsed.span;
-    let flag = |set: bool, flag: u8| if set { flag } else { 0 };
     Span {
         first_reference: span.first.0,
         first_position: span.first.1,
         last_reference: span.last.0,
         last_position: span.last.1,
         largest_end: span.largest_end,
-        flags: flag(span.unsorted, directory::UNSORTED)
-            | flag(span.multi_reference, directory::MULTI_REFERENCE),
+        flags,
     }
 }

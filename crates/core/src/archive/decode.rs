@@ -2,7 +2,8 @@
 
 use readvault_encoders::Inflater;
 
-use super::share::{Group, Shared};
+use super::share::{Leader, Shared};
+use crate::codec::records::Records;
 use crate::codec::records::models::{Models, Part};
 use crate::container::chunk::{self, ChunkKind, Head, Unit};
 use crate::source::bam::CoreFields;
@@ -10,6 +11,7 @@ use crate::source::bgzf::{self, Framing};
 use crate::source::layout::{self, Block, Cut};
 use crate::source::recipe::Maker;
 use crate::source::streams::{Decoded, StoredUnit};
+use crate::source::walk::Item;
 use crate::source::{bam, key, parts};
 use crate::{Error, Result};
 
@@ -19,37 +21,43 @@ pub struct Chunk {
     pub head: Head,
     /// Its content.
     pub content: Vec<u8>,
+    /// Where each of the content's items ends.
+    borders: Vec<usize>,
+    /// Numbers of the items that are not records.
+    opaque: Vec<usize>,
     /// Its blocks, if they are to be re-created.
     pub blocks: Vec<Block>,
     /// Its source bytes, if they are kept.
     pub kept: Vec<u8>,
 }
 
-/// Checks and decodes a chunk's payload; `group` is what the key chunk of its group left. A key chunk gives what it
-/// leaves.
-pub fn decode(payload: &[u8], shared: &Shared, group: &Group) -> Result<(Chunk, Option<Models>)> {
+/// Checks and decodes a chunk's payload; `leader` gives what the key chunk of its group left, if it is asked. A key chunk
+/// gives what it leaves.
+pub fn decode(
+    payload: &[u8],
+    shared: &Shared,
+    leader: Leader<'_>,
+) -> Result<(Chunk, Option<Models>)> {
     let head = chunk::read(payload)?;
     let mut streams = Decoded::new(stored_units(payload, &head, |_| true)?);
-    let (mut content, mut blocks, mut kept, mut left) = (Vec::new(), Vec::new(), Vec::new(), None);
+    let mut rebuilt = bam::Rebuilt::default();
+    let (mut blocks, mut kept, mut left) = (Vec::new(), Vec::new(), None);
     match head.kind {
         ChunkKind::Content => {
             let length = head.content_length as usize;
-            let rebuilt = bam::rebuild(&mut streams, length, &shared.context());
+            let content = bam::rebuild(&mut streams, length, &shared.context());
             // Bases of a sequence that cannot be had show as damage: name the cause.
             shared.check()?;
-            let rebuilt = rebuilt?;
-            content = rebuilt.content;
+            rebuilt = content?;
             blocks = decode_blocks(&head, &mut streams, &rebuilt.borders)?;
         }
         ChunkKind::Key | ChunkKind::Modelled => {
-            let rebuilt;
-            (rebuilt, left) = decode_records(&head, &mut streams, shared, group)?;
-            content = rebuilt.content;
+            (rebuilt, left) = decode_records(&head, &mut streams, shared, leader)?;
             blocks = decode_blocks(&head, &mut streams, &rebuilt.borders)?;
         }
         ChunkKind::Kept => {
             kept = streams.take(key::KEPT)?;
-            content = inflate_kept(&kept, &head)?;
+            rebuilt = bam::Rebuilt::found(inflate_kept(&kept, &head)?, head.records);
         }
         ChunkKind::Raw => kept = streams.take(key::RAW)?,
     }
@@ -61,76 +69,60 @@ pub fn decode(payload: &[u8], shared: &Shared, group: &Group) -> Result<(Chunk, 
     }
     let chunk = Chunk {
         head,
-        content,
+        content: rebuilt.content,
+        borders: rebuilt.borders,
+        opaque: rebuilt.opaque,
         blocks,
         kept,
     };
     Ok((chunk, left))
 }
 
-/// The core fields of a chunk's records, for which no other stream is looked at; `group` is what the key chunk of its group left
-/// of the models that this needs. A key chunk gives what it leaves of them.
+/// Whether the core fields of a chunk need a unit.
+pub fn is_core(unit: &Unit) -> bool {
+    let is = |key: u32| {
+        key::bundle_of(key) == Some(key::bundle::CORE)
+            || [
+                key::LINKS,
+                key::MATE_REFERENCES,
+                key::ESCAPE_LENGTHS,
+                key::ESCAPES,
+            ]
+            .contains(&key)
+    };
+    unit.members.iter().any(|&(key, _)| is(key))
+}
+
+/// The core fields of a chunk's records, from a payload of which only the units are there that [`is_core`] tells; `leader`
+/// gives what the key chunk of its group left of the models that this needs, if it is asked. A key chunk gives what
+/// it leaves of them. None where records are not told apart from other bytes: then the whole chunk must be decoded.
 pub fn core_fields(
     payload: &[u8],
     shared: &Shared,
-    group: &Group,
-) -> Result<(CoreFields, Option<Models>)> {
+    leader: Leader<'_>,
+) -> Result<Option<(CoreFields, Option<Models>)>> {
     let head = chunk::read(payload)?;
-    let is_key = head.kind == ChunkKind::Key;
-    if !is_key && head.kind != ChunkKind::Modelled {
-        if head.kind == ChunkKind::Content
-            && let Some(fields) = core_streams(payload, &head)?
-        {
-            return Ok((fields, None));
-        }
-        let (chunk, _) = decode(payload, shared, group)?;
-        return Ok((CoreFields::of_content(&chunk.content), None));
+    if !matches!(
+        head.kind,
+        ChunkKind::Content | ChunkKind::Key | ChunkKind::Modelled
+    ) {
+        return Ok(None);
     }
-    let needed = |unit: &Unit| {
-        let keys = [
-            key::FORMS,
-            key::ALIGNMENT_PART,
-            key::ESCAPE_LENGTHS,
-            key::ESCAPES,
-        ];
-        unit.members.iter().any(|(key, _)| keys.contains(key))
-    };
-    let mut streams = Decoded::new(stored_units(payload, &head, needed)?);
-    let blank = Models::default();
-    let models = known(&head, group, &blank)?;
+    let mut streams = Decoded::new(stored_units(payload, &head, is_core)?);
     let length = head.content_length as usize;
-    let forms = streams.take(key::FORMS)?;
-    let count = bam::count(&forms, length)?;
-    let find = |key| streams.take_unit(key);
-    let parts = &Part::ALL[..1];
-    let (records, left) = parts::decode(
-        count,
-        length,
-        models,
-        is_key,
-        &shared.context(),
-        parts,
-        find,
-    )?;
-    Ok((CoreFields::merge(&mut streams, &forms, records)?, left))
-}
-
-/// The core fields of a chunk of streams; none if records may be in its opaque bytes.
-fn core_streams(payload: &[u8], head: &Head) -> Result<Option<CoreFields>> {
-    let needed = |unit: &Unit| {
-        let is = |key: u32| {
-            key::bundle_of(key) == Some(key::bundle::CORE)
-                || [key::ESCAPE_LENGTHS, key::ESCAPES].contains(&key)
-        };
-        unit.members.iter().any(|&(key, _)| is(key))
-    };
-    let mut streams = Decoded::new(stored_units(payload, head, needed)?);
     let forms = streams.take(key::FORMS)?;
     if bam::has_opaque(&forms) {
         return Ok(None);
     }
-    let fields = bam::core(&mut streams, &forms, head.content_length as usize)?;
-    CoreFields::merge(&mut streams, &forms, fields).map(Some)
+    let (fields, left) = if head.kind == ChunkKind::Content {
+        (bam::core(&mut streams, &forms, length)?, None)
+    } else {
+        let count = bam::count(&forms, length)?;
+        let parts = &Part::ALL[..1];
+        decode_parts(&head, &mut streams, shared, leader, count, parts)?
+    };
+    let fields = CoreFields::merge(&mut streams, &forms, fields)?;
+    Ok(Some((fields, left)))
 }
 
 /// Units of a chunk that are wanted, their stored bytes checked.
@@ -163,15 +155,41 @@ fn stored_units<'a>(
     Ok(stored)
 }
 
-/// The models that a chunk's records are decoded with.
-fn known<'a>(head: &Head, group: &'a Group, blank: &'a Models) -> Result<&'a Models> {
-    match group {
-        _ if head.kind == ChunkKind::Key => Ok(blank),
-        Some(models) => Ok(models),
-        None => Err(Error::Damaged(
-            "chunk: its group has no key chunk before it".into(),
-        )),
-    }
+/// The first `parts` of the fields of a chunk's `count` regular records, and what a key chunk leaves.
+fn decode_parts(
+    head: &Head,
+    streams: &mut Decoded<'_>,
+    shared: &Shared,
+    leader: Leader<'_>,
+    count: usize,
+    parts: &[Part],
+) -> Result<(Records, Option<Models>)> {
+    let is_key = head.kind == ChunkKind::Key;
+    let blank = Models::default();
+    let group = if is_key { None } else { leader()? };
+    let models = match &group {
+        _ if is_key => &blank,
+        Some(models) => models,
+        None => {
+            return Err(Error::Damaged(
+                "chunk: its group has no key chunk before it".into(),
+            ));
+        }
+    };
+    let length = head.content_length as usize;
+    let find = |key| streams.take_unit(key);
+    let decoded = parts::decode(
+        count,
+        length,
+        models,
+        is_key,
+        &shared.context(),
+        parts,
+        find,
+    );
+    // Bases of a sequence that cannot be had show as damage: name the cause.
+    shared.check()?;
+    decoded
 }
 
 /// The content of a chunk whose records are coded by models, and what a key chunk leaves.
@@ -179,27 +197,12 @@ fn decode_records(
     head: &Head,
     streams: &mut Decoded<'_>,
     shared: &Shared,
-    group: &Group,
+    leader: Leader<'_>,
 ) -> Result<(bam::Rebuilt, Option<Models>)> {
-    let blank = Models::default();
-    let is_key = head.kind == ChunkKind::Key;
-    let models = known(head, group, &blank)?;
     let length = head.content_length as usize;
     let forms = streams.take(key::FORMS)?;
     let count = bam::count(&forms, length)?;
-    let find = |key| streams.take_unit(key);
-    // Bases of a sequence that cannot be had show as damage: name the cause.
-    let decoded = parts::decode(
-        count,
-        length,
-        models,
-        is_key,
-        &shared.context(),
-        &Part::ALL,
-        find,
-    );
-    shared.check()?;
-    let (records, left) = decoded?;
+    let (records, left) = decode_parts(head, streams, shared, leader, count, &Part::ALL)?;
     let rebuilt = bam::restore(streams, &forms, &records, &shared.header_text, length)?;
     Ok((rebuilt, left))
 }
@@ -273,9 +276,35 @@ impl Chunk {
         Self {
             head,
             content: Vec::new(),
+            borders: Vec::new(),
+            opaque: Vec::new(),
             blocks: Vec::new(),
             kept: Vec::new(),
         }
+    }
+
+    /// Its items in order: records, and stretches of content that are none.
+    pub fn items(&self) -> impl Iterator<Item = Item> {
+        let starts = std::iter::once(0).chain(self.borders.iter().copied());
+        let ranges = starts.zip(&self.borders).map(|(start, &end)| start..end);
+        let mut opaque = self.opaque.iter().peekable();
+        ranges.enumerate().map(move |(number, range)| {
+            match opaque.next_if(|&&opaque| opaque == number) {
+                Some(_) => Item::Opaque(range),
+                None => Item::Record(range),
+            }
+        })
+    }
+
+    /// Core fields of its records.
+    pub fn core_fields(&self) -> CoreFields {
+        let mut fields = CoreFields::default();
+        for item in self.items() {
+            if let Item::Record(range) = item {
+                fields.push(&self.content[range]);
+            }
+        }
+        fields
     }
 
     /// How many content bytes of the chunks after it its last block takes.

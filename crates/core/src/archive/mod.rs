@@ -3,14 +3,21 @@
 mod attach;
 mod build;
 mod compress;
-mod core_fields;
+mod chunks;
 pub(crate) mod decode;
 mod estimate;
+mod heading;
 mod info;
 mod open;
+mod plain;
+mod query;
 mod rebuild;
+mod records;
+mod regions;
 mod report;
+mod scan;
 pub(crate) mod share;
+mod statistics;
 mod verify;
 mod view;
 pub(crate) mod workers;
@@ -23,7 +30,13 @@ pub use crate::codec::records::Level;
 pub use crate::source::bam::CoreFields;
 #[doc(hidden)]
 pub use crate::source::span::Sizes;
+pub use query::{Pass, Query};
+pub use records::Batch;
+pub use regions::Regions;
 pub use report::*;
+pub use statistics::{
+    Coverage, Depth, FlagCounts, FlagStatistics, IndexStatistics, NO_DEPTH,
+};
 pub use view::Archive;
 
 /// Hears how far a verb is and may stop it.
@@ -175,19 +188,6 @@ pub fn verify(
     progress: &dyn Progress,
 ) -> Result<VerifyReport> {
     verify::verify(input, options, progress)
-}
-
-/// Decodes flags, places, mapping qualities and CIGARs, and no other field, and gives them to `each`, chunk after chunk in the
-/// order of the source; an error of `each` ends it.
-///
-/// # Errors
-/// As [`decompress`].
-pub fn core_fields(
-    input: &Input,
-    progress: &dyn Progress,
-    each: &mut dyn FnMut(CoreFields) -> Result<()>,
-) -> Result<()> {
-    core_fields::core_fields(input, progress, each)
 }
 
 /// Checks structure only: header, trailer, directory, attachments, and that chunks are where the directory says.

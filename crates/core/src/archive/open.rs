@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -12,25 +13,30 @@ use super::decode::{self, Chunk};
 use super::report::{
     ArchiveReport, AttachmentReport, Counts, EncoderReport, Exactness, Fingerprint, SourceReport,
 };
-use super::share::{Group, Shared};
+use super::share::{Leader, Shared};
 use super::workers::watched;
 use super::write::{ATTACHMENT_PIECE, KEY_CHUNK, NO_KEY};
 use super::{Input, Progress};
 use crate::codec;
 use crate::codec::records::Level;
 use crate::codec::records::models::Models;
+use crate::container::chunk;
 use crate::container::directory::{self, Entry, Page};
 use crate::container::frame::{self, Kind};
 use crate::container::header::{self, Header};
 use crate::container::trailer::{self, Attachment, FOOTER_LENGTH, Reference, Trailer};
 use crate::container::wire::{sha256, short_hash, unseal};
 use crate::source::reference::{self as given, Places, Sequence};
-use crate::source::{bam, recipe};
+use crate::source::bam::{self, CoreFields};
+use crate::source::recipe;
 use crate::store::local::Source;
 use crate::{Error, Result};
 
 /// Bytes read at the end of an archive at first: footer, trailer and root of most are within.
 const SUFFIX: u64 = 64 << 10;
+
+/// Bytes read of a chunk at first when only some of its units are wanted: its head, and most often those too.
+const HEAD: u64 = 8 << 10;
 
 /// Longest payload of one attachment frame: a piece that does not compress grows by little.
 const MAX_PIECE: u64 = 2 * ATTACHMENT_PIECE as u64;
@@ -238,30 +244,14 @@ impl Opened {
         }
     }
 
-    /// Reads, checks and decodes chunk number `index`; `group` is what its group's key chunk left. A key chunk gives
-    /// what it leaves.
+    /// Reads, checks and decodes chunk number `number`; `leader` gives what its group's key chunk left, if it is
+    /// asked. A key chunk gives what it leaves.
     pub fn chunk(
         &self,
-        index: u64,
+        number: u64,
         entry: &Entry,
-        group: &Group,
+        leader: Leader<'_>,
     ) -> Result<(Chunk, Option<Models>)> {
-        self.read_chunk(index, entry, |payload| {
-            let (chunk, left) = decode::decode(payload, &self.shared, group)?;
-            if chunk.head.records != entry.records || chunk.head.first_block != entry.first_block {
-                return Err(Error::Damaged("is not what the directory says".into()));
-            }
-            Ok((chunk, left))
-        })
-    }
-
-    /// Reads and checks the payload of chunk number `index` for `decode`, whose errors it gives a place.
-    pub fn read_chunk<T>(
-        &self,
-        index: u64,
-        entry: &Entry,
-        decode: impl FnOnce(&[u8]) -> Result<T>,
-    ) -> Result<T> {
         let read = || {
             self.check_group(entry)?;
             let payload = self.frame(entry.offset, entry.length, Kind::Chunk, "chunk")?;
@@ -270,14 +260,82 @@ impl Opened {
                     "is not the one that the directory vouches for".into(),
                 ));
             }
-            decode(&payload)
+            let (chunk, left) = decode::decode(&payload, &self.shared, leader)?;
+            if chunk.head.records != entry.records || chunk.head.first_block != entry.first_block {
+                return Err(Error::Damaged("is not what the directory says".into()));
+            }
+            Ok((chunk, left))
         };
-        read().map_err(|error| {
-            error.at(format!(
-                "{}: chunk {index} at offset {}",
-                self.name, entry.offset
-            ))
-        })
+        read().map_err(|error| self.at_chunk(error, number, entry))
+    }
+
+    /// Reads, checks and decodes the core fields of chunk number `number`, and reads nothing else of it. None where they cannot be
+    /// told without the rest.
+    pub fn core_fields(
+        &self,
+        number: u64,
+        entry: &Entry,
+        leader: Leader<'_>,
+    ) -> Result<Option<(CoreFields, Option<Models>)>> {
+        let read = || {
+            let payload = self.units(entry, decode::is_core)?;
+            let Some((fields, left)) = decode::core_fields(&payload, &self.shared, leader)? else {
+                return Ok(None);
+            };
+            if fields.flags.len() as u64 != entry.records {
+                return Err(Error::Damaged("is not what the directory says".into()));
+            }
+            Ok(Some((fields, left)))
+        };
+        read().map_err(|error| self.at_chunk(error, number, entry))
+    }
+
+    /// The head of chunk number `number`.
+    pub fn chunk_head(&self, number: u64, entry: &Entry) -> Result<chunk::Head> {
+        let read = || chunk::read(&self.units(entry, |_| false)?);
+        read().map_err(|error| self.at_chunk(error, number, entry))
+    }
+
+    /// A chunk's payload of which only the units that are `wanted` were read: zeros stand for the others. What vouches for
+    /// it are the checksums of its head and of each unit, and not the directory's hash.
+    fn units(&self, entry: &Entry, wanted: impl Fn(&chunk::Unit) -> bool) -> Result<Vec<u8>> {
+        let payload_at = entry.offset + frame::HEAD_LENGTH;
+        let end = payload_at.checked_add(entry.length);
+        if end.is_none_or(|end| end > self.length) {
+            return Err(Error::Damaged("lies outside the archive".into()));
+        }
+        let length = usize::try_from(entry.length).unwrap_or(usize::MAX);
+        let start = self.read_within(entry.offset, frame::HEAD_LENGTH + entry.length.min(HEAD))?;
+        let (head, start) = start.split_at(frame::HEAD_LENGTH as usize);
+        if head != frame::head(Kind::Chunk, entry.length as u32) {
+            return Err(Error::Damaged("is not where the directory says".into()));
+        }
+        let mut payload = vec![0; length];
+        payload[..start.len()].copy_from_slice(start);
+        // Units stand in order: whatever of those that are wanted lies before this has been read.
+        let mut known = start.len();
+        let mut fetch = |payload: &mut [u8], range: Range<usize>| -> Result<()> {
+            let from = range.start.max(known);
+            if from < range.end {
+                let bytes = (range.end - from) as u64;
+                let bytes = self.read_within(payload_at + from as u64, bytes)?;
+                payload[from..range.end].copy_from_slice(&bytes);
+                known = range.end;
+            }
+            Ok(())
+        };
+        let head_length = chunk::head_length(&payload)?;
+        fetch(&mut payload, 0..head_length)?;
+        let head = chunk::read(&payload)?;
+        for unit in head.units.iter().filter(|&unit| wanted(unit)) {
+            fetch(&mut payload, unit.place.clone())?;
+        }
+        Ok(payload)
+    }
+
+    fn at_chunk(&self, error: Error, number: u64, entry: &Entry) -> Error {
+        let (name, offset) = (&self.name, entry.offset);
+        error.at(format!("{name}: chunk {number} at offset {offset}"))
     }
 
     /// Reads an attachment whole.

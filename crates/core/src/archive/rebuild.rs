@@ -285,7 +285,7 @@ impl<W: Write + Send> Shared<'_, W> {
 
     fn decode(&self, index: u64, group: &Group, maker: &mut Maker) -> Result<()> {
         let entry = &self.entries[index as usize];
-        let (mut chunk, left) = self.opened.chunk(index, entry, group)?;
+        let (mut chunk, left) = self.opened.chunk(index, entry, &|| Ok(group.clone()))?;
         if !self.makes_blocks {
             self.done
                 .fetch_add(chunk.head.source_length, Ordering::Relaxed);

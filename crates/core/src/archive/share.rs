@@ -45,3 +45,6 @@ impl Shared {
 
 /// What a key chunk leaves to the chunks of its group; none before one.
 pub type Group = Option<Arc<Models>>;
+
+/// Gives what the key chunk of a chunk's group left: asked only by a chunk that needs it.
+pub type Leader<'a> = &'a dyn Fn() -> Result<Group>;

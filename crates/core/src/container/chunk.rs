@@ -146,17 +146,23 @@ pub fn write(head: &Head, units: &[NewUnit<'_>]) -> Vec<u8> {
     out
 }
 
-/// Reads a chunk's head from its whole payload and checks that the units fill the rest exactly.
-pub fn read(payload: &[u8]) -> Result<Head> {
+/// Where a chunk's head ends in its payload, of which this needs the first bytes.
+pub fn head_length(payload: &[u8]) -> Result<usize> {
     let mut cursor = Cursor::new(payload, "chunk head");
     let body_length = cursor.count(1, "length of the head")?;
     let body_start = payload.len() - cursor.remaining();
     let head_end = body_start
         .checked_add(body_length + 4)
         .filter(|&end| end <= payload.len());
-    let Some(head_end) = head_end else {
-        return Err(Error::Truncated("chunk head: ends early".into()));
-    };
+    head_end.ok_or_else(|| Error::Truncated("chunk head: ends early".into()))
+}
+
+/// Reads a chunk's head from its whole payload and checks that the units fill the rest exactly.
+pub fn read(payload: &[u8]) -> Result<Head> {
+    let head_end = head_length(payload)?;
+    let mut cursor = Cursor::new(payload, "chunk head");
+    cursor.varint()?;
+    let body_start = payload.len() - cursor.remaining();
     let sealed = unseal(&payload[..head_end], "chunk head")?;
     let mut cursor = Cursor::new(&sealed[body_start..], "chunk head");
     let kind = match cursor.u8()? {

@@ -21,6 +21,8 @@ const MAX_ENTRY: usize = 128;
 pub const UNSORTED: u8 = 1;
 /// The chunk's records lie on more than one reference.
 pub const MULTI_REFERENCE: u8 = 2;
+/// The chunk has opaque bytes, among which records may be that are longer than a chunk holds. Since version 5.
+pub const OPAQUE: u8 = 4;
 
 /// Reference positions that a chunk's records take (all 0-based; reference -1 is "none").
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -7,6 +7,7 @@
 
 pub mod bam;
 pub mod bgzf;
+pub mod blocks;
 pub mod key;
 pub mod layout;
 pub mod parts;

@@ -7,7 +7,6 @@ use crate::Result;
 use crate::codec::records::Records;
 use crate::source::key;
 use crate::source::streams::Decoded;
-use crate::source::walk::{Item, Walk};
 
 /// Fields of records that tell where and how they are aligned: a value per record, in the order of the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,6 +19,8 @@ pub struct CoreFields {
     pub positions: Vec<i32>,
     /// Mapping qualities.
     pub mapping_qualities: Vec<u8>,
+    /// Numbers of the reference sequences that the mates are on; -1 is none.
+    pub mate_references: Vec<i32>,
     /// CIGAR operations of all records, as BAM has them: length in the 28 high bits, operation in the 4 low.
     pub cigars: Vec<u32>,
     /// Where each record's operations end in `cigars`.
@@ -39,6 +40,7 @@ impl CoreFields {
                 references: regular.references,
                 positions: regular.positions,
                 mapping_qualities: regular.mapq,
+                mate_references: regular.mate_references,
                 cigars: regular.cigar,
                 cigar_ends: regular.cigar_ends,
             });
@@ -52,6 +54,7 @@ impl CoreFields {
                 all.references.push(regular.references[index]);
                 all.positions.push(regular.positions[index]);
                 all.mapping_qualities.push(regular.mapq[index]);
+                all.mate_references.push(regular.mate_references[index]);
                 all.cigars.extend_from_slice(regular.cigar_of(index));
                 all.cigar_ends.push(all.cigars.len());
                 index += 1;
@@ -60,26 +63,21 @@ impl CoreFields {
         Ok(all)
     }
 
-    /// Those of the records in a chunk's content, which is cut at their borders.
-    pub(crate) fn of_content(content: &[u8]) -> Self {
-        let (mut all, mut items) = (Self::default(), Vec::new());
-        Walk::at_border(content).advance(content, true, &mut items);
-        for item in &items {
-            if let Item::Record(range) = item {
-                all.push(&content[range.clone()]);
-            }
-        }
-        all
+    /// CIGAR operations of record number `index`.
+    pub fn cigar_of(&self, index: usize) -> &[u32] {
+        let start = index.checked_sub(1).map_or(0, |before| self.cigar_ends[before]);
+        &self.cigars[start..self.cigar_ends[index]]
     }
 
     /// Adds a record as it stands in BAM; of one that lies about its lengths, what there is.
-    fn push(&mut self, bytes: &[u8]) {
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
         let Some(fixed) = Fixed::read(bytes) else {
             // Shorter than a record's fixed fields: as one without a place.
             self.flags.push(0);
             self.references.push(-1);
             self.positions.push(-1);
             self.mapping_qualities.push(0);
+            self.mate_references.push(-1);
             self.cigar_ends.push(self.cigars.len());
             return;
         };
@@ -87,11 +85,8 @@ impl CoreFields {
         self.references.push(fixed.reference);
         self.positions.push(fixed.position);
         self.mapping_qualities.push(fixed.mapq);
-        let start = record::FIXED + usize::from(fixed.name_length);
-        let operations = bytes.get(start..).unwrap_or_default().as_chunks::<4>().0;
-        let operations = operations.iter().take(fixed.cigar_count.into());
-        self.cigars
-            .extend(operations.map(|bytes| u32::from_le_bytes(*bytes)));
+        self.mate_references.push(fixed.mate_reference);
+        self.cigars.extend(record::cigar(&fixed, bytes));
         self.cigar_ends.push(self.cigars.len());
     }
 }

@@ -38,6 +38,8 @@ pub struct Span {
     pub largest_end: i64,
     pub unsorted: bool,
     pub multi_reference: bool,
+    /// Whether there are opaque bytes beside them.
+    pub opaque: bool,
 }
 
 /// Takes the items of a chunk apart; `content` is what their ranges point into.
@@ -112,6 +114,7 @@ impl<'a> Parser<'a> {
             self.header_text.extend_from_slice(text);
             return;
         }
+        self.span.opaque = true;
         self.forms.push(form::OPAQUE);
         push(&mut self.opaque_lengths, bytes.len() as i32);
         self.opaque.extend_from_slice(bytes);
@@ -127,6 +130,7 @@ impl<'a> Parser<'a> {
                 first: place,
                 last: place,
                 largest_end: end,
+                opaque: span.opaque,
                 ..Span::default()
             };
             return;

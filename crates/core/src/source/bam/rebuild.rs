@@ -12,6 +12,7 @@ use super::{form, header};
 use crate::codec::records::Context;
 use crate::source::key;
 use crate::source::streams::Decoded;
+use crate::source::walk::{Item, Walk};
 use crate::{Error, Result};
 
 pub use self::core::{Aligned, core};
@@ -53,11 +54,47 @@ pub fn rebuild(streams: &mut Decoded<'_>, length: usize, context: &Context<'_>) 
 }
 
 /// A chunk's content.
+#[derive(Default)]
 pub struct Rebuilt {
     /// The bytes.
     pub content: Vec<u8>,
     /// Where each item ends.
     pub borders: Vec<usize>,
+    /// Numbers of the items that are not records.
+    pub opaque: Vec<usize>,
+}
+
+impl Rebuilt {
+    /// Content whose items are found by walking it. Where those are not `records` records and nothing else, it is
+    /// one stretch of opaque bytes.
+    pub fn found(content: Vec<u8>, records: u64) -> Self {
+        let mut items = Vec::new();
+        Walk::at_border(&content).advance(&content, true, &mut items);
+        let are_records = items.iter().all(|item| matches!(item, Item::Record(_)));
+        if are_records && items.len() as u64 == records {
+            let borders = items.iter().map(|item| item.range().end).collect();
+            return Self {
+                content,
+                borders,
+                opaque: Vec::new(),
+            };
+        }
+        Self {
+            borders: vec![content.len()],
+            content,
+            opaque: vec![0],
+        }
+    }
+}
+
+/// Numbers of the items of these forms that are not records.
+pub fn opaque_items(forms: &[u8]) -> Vec<usize> {
+    let items = forms.iter().enumerate();
+    let is_opaque = |form: &u8| form & (form::OPAQUE | form::HEADER) != 0;
+    items
+        .filter(|(_, form)| is_opaque(form))
+        .map(|(number, _)| number)
+        .collect()
 }
 
 /// The error when streams contradict each other.
@@ -173,6 +210,7 @@ impl Writer<'_> {
         Ok(Rebuilt {
             content: self.out,
             borders: self.borders,
+            opaque: opaque_items(forms),
         })
     }
 

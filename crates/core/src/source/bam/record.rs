@@ -101,6 +101,14 @@ impl Fixed {
     }
 }
 
+/// CIGAR operations of the record `bytes`, whose fixed fields are given, as far as it has them.
+pub fn cigar<'a>(fixed: &Fixed, bytes: &'a [u8]) -> impl Iterator<Item = u32> + Clone + 'a {
+    let start = FIXED + usize::from(fixed.name_length);
+    let operations = bytes.get(start..).unwrap_or_default().as_chunks::<4>().0;
+    let operations = operations.iter().take(fixed.cigar_count.into());
+    operations.map(|bytes| u32::from_le_bytes(*bytes))
+}
+
 /// Whether the variable parts fit into the record's length.
 pub fn is_consistent(fixed: &[u8]) -> bool {
     Fixed::read(fixed).is_some_and(|record| record.tags_at().is_some())

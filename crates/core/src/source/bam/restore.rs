@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
-use super::rebuild::{Numbers, Pieces, Rebuilt, damaged};
+use super::rebuild::{Numbers, Pieces, Rebuilt, damaged, opaque_items};
 use super::record::{self, FIXED, Fixed};
 use super::{form, header, tags};
 use crate::Result;
@@ -77,6 +77,7 @@ pub fn restore(
     Ok(Rebuilt {
         content: writer.out,
         borders,
+        opaque: opaque_items(forms),
     })
 }
 

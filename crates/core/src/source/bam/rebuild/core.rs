@@ -150,11 +150,25 @@ pub(super) fn links(streams: &mut Decoded<'_>, count: usize) -> Result<Vec<u32>>
     (0..count).map(link).collect()
 }
 
-/// Flags, places, mapping qualities and CIGARs of the regular records, from the streams of the bundle `core`.
+/// Flags, places, mapping qualities, CIGARs and the mates' references of the regular records, from the streams of the bundle
+/// `core` and of those that tell mates.
 pub fn core(streams: &mut Decoded<'_>, forms: &[u8], length: usize) -> Result<Records> {
     count(forms, length)?;
     let core = Core::read(streams, forms)?;
+    let links = links(streams, core.fixed.len())?;
+    let mut steps = Numbers::new(streams.take(key::MATE_REFERENCES)?);
+    let (linked, mates) = mates(&links, forms);
+    let references = &core.aligned.references;
+    let mate_reference = |record: usize| {
+        if !linked[record] {
+            return Ok(references[record].wrapping_add(steps.next()?));
+        }
+        let mate = references.get(mates[record] as usize).copied();
+        mate.ok_or_else(|| damaged("a mate is missing"))
+    };
+    let mate_references = (0..links.len()).map(mate_reference).collect::<Result<_>>()?;
     Ok(Records {
+        mate_references,
         count: core.fixed.len(),
         flags: core.fixed.iter().map(|fixed| fixed.flags).collect(),
         references: core.aligned.references,
@@ -164,6 +178,20 @@ pub fn core(streams: &mut Decoded<'_>, forms: &[u8], length: usize) -> Result<Re
         cigar_ends: core.cigar_ends,
         ..Records::default()
     })
+}
+
+/// Whether each record's mate tells its mate fields, and the numbers of mates.
+fn mates(links: &[u32], forms: &[u8]) -> (Vec<bool>, Vec<u32>) {
+    let linked: Vec<bool> = regular(forms).map(|form| form & form::MATE != 0).collect();
+    let mut mates = vec![NO_MATE; links.len()];
+    for (index, &link) in links.iter().enumerate() {
+        let before = index - link as usize;
+        if link > 0 && linked[index] && linked[before] && mates[before] == NO_MATE {
+            mates[before] = index as u32;
+            mates[index] = before as u32;
+        }
+    }
+    (linked, mates)
 }
 
 /// Fills in the mate fields.
@@ -180,15 +208,7 @@ pub(super) fn with_mates(
         numbers(key::MATE_POSITIONS)?,
         numbers(key::TEMPLATE_LENGTHS)?,
     );
-    let linked: Vec<bool> = regular(forms).map(|form| form & form::MATE != 0).collect();
-    let mut mates = vec![NO_MATE; fixed.len()];
-    for (index, &link) in links.iter().enumerate() {
-        let before = index - link as usize;
-        if link > 0 && linked[index] && linked[before] && mates[before] == NO_MATE {
-            mates[before] = index as u32;
-            mates[index] = before as u32;
-        }
-    }
+    let (linked, mates) = mates(links, forms);
     for index in 0..fixed.len() {
         if !linked[index] {
             let record = &mut fixed[index];

@@ -1,0 +1,272 @@
+//! The chunks of an open archive by their numbers, decoded when they are asked for; of what neighbours need again, the
+//! last few are kept.
+
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, OnceLock};
+
+use super::decode::Chunk;
+use super::open::Opened;
+use super::share::Group;
+use super::workers::lock;
+use crate::container::chunk::ChunkKind;
+use crate::container::directory::{Entry, OPAQUE, Page, Span};
+use crate::source::bam::CoreFields;
+use crate::source::key;
+use crate::{Error, Result};
+
+/// Decoded chunks that are kept for the next reads: one that is read, one that its last block reaches into, and a
+/// second reader's.
+const CHUNKS: usize = 4;
+
+/// Groups whose first chunk is kept with the models that it left: what a reader goes through, and a second one's.
+const GROUPS: usize = 2;
+
+/// Groups of which the models of core fields are kept.
+const CORE_GROUPS: usize = 8;
+
+/// Place of the content's bytes among the trailer's counts.
+const CONTENT_BYTES: usize = 5;
+
+/// First version whose directory tells which chunks have opaque bytes.
+const TELLS_OPAQUE: u32 = 5;
+
+/// An open archive's chunks. Any number of threads may ask for them.
+pub struct Chunks {
+    pub opened: Opened,
+    /// Pages of the directory that were needed.
+    pages: Vec<OnceLock<Arc<Vec<Entry>>>>,
+    /// Number of each page's first chunk.
+    firsts: Vec<u64>,
+    count: u64,
+    decoded: Kept<Arc<Chunk>>,
+    leaders: Kept<(Arc<Chunk>, Group)>,
+    core_leaders: Kept<(Arc<CoreFields>, Group)>,
+}
+
+impl Chunks {
+    /// Those of the archive at `path`; see [`super::Archive::open`].
+    pub fn open(path: &Path, reference: Option<&Path>) -> Result<Self> {
+        let mut opened = Opened::open_path(path, &AtomicBool::new(false))?;
+        opened.give_reference(reference)?;
+        let pages = &opened.trailer.pages;
+        let mut count = 0u64;
+        let mut firsts = Vec::with_capacity(pages.len());
+        for page in pages {
+            firsts.push(count);
+            count = count.saturating_add(page.chunks);
+        }
+        Ok(Self {
+            pages: pages.iter().map(|_| OnceLock::new()).collect(),
+            firsts,
+            count,
+            opened,
+            decoded: Kept::new(CHUNKS),
+            leaders: Kept::new(GROUPS),
+            core_leaders: Kept::new(CORE_GROUPS),
+        })
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Bytes of the source's content.
+    pub fn content_length(&self) -> u64 {
+        self.opened.trailer.counts[CONTENT_BYTES]
+    }
+
+    /// The directory's pages, each with the number of its first chunk.
+    pub fn pages(&self) -> impl Iterator<Item = (u64, &Page)> {
+        self.firsts
+            .iter()
+            .copied()
+            .zip(&self.opened.trailer.pages)
+    }
+
+    /// The entries of the page whose first chunk has this number.
+    pub fn page(&self, first: u64) -> Result<Arc<Vec<Entry>>> {
+        let page = self.firsts.partition_point(|&number| number <= first);
+        let page = page.saturating_sub(1);
+        let (Some(known), Some(root)) = (self.pages.get(page), self.opened.trailer.pages.get(page))
+        else {
+            return Err(self.missing(first));
+        };
+        if let Some(entries) = known.get() {
+            return Ok(entries.clone());
+        }
+        let entries = Arc::new(self.opened.page(root)?);
+        Ok(known.get_or_init(|| entries).clone())
+    }
+
+    /// What the directory says of chunk `number`.
+    pub fn entry(&self, number: u64) -> Result<Entry> {
+        let (entries, at) = self.place(number)?;
+        entries
+            .get(at)
+            .cloned()
+            .ok_or_else(|| self.missing(number))
+    }
+
+    /// The entries of the page that a chunk is in, and its place in them.
+    fn place(&self, number: u64) -> Result<(Arc<Vec<Entry>>, usize)> {
+        let page = self.firsts.partition_point(|&first| first <= number);
+        let first = page.checked_sub(1).map_or(0, |page| self.firsts[page]);
+        Ok((self.page(first)?, (number - first) as usize))
+    }
+
+    fn missing(&self, number: u64) -> Error {
+        Error::Damaged(format!("{}: there is no chunk {number}", self.opened.name))
+    }
+
+    /// The number of the last chunk that starts at or before a place, by what `start` says of pages and of entries.
+    pub fn last_before<T: PartialOrd>(
+        &self,
+        place: &T,
+        of_page: impl Fn(&Page) -> T,
+        of_entry: impl Fn(&Entry) -> T,
+    ) -> Result<Option<u64>> {
+        let pages = &self.opened.trailer.pages;
+        let page = pages.partition_point(|page| of_page(page) <= *place);
+        let Some(page) = page.checked_sub(1) else {
+            return Ok(None);
+        };
+        let first = self.firsts[page];
+        let entries = self.page(first)?;
+        let at = entries.partition_point(|entry| of_entry(entry) <= *place);
+        Ok(at.checked_sub(1).map(|at| first + at as u64))
+    }
+
+    /// Whether chunks in a page of such a span may have records that their entries do not tell of.
+    pub fn may_hide_records(&self, page: &Span) -> bool {
+        !self.tells_opaque() || page.flags & OPAQUE != 0
+    }
+
+    /// Whether a chunk has opaque bytes, among which there may be records that its entry does not tell of.
+    pub fn hides_records(&self, number: u64, entry: &Entry) -> Result<bool> {
+        if self.tells_opaque() {
+            return Ok(entry.span.flags & OPAQUE != 0);
+        }
+        let head = self.opened.chunk_head(number, entry)?;
+        let mut members = head.units.iter().flat_map(|unit| &unit.members);
+        Ok(head.kind == ChunkKind::Kept || members.any(|&(key, _)| key == key::OPAQUE))
+    }
+
+    fn tells_opaque(&self) -> bool {
+        self.opened.header.version >= TELLS_OPAQUE
+    }
+
+    /// The number of the chunk that starts the group of chunk `number`.
+    fn leader(&self, number: u64) -> Result<u64> {
+        let mut number = number;
+        loop {
+            let (entries, at) = self.place(number)?;
+            let until = entries.get(..=at).unwrap_or_default();
+            let leads = |entry: &Entry| entry.group.is_some();
+            if let Some(start) = until.iter().rposition(leads) {
+                return Ok(number - (at - start) as u64);
+            }
+            match number.checked_sub(at as u64 + 1) {
+                Some(before) => number = before,
+                None => return Ok(0),
+            }
+        }
+    }
+
+    /// The first chunk of a group, and what it leaves.
+    fn lead(&self, number: u64, entry: &Entry) -> Result<(Arc<Chunk>, Group)> {
+        self.leaders.get(number, || {
+            let (chunk, left) = self.opened.chunk(number, entry, &|| Ok(None))?;
+            Ok((Arc::new(chunk), left.map(Arc::new)))
+        })
+    }
+
+    /// Chunk `number`, decoded.
+    pub fn chunk(&self, number: u64) -> Result<Arc<Chunk>> {
+        let entry = self.entry(number)?;
+        if entry.group.is_some() {
+            return Ok(self.lead(number, &entry)?.0);
+        }
+        self.decoded.get(number, || {
+            let leader = || {
+                let start = self.leader(number)?;
+                Ok(self.lead(start, &self.entry(start)?)?.1)
+            };
+            let (chunk, _) = self.opened.chunk(number, &entry, &leader)?;
+            Ok(Arc::new(chunk))
+        })
+    }
+
+    /// Core fields of the records of chunk `number`, for which nothing else of it is read where that can be.
+    pub fn core_fields(&self, number: u64) -> Result<Arc<CoreFields>> {
+        let entry = self.entry(number)?;
+        if entry.group.is_some() {
+            return Ok(self.core_lead(number, &entry)?.0);
+        }
+        let leader = || {
+            let start = self.leader(number)?;
+            Ok(self.core_lead(start, &self.entry(start)?)?.1)
+        };
+        match self.opened.core_fields(number, &entry, &leader)? {
+            Some((fields, _)) => Ok(Arc::new(fields)),
+            None => Ok(Arc::new(self.chunk(number)?.core_fields())),
+        }
+    }
+
+    fn core_lead(&self, number: u64, entry: &Entry) -> Result<(Arc<CoreFields>, Group)> {
+        self.core_leaders.get(number, || {
+            match self.opened.core_fields(number, entry, &|| Ok(None))? {
+                Some((fields, left)) => Ok((Arc::new(fields), left.map(Arc::new))),
+                None => {
+                    let (chunk, group) = self.lead(number, entry)?;
+                    Ok((Arc::new(chunk.core_fields()), group))
+                }
+            }
+        })
+    }
+}
+
+/// Values by number, of which those used last are kept. Of threads that ask for one that is not there, one makes it and
+/// the others wait.
+struct Kept<T> {
+    most: usize,
+    /// The one used last at the end.
+    slots: Mutex<Vec<(u64, Slot<T>)>>,
+}
+
+type Slot<T> = Arc<Mutex<Option<T>>>;
+
+impl<T: Clone> Kept<T> {
+    fn new(most: usize) -> Self {
+        Self {
+            most,
+            slots: Mutex::default(),
+        }
+    }
+
+    fn get(&self, number: u64, make: impl FnOnce() -> Result<T>) -> Result<T> {
+        let slot = self.slot(number);
+        let mut value = lock(&slot);
+        if let Some(value) = &*value {
+            return Ok(value.clone());
+        }
+        let made = make()?;
+        *value = Some(made.clone());
+        Ok(made)
+    }
+
+    fn slot(&self, number: u64) -> Slot<T> {
+        let mut slots = lock(&self.slots);
+        let known = slots.iter().position(|&(of, _)| of == number);
+        let slot = match known {
+            Some(known) => slots.remove(known).1,
+            None => Slot::default(),
+        };
+        if slots.len() == self.most {
+            slots.remove(0);
+        }
+        slots.push((number, slot.clone()));
+        slot
+    }
+}

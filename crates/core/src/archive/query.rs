@@ -1,0 +1,372 @@
+//! Which records are asked for, and passes over those records, whatever is to be made of them.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::chunks::Chunks;
+use super::heading::Heading;
+use super::regions::{Regions, chunks_of};
+use super::scan::Scan;
+use crate::container::chunk::ChunkKind;
+use crate::codec::records::on_reference;
+use crate::source::bam::record::{self, Fixed, UNMAPPED};
+use crate::source::bam::{CoreFields, read_group};
+use crate::source::walk::Item;
+use crate::{Error, Result};
+
+/// Which records are asked for: all that meet each condition.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Query {
+    /// Those that overlap these.
+    pub regions: Option<Regions>,
+    /// Those that overlap these too.
+    pub targets: Option<Regions>,
+    /// Flags that they must have.
+    pub required_flags: u16,
+    /// Flags that they must not have.
+    pub excluded_flags: u16,
+    /// Least mapping quality.
+    pub least_mapping_quality: u8,
+    /// Read groups, of which a record that names one must name one of these.
+    pub read_groups: Option<Vec<String>>,
+}
+
+impl Query {
+    /// Whether a record's core fields meet the conditions; all but the read groups.
+    fn meets(&self, core: &Core) -> bool {
+        let hold = |regions: &Option<Regions>| {
+            regions
+                .as_ref()
+                .is_none_or(|regions| regions.hold(core.reference, core.position, core.end))
+        };
+        core.flags & self.required_flags == self.required_flags
+            && core.flags & self.excluded_flags == 0
+            && core.mapping_quality >= self.least_mapping_quality
+            && hold(&self.regions)
+            && hold(&self.targets)
+    }
+
+    fn meets_record(&self, bytes: &[u8]) -> bool {
+        let in_group = |groups: &Vec<String>| {
+            read_group(bytes).is_none_or(|own| groups.iter().any(|group| group.as_bytes() == own))
+        };
+        Core::of_record(bytes).is_some_and(|core| self.meets(&core))
+            && self.read_groups.as_ref().is_none_or(in_group)
+    }
+
+    /// Whether core fields alone tell which records meet the conditions.
+    pub(super) fn needs_core_only(&self) -> bool {
+        self.read_groups.is_none()
+    }
+
+    fn chunks(&self, chunks: &Chunks) -> Result<Vec<u64>> {
+        let regions: Vec<&Regions> = [&self.regions, &self.targets]
+            .into_iter()
+            .flatten()
+            .collect();
+        chunks_of(chunks, &regions)
+    }
+}
+
+/// What a record's place follows from.
+#[derive(Clone, Copy)]
+pub struct Core {
+    pub flags: u16,
+    pub reference: i32,
+    pub position: i64,
+    /// Exclusive: as htslib sees it, where an unmapped record, or one of which nothing lies on the reference, takes one position.
+    pub end: i64,
+    pub mapping_quality: u8,
+}
+
+impl Core {
+    /// Those of record number `index` of `fields`.
+    pub fn of(fields: &CoreFields, index: usize) -> Self {
+        let flags = fields.flags[index];
+        let position = i64::from(fields.positions[index]);
+        Self {
+            flags,
+            reference: fields.references[index],
+            position,
+            end: end(flags, position, fields.cigar_of(index).iter().copied()),
+            mapping_quality: fields.mapping_qualities[index],
+        }
+    }
+
+    pub fn of_record(bytes: &[u8]) -> Option<Self> {
+        let fixed = Fixed::read(bytes)?;
+        let position = i64::from(fixed.position);
+        let cigar = record::cigar(&fixed, bytes);
+        Some(Self {
+            flags: fixed.flags,
+            reference: fixed.reference,
+            position,
+            end: end(fixed.flags, position, cigar),
+            mapping_quality: fixed.mapq,
+        })
+    }
+}
+
+fn end(flags: u16, position: i64, cigar: impl Iterator<Item = u32>) -> i64 {
+    let length: i64 = match flags & UNMAPPED {
+        0 => cigar
+            .map(|operation| i64::from(on_reference(operation)))
+            .sum(),
+        _ => 0,
+    };
+    position + length.max(1)
+}
+
+/// What a worker made of a stretch of a chunk.
+enum Piece<T> {
+    /// Records; none that meets the conditions makes nothing.
+    Records(Option<T>),
+    /// Opaque bytes and their offset in the content: a piece of a record longer than a chunk holds, or damage.
+    Opaque(u64, Vec<u8>),
+}
+
+/// A pass over records: an iterator over what `make` makes of the records in each chunk, in order.
+pub struct Pass<T> {
+    scan: Scan<Vec<Piece<T>>>,
+    /// Made, and not given yet.
+    ready: std::vec::IntoIter<Piece<T>>,
+    /// Opaque bytes that are not whole records yet, and the offset of the first.
+    pending: (u64, Vec<u8>),
+    stitch: Stitch<T>,
+    name: String,
+    ended: bool,
+}
+
+/// Makes what is to be made of records that came in pieces.
+type Stitch<T> = Box<dyn Fn(&[u8], Vec<Range<usize>>) -> Result<Option<T>> + Send>;
+
+/// A pass over the records that `query` asks for. `make` gets content and where in it the records lie, at least one;
+/// with `threads` above 1 it runs in that many worker threads.
+pub fn records<T: Send + 'static>(
+    chunks: &Arc<Chunks>,
+    heading: &Heading,
+    query: &Query,
+    threads: usize,
+    make: impl Fn(&[u8], Vec<Range<usize>>) -> Result<T> + Send + Sync + 'static,
+) -> Result<Pass<T>> {
+    let numbers = query.chunks(chunks)?;
+    let make = Arc::new(Make {
+        chunks: chunks.clone(),
+        query: query.clone(),
+        first: heading.length,
+        make,
+    });
+    let stitch = make.clone();
+    Ok(Pass {
+        scan: Scan::new(numbers, threads, move |number| make.pieces(number)),
+        ready: Vec::new().into_iter(),
+        pending: (0, Vec::new()),
+        stitch: Box::new(move |content, records| stitch.records(content, records)),
+        name: chunks.opened.name.clone(),
+        ended: false,
+    })
+}
+
+/// A pass over core fields of the records in the chunks that `query` asks for. `make` gets the fields of a chunk's records and
+/// the numbers of those that meet the conditions, which must not be about read groups.
+pub fn core_fields<T: Send + 'static>(
+    chunks: &Arc<Chunks>,
+    heading: &Heading,
+    query: &Query,
+    threads: usize,
+    make: impl Fn(&CoreFields, Vec<usize>) -> T + Send + Sync + 'static,
+) -> Result<Pass<T>> {
+    let numbers = query.chunks(chunks)?;
+    let (own, query) = (chunks.clone(), query.clone());
+    let conditions = query.clone();
+    let make = Arc::new(move |fields: &CoreFields| {
+        let meets = |&index: &usize| conditions.meets(&Core::of(fields, index));
+        let found: Vec<usize> = (0..fields.flags.len()).filter(meets).collect();
+        (!found.is_empty()).then(|| make(fields, found))
+    });
+    let of_records = make.clone();
+    let whole = Arc::new(Make {
+        chunks: chunks.clone(),
+        query,
+        first: heading.length,
+        make: move |content: &[u8], records: Vec<Range<usize>>| {
+            let mut fields = CoreFields::default();
+            for record in records {
+                fields.push(&content[record]);
+            }
+            Ok(of_records(&fields))
+        },
+    });
+    let stitch = whole.clone();
+    let flat = |made: Result<Option<Option<T>>>| Ok(made?.flatten());
+    let work = move |number| {
+        if own.hides_records(number, &own.entry(number)?)? {
+            let pieces = whole.pieces(number)?.into_iter();
+            return Ok(pieces
+                .map(|piece| match piece {
+                    Piece::Records(made) => Piece::Records(made.flatten()),
+                    Piece::Opaque(offset, bytes) => Piece::Opaque(offset, bytes),
+                })
+                .collect());
+        }
+        Ok(vec![Piece::Records(make(&*own.core_fields(number)?))])
+    };
+    Ok(Pass {
+        scan: Scan::new(numbers, threads, work),
+        ready: Vec::new().into_iter(),
+        pending: (0, Vec::new()),
+        stitch: Box::new(move |content, records| flat(stitch.records(content, records))),
+        name: chunks.opened.name.clone(),
+        ended: false,
+    })
+}
+
+struct Make<F> {
+    chunks: Arc<Chunks>,
+    query: Query,
+    /// Where the first record stands in the content.
+    first: u64,
+    make: F,
+}
+
+impl<F> Make<F> {
+    /// What is made of a chunk, piece by piece.
+    fn pieces<T>(&self, number: u64) -> Result<Vec<Piece<T>>>
+    where
+        F: Fn(&[u8], Vec<Range<usize>>) -> Result<T>,
+    {
+        let chunk = self.chunks.chunk(number)?;
+        let entry = self.chunks.entry(number)?;
+        if chunk.head.kind == ChunkKind::Raw && !chunk.kept.is_empty() {
+            return Err(Error::Damaged(format!(
+                "{}: byte {} of its source is not in a BGZF block: the source is damaged there, or cut short",
+                self.chunks.opened.name, entry.source_offset
+            )));
+        }
+        let (mut pieces, mut run, mut open) = (Vec::new(), Vec::new(), false);
+        for item in chunk.items() {
+            match item {
+                Item::Record(range) => {
+                    open = true;
+                    run.push(range);
+                }
+                Item::Opaque(range) => {
+                    let heading = self.first.saturating_sub(entry.content_offset);
+                    let start = range.start.max(usize::try_from(heading).unwrap_or(usize::MAX));
+                    if start < range.end {
+                        if std::mem::take(&mut open) {
+                            let run = std::mem::take(&mut run);
+                            pieces.push(Piece::Records(self.records(&chunk.content, run)?));
+                        }
+                        let offset = entry.content_offset + start as u64;
+                        let bytes = chunk.content[start..range.end].to_vec();
+                        pieces.push(Piece::Opaque(offset, bytes));
+                    }
+                }
+            }
+        }
+        if open {
+            pieces.push(Piece::Records(self.records(&chunk.content, run)?));
+        }
+        Ok(pieces)
+    }
+
+    /// What is made of those of these records that meet the conditions.
+    fn records<T>(&self, content: &[u8], mut records: Vec<Range<usize>>) -> Result<Option<T>>
+    where
+        F: Fn(&[u8], Vec<Range<usize>>) -> Result<T>,
+    {
+        records.retain(|record| self.query.meets_record(&content[record.clone()]));
+        if records.is_empty() {
+            return Ok(None);
+        }
+        (self.make)(content, records).map(Some)
+    }
+}
+
+impl<T: Send + 'static> Pass<T> {
+    /// How many chunks have been gone through, and how many there are.
+    pub fn progress(&self) -> (usize, usize) {
+        self.scan.progress()
+    }
+
+    /// What is made of the records that opaque bytes came to.
+    fn stitched(&mut self) -> Result<Option<T>> {
+        let (offset, bytes) = std::mem::take(&mut self.pending);
+        let (mut records, mut at) = (Vec::new(), 0);
+        while at < bytes.len() {
+            let rest = &bytes[at..];
+            let length = record::u32_at(rest, 0)
+                .map(|size| size as usize + 4)
+                .filter(|&length| length <= rest.len() && record::is_consistent(rest));
+            let Some(length) = length else {
+                return Err(Error::Damaged(format!(
+                    "{}: no BAM record stands at byte {} of its source's uncompressed content: the source is damaged there, \
+                     or cut short",
+                    self.name,
+                    offset + at as u64
+                )));
+            };
+            records.push(at..at + length);
+            at += length;
+        }
+        (self.stitch)(&bytes, records)
+    }
+
+    fn advance(&mut self) -> Result<Option<T>> {
+        loop {
+            let Some(piece) = self.ready.next() else {
+                match self.scan.next() {
+                    Some(pieces) => self.ready = pieces?.into_iter(),
+                    None => {
+                        self.ended = true;
+                        return self.stitched();
+                    }
+                }
+                continue;
+            };
+            let made = match piece {
+                Piece::Opaque(offset, bytes) => {
+                    let end = self.pending.0 + self.pending.1.len() as u64;
+                    let mut made = None;
+                    if offset != end {
+                        made = self.stitched()?;
+                        self.pending.0 = offset;
+                    }
+                    self.pending.1.extend_from_slice(&bytes);
+                    made
+                }
+                Piece::Records(made) if self.pending.1.is_empty() => made,
+                Piece::Records(made) => {
+                    // What the opaque bytes came to goes first.
+                    let before = self.stitched()?;
+                    if before.is_some() {
+                        let rest = std::mem::take(&mut self.ready);
+                        let again = std::iter::once(Piece::Records(made)).chain(rest);
+                        self.ready = again.collect::<Vec<_>>().into_iter();
+                        before
+                    } else {
+                        made
+                    }
+                }
+            };
+            if made.is_some() {
+                return Ok(made);
+            }
+        }
+    }
+}
+
+impl<T: Send + 'static> Iterator for Pass<T> {
+    type Item = Result<T>;
+
+    fn next(&mut self) -> Option<Result<T>> {
+        if self.ended {
+            return None;
+        }
+        let made = self.advance();
+        self.ended |= made.is_err();
+        made.transpose()
+    }
+}

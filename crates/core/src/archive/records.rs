@@ -1,0 +1,210 @@
+//! Records of an open archive: as BAM records, as SAM lines, as BAM blocks, or counted.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::heading::Heading;
+use super::query::{self, Pass, Query};
+use super::regions::Regions;
+use super::view::Archive;
+use super::workers::lock;
+use crate::container::trailer::Reference;
+use crate::source::bgzf;
+use crate::source::recipe::{Maker, Recipe};
+use crate::source::{bam, blocks};
+use crate::{Error, Result};
+
+/// Whole BAM records of one chunk, each with its length field, one after the other.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// Their bytes.
+    pub bytes: Vec<u8>,
+    /// Where each ends in `bytes`.
+    pub ends: Vec<usize>,
+}
+
+impl Archive {
+    /// What stands before the first record, read when it is first asked for.
+    pub(super) fn heading(&self) -> Result<Arc<Heading>> {
+        let mut heading = lock(&self.heading);
+        if let Some(heading) = &*heading {
+            return Ok(heading.clone());
+        }
+        let read = Arc::new(Heading::read(&self.chunks)?);
+        *heading = Some(read.clone());
+        Ok(read)
+    }
+
+    /// Text of the source's BAM header. Where it names no reference sequences but the table beside it does, lines for
+    /// them are added, as htslib does.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when the source is no BAM file, and as [`Archive::read_at`].
+    pub fn header_text(&self) -> Result<Vec<u8>> {
+        let heading = self.heading()?;
+        let mut text = heading.text.clone();
+        if !text.is_empty() && !text.ends_with(b"\n") {
+            text.push(b'\n');
+        }
+        let names_references = text
+            .split(|&byte| byte == b'\n')
+            .any(|line| line.starts_with(b"@SQ\t"));
+        if !names_references {
+            for Reference { name, length } in &heading.references {
+                text.extend_from_slice(b"@SQ\tSN:");
+                text.extend_from_slice(name);
+                text.extend_from_slice(format!("\tLN:{length}\n").as_bytes());
+            }
+        }
+        Ok(text)
+    }
+
+    /// Names and lengths of the reference sequences, in order.
+    ///
+    /// # Errors
+    /// As [`Archive::header_text`].
+    pub fn references(&self) -> Result<Vec<(Vec<u8>, u32)>> {
+        let heading = self.heading()?;
+        let pairs = heading.references.iter();
+        Ok(pairs
+            .map(|reference| (reference.name.clone(), reference.length))
+            .collect())
+    }
+
+    /// The regions that `texts` name; see [`Regions::parse`].
+    ///
+    /// # Errors
+    /// As [`Regions::parse`] and [`Archive::header_text`].
+    pub fn regions(&self, texts: &[String]) -> Result<Regions> {
+        Regions::parse(texts, &self.heading()?.references)
+    }
+
+    /// The regions of intervals by name (0-based, half-open); names that are no references hold no record.
+    ///
+    /// # Errors
+    /// As [`Archive::header_text`].
+    pub fn intervals(&self, intervals: &[(String, i64, i64)]) -> Result<Regions> {
+        Ok(Regions::of_intervals(intervals, &self.heading()?.references))
+    }
+
+    /// The records that `query` asks for, in the source's order, a batch for each chunk that has any. With `threads`
+    /// above 1, so many decode ahead.
+    ///
+    /// # Errors
+    /// As [`Archive::header_text`]; the iterator's: [`Error::Damaged`] too where the source itself is damaged.
+    pub fn records(&self, query: &Query, threads: usize) -> Result<Pass<Batch>> {
+        self.pass(query, threads, |content, records| {
+            Ok(Batch::of(content, records))
+        })
+    }
+
+    /// The same records as lines of SAM text.
+    ///
+    /// # Errors
+    /// As [`Archive::records`].
+    pub fn sam(&self, query: &Query, threads: usize) -> Result<Pass<Vec<u8>>> {
+        let heading = self.heading()?;
+        let name = self.chunks.opened.name.clone();
+        self.pass(query, threads, move |content, records| {
+            let names: Vec<&[u8]> = heading
+                .references
+                .iter()
+                .map(|reference| &reference.name[..])
+                .collect();
+            let mut text = Vec::with_capacity(records.last().map_or(0, |last| last.end) * 2);
+            for record in records {
+                if !bam::write_sam(&content[record], &names, &mut text) {
+                    return Err(Error::Damaged(format!(
+                        "{name}: its source has a record that SAM cannot say: its parts do not fit into it"
+                    )));
+                }
+            }
+            Ok(text)
+        })
+    }
+
+    /// The same records as BGZF blocks of a BAM file: those of the header come first, and the end-of-file block last.
+    /// `compressed`: deflated, else stored.
+    ///
+    /// # Errors
+    /// As [`Archive::records`].
+    pub fn bam(
+        &self,
+        query: &Query,
+        threads: usize,
+        compressed: bool,
+    ) -> Result<impl Iterator<Item = Result<Vec<u8>>> + Send + use<>> {
+        let heading = self.heading()?;
+        let mut header = b"BAM\x01".to_vec();
+        let put = |out: &mut Vec<u8>, number: usize| {
+            out.extend_from_slice(&(number as u32).to_le_bytes());
+        };
+        put(&mut header, heading.text.len());
+        header.extend_from_slice(&heading.text);
+        put(&mut header, heading.references.len());
+        for Reference { name, length } in &heading.references {
+            put(&mut header, name.len() + 1);
+            header.extend_from_slice(name);
+            header.push(0);
+            put(&mut header, *length as usize);
+        }
+        let header = in_blocks(&header, compressed);
+        let records = self.pass(query, threads, move |content, records| {
+            Ok(in_blocks(&Batch::of(content, records).bytes, compressed))
+        })?;
+        let end = blocks::END_OF_FILE.to_vec();
+        Ok(std::iter::once(Ok(header))
+            .chain(records)
+            .chain(std::iter::once(Ok(end))))
+    }
+
+    /// How many records there are that `query` asks for. Reads and decodes no more than that takes.
+    ///
+    /// # Errors
+    /// As [`Archive::records`].
+    pub fn count(&self, query: &Query, threads: usize) -> Result<u64> {
+        if query.needs_core_only() {
+            let count = |_: &_, found: Vec<usize>| found.len() as u64;
+            return query::core_fields(&self.chunks, &*self.heading()?, query, threads, count)?.sum();
+        }
+        let count = |_: &[u8], found: Vec<Range<usize>>| Ok(found.len() as u64);
+        self.pass(query, threads, count)?.sum()
+    }
+
+    fn pass<T: Send + 'static>(
+        &self,
+        query: &Query,
+        threads: usize,
+        make: impl Fn(&[u8], Vec<Range<usize>>) -> Result<T> + Send + Sync + 'static,
+    ) -> Result<Pass<T>> {
+        query::records(&self.chunks, &*self.heading()?, query, super::threads(threads), make)
+    }
+}
+
+impl Batch {
+    fn of(content: &[u8], records: Vec<Range<usize>>) -> Self {
+        let mut batch = Self {
+            bytes: Vec::with_capacity(records.iter().map(Range::len).sum()),
+            ends: Vec::with_capacity(records.len()),
+        };
+        for record in records {
+            batch.bytes.extend_from_slice(&content[record]);
+            batch.ends.push(batch.bytes.len());
+        }
+        batch
+    }
+}
+
+/// Content in BGZF blocks.
+fn in_blocks(content: &[u8], compressed: bool) -> Vec<u8> {
+    let mut out = Vec::new();
+    let (mut maker, mut deflate) = (Maker::default(), Vec::new());
+    for block in content.chunks(blocks::CONTENT) {
+        let deflated =
+            compressed && maker.make(&Recipe::Encoder(blocks::DEFLATE), block, block.len(), &mut deflate);
+        if !deflated || !bgzf::write(&mut out, &bgzf::STANDARD_HEAD, &deflate, block) {
+            blocks::put_stored(&mut out, block);
+        }
+    }
+    out
+}

@@ -1,0 +1,322 @@
+//! BAM records as lines of SAM text (SAM specification, sections 1.4 and 1.5), to the byte as htslib writes them.
+
+use std::io::Write as _;
+
+use super::record::{self, FIXED, Fixed};
+
+/// Letters of base codes and of CIGAR operations.
+const BASES: &[u8; 16] = b"=ACMGRSVTWYHKDBN";
+const OPERATIONS: &[u8; 16] = b"MIDNSHP=XB??????";
+
+/// The operation that stands first where a record's CIGAR is in the tag CG.
+const SOFT_CLIP: u32 = 4;
+
+/// Both letters of a byte of packed bases.
+const PAIRS: [[u8; 2]; 256] = {
+    let mut pairs = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        pairs[byte] = [BASES[byte >> 4], BASES[byte & 15]];
+        byte += 1;
+    }
+    pairs
+};
+
+/// One tag of a record: its name, its type's letter, and its value (of arrays with the element's letter and the count).
+struct Tag<'a> {
+    name: [u8; 2],
+    kind: u8,
+    value: &'a [u8],
+}
+
+/// Takes the first tag off `rest`; none at the end and where no tag can be read, for which `rest` is left as it is.
+fn next_tag<'a>(rest: &mut &'a [u8]) -> Option<Tag<'a>> {
+    let (&[a, b, kind], after) = rest.split_first_chunk::<3>()?;
+    let width = |kind| match kind {
+        b'A' | b'c' | b'C' => Some(1),
+        b's' | b'S' => Some(2),
+        b'i' | b'I' | b'f' => Some(4),
+        b'd' => Some(8),
+        _ => None,
+    };
+    let length = match kind {
+        b'Z' | b'H' => memchr::memchr(0, after)? + 1,
+        b'B' => {
+            let element = width(*after.first()?)?;
+            let count = record::u32_at(after, 1)? as usize;
+            count.checked_mul(element)?.checked_add(5)?
+        }
+        kind => width(kind)?,
+    };
+    let (value, after) = after.split_at_checked(length)?;
+    *rest = after;
+    Some(Tag {
+        name: [a, b],
+        kind,
+        value,
+    })
+}
+
+/// The name of the read group of the record `bytes`, if it names one.
+pub fn read_group(bytes: &[u8]) -> Option<&[u8]> {
+    let mut rest = bytes.get(Fixed::read(bytes)?.tags_at()?..)?;
+    while let Some(tag) = next_tag(&mut rest) {
+        if tag.name == *b"RG" && tag.kind == b'Z' {
+            return tag.value.strip_suffix(&[0]);
+        }
+    }
+    None
+}
+
+/// Appends the record `bytes` as a line to `out`; `references` are the names of the reference sequences. False, with nothing
+/// appended, for a record whose parts do not fit into it.
+pub fn write(bytes: &[u8], references: &[&[u8]], out: &mut Vec<u8>) -> bool {
+    let start = out.len();
+    let done = line(bytes, references, out).is_some();
+    if !done {
+        out.truncate(start);
+    }
+    done
+}
+
+fn line(bytes: &[u8], references: &[&[u8]], out: &mut Vec<u8>) -> Option<()> {
+    let fixed = Fixed::read(bytes)?;
+    let tags_at = fixed.tags_at()?;
+    let name_end = FIXED + usize::from(fixed.name_length);
+    let name = bytes.get(FIXED..name_end)?;
+    let name = name.split(|&byte| byte == 0).next()?;
+    out.extend_from_slice(if name.is_empty() { b"*" } else { name });
+    out.push(b'\t');
+    decimal(out, fixed.flags.into());
+    out.push(b'\t');
+    out.extend_from_slice(reference(references, fixed.reference)?);
+    out.push(b'\t');
+    decimal(out, i64::from(fixed.position) + 1);
+    out.push(b'\t');
+    decimal(out, fixed.mapq.into());
+    out.push(b'\t');
+    let cigar_end = name_end + usize::from(fixed.cigar_count) * 4;
+    let long = long_cigar(&fixed, bytes, tags_at);
+    match long {
+        Some(operations) => cigar(out, operations.iter().map(|bytes| u32::from_le_bytes(*bytes))),
+        None => cigar(out, record::cigar(&fixed, bytes)),
+    }
+    out.push(b'\t');
+    if fixed.mate_reference >= 0 && fixed.mate_reference == fixed.reference {
+        out.push(b'=');
+    } else {
+        out.extend_from_slice(reference(references, fixed.mate_reference)?);
+    }
+    out.push(b'\t');
+    decimal(out, i64::from(fixed.mate_position) + 1);
+    out.push(b'\t');
+    decimal(out, fixed.template_length.into());
+    out.push(b'\t');
+    let length = fixed.length as usize;
+    let packed = bytes.get(cigar_end..cigar_end + length.div_ceil(2))?;
+    let qualities = bytes.get(tags_at - length..tags_at)?;
+    if length == 0 {
+        out.push(b'*');
+    } else {
+        let end = out.len() + length;
+        out.extend(packed.iter().flat_map(|&byte| PAIRS[usize::from(byte)]));
+        out.truncate(end);
+    }
+    out.push(b'\t');
+    match qualities.first() {
+        None | Some(0xff) => out.push(b'*'),
+        Some(_) => out.extend(qualities.iter().map(|quality| quality.wrapping_add(33))),
+    }
+    let mut rest = bytes.get(tags_at..)?;
+    while let Some(tag) = next_tag(&mut rest) {
+        if long.is_none() || tag.name != *b"CG" {
+            write_tag(out, &tag);
+        }
+    }
+    out.push(b'\n');
+    rest.is_empty().then_some(())
+}
+
+/// The operations of a CIGAR that is too long for its place and stands in the tag CG (SAM specification, section
+/// 4.2.2).
+fn long_cigar<'a>(fixed: &Fixed, bytes: &'a [u8], tags_at: usize) -> Option<&'a [[u8; 4]]> {
+    let first = record::cigar(fixed, bytes).next()?;
+    if fixed.reference < 0 || fixed.position < 0 || first != fixed.length << 4 | SOFT_CLIP {
+        return None;
+    }
+    let mut rest = bytes.get(tags_at..)?;
+    while let Some(tag) = next_tag(&mut rest) {
+        if tag.name == *b"CG" {
+            let is_cigar = tag.kind == b'B' && matches!(tag.value[0], b'i' | b'I');
+            let operations = tag.value.get(5..)?.as_chunks::<4>().0;
+            return (is_cigar && operations.len() >= usize::from(fixed.cigar_count))
+                .then_some(operations);
+        }
+    }
+    None
+}
+
+fn cigar(out: &mut Vec<u8>, operations: impl Iterator<Item = u32>) {
+    let before = out.len();
+    for operation in operations {
+        decimal(out, (operation >> 4).into());
+        out.push(OPERATIONS[(operation & 15) as usize]);
+    }
+    if out.len() == before {
+        out.push(b'*');
+    }
+}
+
+fn reference<'a>(references: &[&'a [u8]], number: i32) -> Option<&'a [u8]> {
+    match usize::try_from(number) {
+        Ok(number) => references.get(number).copied(),
+        Err(_) => Some(b"*"),
+    }
+}
+
+fn write_tag(out: &mut Vec<u8>, tag: &Tag<'_>) {
+    out.push(b'\t');
+    out.extend_from_slice(&tag.name);
+    match tag.kind {
+        b'A' => {
+            out.extend_from_slice(b":A:");
+            out.push(tag.value[0]);
+        }
+        b'Z' | b'H' => {
+            out.extend_from_slice(&[b':', tag.kind, b':']);
+            out.extend_from_slice(&tag.value[..tag.value.len() - 1]);
+        }
+        b'B' => {
+            let kind = tag.value[0];
+            out.extend_from_slice(&[b':', b'B', b':', kind]);
+            let width = match kind {
+                b'c' | b'C' | b'A' => 1,
+                b's' | b'S' => 2,
+                b'd' => 8,
+                _ => 4,
+            };
+            for element in tag.value[5..].chunks_exact(width) {
+                out.push(b',');
+                number(out, kind, element);
+            }
+        }
+        kind => {
+            out.extend_from_slice(match kind {
+                b'f' => b":f:",
+                b'd' => b":d:",
+                _ => b":i:",
+            });
+            number(out, kind, tag.value);
+        }
+    }
+}
+
+/// Writes a value of a number's type.
+fn number(out: &mut Vec<u8>, kind: u8, bytes: &[u8]) {
+    let value = match (kind, bytes) {
+        (b'c', &[byte]) => i64::from(byte as i8),
+        (_, &[byte]) => byte.into(),
+        (b's', &[a, b]) => i16::from_le_bytes([a, b]).into(),
+        (_, &[a, b]) => u16::from_le_bytes([a, b]).into(),
+        (b'f', &[a, b, c, d]) => return float(out, f32::from_le_bytes([a, b, c, d]).into()),
+        (b'I', &[a, b, c, d]) => u32::from_le_bytes([a, b, c, d]).into(),
+        (_, &[a, b, c, d]) => i32::from_le_bytes([a, b, c, d]).into(),
+        _ => {
+            let bytes = bytes.first_chunk::<8>().copied().unwrap_or_default();
+            return float(out, f64::from_le_bytes(bytes));
+        }
+    };
+    decimal(out, value);
+}
+
+fn decimal(out: &mut Vec<u8>, value: i64) {
+    if value < 0 {
+        out.push(b'-');
+    }
+    let mut value = value.unsigned_abs();
+    let mut digits = [0; 20];
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (value % 10) as u8;
+        value /= 10;
+        if value == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[at..]);
+}
+
+/// Writes a number as C's `%g` does: six significant digits, without zeros at the end.
+fn float(out: &mut Vec<u8>, value: f64) {
+    if !value.is_finite() {
+        let text: &[u8] = match (value.is_nan(), value.is_sign_negative()) {
+            (true, false) => b"nan",
+            (true, true) => b"-nan",
+            (false, false) => b"inf",
+            (false, true) => b"-inf",
+        };
+        out.extend_from_slice(text);
+        return;
+    }
+    let scientific = format!("{value:.5e}");
+    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let trim = |text: &str| match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text.to_owned(),
+    };
+    if (-4..6).contains(&exponent) {
+        let places = usize::try_from(5 - exponent).unwrap_or(0);
+        out.extend_from_slice(trim(&format!("{value:.places$}")).as_bytes());
+    } else {
+        let sign = if exponent < 0 { '-' } else { '+' };
+        let exponent = exponent.unsigned_abs();
+        // Into a Vec, which never fails.
+        let _ = write!(out, "{}e{sign}{exponent:02}", trim(digits));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn floats_are_written_as_c_writes_them() {
+        for (value, text) in [
+            (0.0, "0"),
+            (-0.0, "-0"),
+            (1.0, "1"),
+            (0.1, "0.1"),
+            (-2.5, "-2.5"),
+            (123_456.0, "123456"),
+            (1_234_567.0, "1.23457e+06"),
+            (999_999.5, "1e+06"),
+            (0.0001, "0.0001"),
+            (0.000_012_345_678, "1.23457e-05"),
+            (1e100, "1e+100"),
+            (3.141_592_653, "3.14159"),
+            (f64::INFINITY, "inf"),
+            (f64::NAN, "nan"),
+        ] {
+            let mut out = Vec::new();
+            float(&mut out, value);
+            assert_eq!(String::from_utf8(out).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn a_record_that_lies_about_its_parts_is_no_line() {
+        let mut record = vec![0; FIXED];
+        record[0] = 32;
+        record[12] = 200;
+        let mut out = b"before".to_vec();
+        assert!(!write(&record, &[], &mut out));
+        record[12] = 0;
+        record[4] = 1;
+        assert!(!write(&record, &[b"only"], &mut out));
+        record[4] = 0;
+        assert!(write(&record, &[b"only"], &mut out));
+        assert_eq!(out, b"before*\t0\tonly\t1\t0\t*\t=\t1\t0\t*\t*\n");
+    }
+}
