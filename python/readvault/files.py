@@ -1,19 +1,36 @@
-"""Small text files that appear whole or not at all."""
+"""Files that appear whole or not at all."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 
-def write_whole(text: str, path: str) -> None:
-    """Write `text` to `path` so that a crash leaves the old file or the new one, never half of one."""
+@contextmanager
+def whole(path: str, *, force: bool = True) -> Iterator[BinaryIO]:
+    """A file to write: it appears at `path` when the block ends well, made durable; a crash leaves what was there.
+
+    Without `force` an existing file is refused with FileExistsError, at the start and again at the end.
+    """
     target = Path(path)
+    refusal = f"{path} exists; -f replaces it"
+    if not force and os.path.lexists(target):
+        raise FileExistsError(refusal)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        with open(temporary, "x", encoding="utf-8") as file:
-            file.write(text)
+        with open(temporary, "xb") as file:
+            yield file
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(target)
+        if force:
+            temporary.replace(target)
+        else:
+            try:
+                os.link(temporary, target)
+            except FileExistsError as error:
+                raise FileExistsError(refusal) from error
+            temporary.unlink()
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -22,3 +39,9 @@ def write_whole(text: str, path: str) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def write_whole(text: str, path: str) -> None:
+    """Write `text` to `path` so that a crash leaves the old file or the new one, never half of one."""
+    with whole(path) as file:
+        file.write(text.encode())

@@ -6,9 +6,8 @@ use std::fs;
 
 use common::{Random, Silent, bam, bgzf, folder, samples};
 use readvault_core::archive::{
-    CompressOptions, CoreFields, Input, Level, Output, compress, core_fields,
+    Archive, CompressOptions, CoreFields, Input, Level, Output, Query, compress,
 };
-use readvault_core::error::Error;
 use readvault_encoders::{Encoder, Encoders};
 
 /// What a BAM file's records say, read here by the SAM specification alone.
@@ -28,6 +27,7 @@ fn expected(content: &[u8]) -> CoreFields {
         all.positions.push(number(at + 8));
         all.mapping_qualities.push(content[at + 13]);
         all.flags.push(short(at + 18));
+        all.mate_references.push(number(at + 24));
         let cigar = at + 36 + names;
         let operations = (0..usize::from(short(at + 16))).map(|n| cigar + 4 * n);
         let inside = operations.take_while(|&place| place + 4 <= at + 4 + size);
@@ -64,7 +64,7 @@ fn blocks(content: &[u8]) -> Vec<u8> {
     [&out[..], &bgzf::EOF].concat()
 }
 
-fn found(source: &[u8], level: Level) -> CoreFields {
+fn found(source: &[u8], level: Level, threads: usize) -> CoreFields {
     let folder = folder();
     let (path, archive) = (folder.path().join("x.bam"), folder.path().join("x.rv"));
     fs::write(&path, source).unwrap();
@@ -72,19 +72,19 @@ fn found(source: &[u8], level: Level) -> CoreFields {
     (options.level, options.sizes) = (level, samples::GROUPS);
     let output = Output::Path(archive.clone());
     compress(&Input::Path(path), &output, &options, &Silent).unwrap();
+    let archive = Archive::open(&archive, None).unwrap();
     let mut all = CoreFields::default();
-    core_fields(&Input::Path(archive), &Silent, &mut |fields| {
-        let before = all.cigars.len();
+    for fields in archive.core_fields(&Query::default(), threads).unwrap() {
+        let (fields, before) = (fields.unwrap(), all.cigars.len());
         all.flags.extend(fields.flags);
         all.references.extend(fields.references);
         all.positions.extend(fields.positions);
         all.mapping_qualities.extend(fields.mapping_qualities);
+        all.mate_references.extend(fields.mate_references);
         all.cigars.extend(fields.cigars);
         let ends = fields.cigar_ends.iter().map(|end| before + end);
         all.cigar_ends.extend(ends);
-        Ok(())
-    })
-    .unwrap();
+    }
     all
 }
 
@@ -93,26 +93,25 @@ fn core_fields_are_those_of_the_source_at_every_level() {
     let content = content(60);
     let expected = expected(&content);
     assert_eq!(expected.flags.len(), 180);
-    for level in Level::ALL {
-        assert_eq!(found(&blocks(&content), level), expected, "{level:?}");
+    for (level, threads) in Level::ALL.into_iter().zip([1, 2, 3]) {
+        assert_eq!(
+            found(&blocks(&content), level, threads),
+            expected,
+            "{level:?}"
+        );
     }
 }
 
 #[test]
-fn an_error_of_the_one_who_listens_ends_it() {
+fn a_query_about_read_groups_is_refused() {
     let folder = folder();
     let (path, archive) = (folder.path().join("x.bam"), folder.path().join("x.rv"));
     fs::write(&path, samples::plain(50)).unwrap();
     let output = Output::Path(archive.clone());
-    compress(
-        &Input::Path(path),
-        &output,
-        &CompressOptions::default(),
-        &Silent,
-    )
-    .unwrap();
-    let done = core_fields(&Input::Path(archive), &Silent, &mut |_| {
-        Err(Error::Interrupted)
-    });
-    assert!(matches!(done, Err(Error::Interrupted)));
+    let options = CompressOptions::default();
+    compress(&Input::Path(path), &output, &options, &Silent).unwrap();
+    let mut query = Query::default();
+    query.read_groups = Some(vec!["a".into()]);
+    let archive = Archive::open(&archive, None).unwrap();
+    assert!(archive.core_fields(&query, 1).is_err());
 }

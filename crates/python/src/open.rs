@@ -16,9 +16,15 @@ pub struct Archive(pub(crate) archive::Archive);
 #[pymethods]
 impl Archive {
     #[new]
-    #[pyo3(signature = (path, *, reference=None))]
-    fn new(py: Python<'_>, path: PathBuf, reference: Option<PathBuf>) -> PyResult<Self> {
+    #[pyo3(signature = (path, *, reference=None, threads=1))]
+    fn new(
+        py: Python<'_>,
+        path: PathBuf,
+        reference: Option<PathBuf>,
+        threads: usize,
+    ) -> PyResult<Self> {
         py.detach(|| archive::Archive::open(&path, reference.as_deref()))
+            .map(|archive| archive.with_threads(threads))
             .map(Self)
             .map_err(|error| errors::raise(py, &error))
     }
@@ -42,9 +48,13 @@ impl Archive {
         offset: u64,
         length: usize,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        self.bytes(py, self.0.source_length(), offset, length, |archive, buffer| {
-            archive.read_at(offset, buffer)
-        })
+        self.bytes(
+            py,
+            self.0.source_length(),
+            offset,
+            length,
+            |archive, buffer| archive.read_at(offset, buffer),
+        )
     }
 }
 

@@ -167,9 +167,7 @@ impl Archive {
         threads: usize,
         compressed: bool,
     ) -> PyResult<Pieces> {
-        let pass = released(py, || {
-            self.0.bam(&query.on(&self.0)?, threads, compressed)
-        })?;
+        let pass = released(py, || self.0.bam(&query.on(&self.0)?, threads, compressed))?;
         Ok(Pieces(Mutex::new(Box::new(pass))))
     }
 
@@ -182,9 +180,7 @@ impl Archive {
     /// Counts by flags, as JSON text.
     #[pyo3(signature = (query, *, threads=1))]
     fn flag_statistics(&self, py: Python<'_>, query: &Query, threads: usize) -> PyResult<String> {
-        report(py, || {
-            self.0.flag_statistics(&query.on(&self.0)?, threads)
-        })
+        report(py, || self.0.flag_statistics(&query.on(&self.0)?, threads))
     }
 
     /// Counts by reference, as JSON text.
@@ -218,8 +214,7 @@ impl Archive {
         zeros: bool,
     ) -> PyResult<Pieces> {
         let text = released(py, || {
-            self.0
-                .depth_text(&query.on(&self.0)?, threads, zeros)
+            self.0.depth_text(&query.on(&self.0)?, threads, zeros)
         })?;
         Ok(Pieces(Mutex::new(Box::new(text))))
     }
@@ -237,8 +232,12 @@ impl Archive {
         offset: u64,
         length: usize,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        self.bytes(py, self.0.plain_length(), offset, length, |archive, buffer| {
-            archive.read_plain_at(offset, buffer)
-        })
+        self.bytes(
+            py,
+            self.0.plain_length(),
+            offset,
+            length,
+            |archive, buffer| archive.read_plain_at(offset, buffer),
+        )
     }
 }

@@ -12,10 +12,14 @@ import typer
 
 from readvault.cli.cat import cat
 from readvault.cli.compress import compress
+from readvault.cli.coverage import coverage, depth
 from readvault.cli.decompress import decompress
+from readvault.cli.flagstat import flagstat, idxstats
+from readvault.cli.head import head
 from readvault.cli.info import info
 from readvault.cli.quickcheck import quickcheck
 from readvault.cli.verify import verify
+from readvault.cli.view import view
 
 _EPILOG = (
     "Exit codes: 0 ok, 1 failed, 2 usage, 3 some inputs failed, 4 damaged or mismatch, 5 not found, "
@@ -42,5 +46,18 @@ def _parsed(command: Callable[..., int]) -> Callable[..., Callable[[], int]]:
     return bind
 
 
-for _command in (compress, decompress, verify, quickcheck, info, cat):
+for _command in (
+    compress,
+    decompress,
+    verify,
+    quickcheck,
+    info,
+    cat,
+    view,
+    head,
+    flagstat,
+    idxstats,
+    coverage,
+    depth,
+):
     app.command()(_parsed(_command))

@@ -1,8 +1,7 @@
 """`readvault cat`: bytes of a source, straight from its archive, to standard output."""
 
-import os
 import re
-import sys
+from enum import Enum
 from typing import Annotated, Any
 
 import typer
@@ -11,12 +10,20 @@ from readvault import archive
 from readvault.cli import inputs
 from readvault.cli.exits import UsageError
 from readvault.cli.options import Reference, Threads
+from readvault.cli.records import write_all
 from readvault.cli.terminal import refuse_terminal
 
 # Bytes fetched and written at a time: some chunks' worth, so that memory stays small whatever the range.
 _PIECE = 4 << 20
 
 _RANGE = re.compile(r"(?P<first>[0-9]{1,19})-(?P<last>[0-9]{1,19})?|-(?P<suffix>[0-9]{1,19})", re.ASCII)
+
+
+class View(Enum):
+    """Which bytes."""
+
+    EXACT = "exact"
+    PLAIN = "plain"
 
 
 def cat(
@@ -29,41 +36,40 @@ def cat(
             help="Bytes A up to but not including B, counted from 0; A- is from A to the end, -N the last N bytes.",
         ),
     ] = None,
+    view: Annotated[
+        View,
+        typer.Option(
+            "--view", help="exact: the source's bytes; plain: the same BAM in blocks that are not compressed."
+        ),
+    ] = View.EXACT,
     threads: Threads = 0,
     reference: Reference = None,
 ) -> int:
-    """Write the source's bytes, or a range of them, to standard output."""
+    """Write the source's bytes, or a range of them, to standard output; or those of another view."""
     if path == "-":
         raise UsageError("cat needs a file to seek in: for standard input use `decompress - -o -`")
     parsed = None if span is None else _parse(span)
     refuse_terminal("`decompress -o FILE`")
 
     def job(path: str) -> dict[str, Any]:
-        if parsed is None:
+        if parsed is None and view is View.EXACT:
             archive.decompress(path, "-", threads=threads, attachments=False, reference=reference)
         else:
-            _write(path, parsed, reference)
+            with archive.SourceFile(path, view=view.value, reference=reference, threads=threads) as source:
+                _write(source, parsed or (0, None))
         return {}
 
     return inputs.each([path], job, as_json=False, quiet=True)
 
 
-def _write(path: str, span: tuple[int | None, int | None], reference: str | None) -> None:
-    with archive.SourceFile(path, reference=reference) as source:
-        start, end = _within(span, source.source_length)
-        while start < end:
-            piece = source.read_at(start, min(_PIECE, end - start))
-            if not piece:
-                break
-            _write_all(piece)
-            start += len(piece)
-
-
-def _write_all(piece: bytes) -> None:
-    """Write to standard output past its buffer: PYTHONUNBUFFERED removes that, and then a write may fall short."""
-    left = memoryview(piece)
-    while left:
-        left = left[os.write(sys.stdout.fileno(), left) :]
+def _write(source: archive.SourceFile, span: tuple[int | None, int | None]) -> None:
+    start, end = _within(span, source.length)
+    while start < end:
+        piece = source.read_at(start, min(_PIECE, end - start))
+        if not piece:
+            break
+        write_all(piece)
+        start += len(piece)
 
 
 def _parse(span: str) -> tuple[int | None, int | None]:

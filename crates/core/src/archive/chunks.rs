@@ -15,9 +15,9 @@ use crate::source::bam::CoreFields;
 use crate::source::key;
 use crate::{Error, Result};
 
-/// Decoded chunks that are kept for the next reads: one that is read, one that its last block reaches into, and a
-/// second reader's.
-const CHUNKS: usize = 4;
+/// Decoded chunks that are kept for the next reads: one that is read, one that its last block reaches into, a second
+/// reader's, and those that are decoded ahead.
+const CHUNKS: usize = 8;
 
 /// Groups whose first chunk is kept with the models that it left: what a reader goes through, and a second one's.
 const GROUPS: usize = 2;
@@ -79,10 +79,7 @@ impl Chunks {
 
     /// The directory's pages, each with the number of its first chunk.
     pub fn pages(&self) -> impl Iterator<Item = (u64, &Page)> {
-        self.firsts
-            .iter()
-            .copied()
-            .zip(&self.opened.trailer.pages)
+        self.firsts.iter().copied().zip(&self.opened.trailer.pages)
     }
 
     /// The entries of the page whose first chunk has this number.
@@ -103,10 +100,7 @@ impl Chunks {
     /// What the directory says of chunk `number`.
     pub fn entry(&self, number: u64) -> Result<Entry> {
         let (entries, at) = self.place(number)?;
-        entries
-            .get(at)
-            .cloned()
-            .ok_or_else(|| self.missing(number))
+        entries.get(at).cloned().ok_or_else(|| self.missing(number))
     }
 
     /// The entries of the page that a chunk is in, and its place in them.

@@ -28,7 +28,8 @@ impl Heading {
         }
         let text = &opened.shared.header_text;
         if !text.is_empty()
-            && let Some(heading) = Self::of(&bam::header_of_text(text, usize::MAX).unwrap_or_default())
+            && let Some(heading) =
+                Self::of(&bam::header_of_text(text, usize::MAX).unwrap_or_default())
         {
             return Ok(heading);
         }
@@ -63,7 +64,10 @@ impl Heading {
         let mut rest = content.strip_prefix(b"BAM\x01")?;
         let length = number(&mut rest)?;
         let text = take(&mut rest, length)?;
-        let end = text.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+        let end = text
+            .iter()
+            .rposition(|&byte| byte != 0)
+            .map_or(0, |last| last + 1);
         let mut references = Vec::new();
         for _ in 0..number(&mut rest)? {
             let length = number(&mut rest)?;

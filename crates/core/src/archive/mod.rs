@@ -2,8 +2,8 @@
 
 mod attach;
 mod build;
-mod compress;
 mod chunks;
+mod compress;
 pub(crate) mod decode;
 mod estimate;
 mod heading;
@@ -34,9 +34,7 @@ pub use query::{Pass, Query};
 pub use records::Batch;
 pub use regions::Regions;
 pub use report::*;
-pub use statistics::{
-    Coverage, Depth, FlagCounts, FlagStatistics, IndexStatistics, NO_DEPTH,
-};
+pub use statistics::{Coverage, Depth, FlagCounts, FlagStatistics, IndexStatistics, NO_DEPTH};
 pub use view::Archive;
 
 /// Hears how far a verb is and may stop it.

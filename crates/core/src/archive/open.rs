@@ -26,9 +26,9 @@ use crate::container::frame::{self, Kind};
 use crate::container::header::{self, Header};
 use crate::container::trailer::{self, Attachment, FOOTER_LENGTH, Reference, Trailer};
 use crate::container::wire::{sha256, short_hash, unseal};
-use crate::source::reference::{self as given, Places, Sequence};
 use crate::source::bam::{self, CoreFields};
 use crate::source::recipe;
+use crate::source::reference::{self as given, Places, Sequence};
 use crate::store::local::Source;
 use crate::{Error, Result};
 

@@ -1,9 +1,6 @@
 //! The plain view: the source's content in stored BGZF blocks, whose places follow from the content's alone, so that
 //! nothing is deflated and any byte is found by arithmetic.
 
-use std::sync::Arc;
-
-use super::chunks::Chunks;
 use super::view::Archive;
 use super::workers::lock;
 use crate::source::blocks::{CONTENT, END_OF_FILE, STORED_EXTRA, put_stored};
@@ -11,13 +8,6 @@ use crate::{Error, Result};
 
 /// Bytes of a full block.
 const BLOCK: u64 = (CONTENT + STORED_EXTRA) as u64;
-
-/// The place in the view of the content byte at `offset`: where its block starts, and where the byte is in that block's content
-/// (together, a virtual offset of the SAM specification, section 4.1.1).
-pub fn place(offset: u64) -> (u64, u16) {
-    let content = CONTENT as u64;
-    (offset / content * BLOCK, (offset % content) as u16)
-}
 
 /// Blocks made last.
 #[derive(Default)]
@@ -60,7 +50,9 @@ impl Archive {
                 &END_OF_FILE[(at - end_at) as usize..]
             } else {
                 let start = state.first * BLOCK;
-                let held = at.checked_sub(start).and_then(|skip| state.bytes.get(skip as usize..));
+                let held = at
+                    .checked_sub(start)
+                    .and_then(|skip| state.bytes.get(skip as usize..));
                 match held {
                     Some(held) if !held.is_empty() => held,
                     _ => {
@@ -79,11 +71,12 @@ impl Archive {
     /// Makes blocks from number `first` on into the state.
     fn make_blocks(&self, first: u64, want: usize, state: &mut State) -> Result<()> {
         let content = CONTENT as u64;
+        let goes_on = state.ahead.goes_on(first * content);
         let ahead = state.ahead.next(first * content, want);
         let blocks = (ahead as u64).div_ceil(BLOCK).max(1);
         let start = first * content;
         let end = (start + blocks * content).min(self.content_length());
-        let bytes = content_at(&self.chunks, start, end)?;
+        let bytes = self.content_at(start, end, goes_on)?;
         state.ahead.read_to(end);
         state.bytes.clear();
         for block in bytes.chunks(CONTENT) {
@@ -92,28 +85,34 @@ impl Archive {
         state.first = first;
         Ok(())
     }
-}
 
-/// The content from `start` to `end`.
-fn content_at(chunks: &Arc<Chunks>, start: u64, end: u64) -> Result<Vec<u8>> {
-    let name = &chunks.opened.name;
-    let damaged = |at: u64| Error::Damaged(format!("{name}: no chunk holds content byte {at}"));
-    let mut out = Vec::with_capacity((end - start) as usize);
-    let mut number = chunks
-        .last_before(&start, |page| page.content_offset, |entry| entry.content_offset)?
-        .ok_or_else(|| damaged(start))?;
-    while start + (out.len() as u64) < end {
-        let at = start + out.len() as u64;
-        if number >= chunks.count() {
-            return Err(damaged(at));
+    /// The content from `start` to `end`, for a reader that goes on where it stopped or does not.
+    fn content_at(&self, start: u64, end: u64, goes_on: bool) -> Result<Vec<u8>> {
+        let chunks = &self.chunks;
+        let name = &chunks.opened.name;
+        let damaged = |at: u64| Error::Damaged(format!("{name}: no chunk holds content byte {at}"));
+        let mut out = Vec::with_capacity((end - start) as usize);
+        let mut number = chunks
+            .last_before(
+                &start,
+                |page| page.content_offset,
+                |entry| entry.content_offset,
+            )?
+            .ok_or_else(|| damaged(start))?;
+        self.decode_ahead(number, goes_on);
+        while start + (out.len() as u64) < end {
+            let at = start + out.len() as u64;
+            if number >= chunks.count() {
+                return Err(damaged(at));
+            }
+            let offset = chunks.entry(number)?.content_offset;
+            let chunk = chunks.chunk(number)?;
+            let skip = at.checked_sub(offset).ok_or_else(|| damaged(at))?;
+            let rest = chunk.content.get(skip as usize..).unwrap_or_default();
+            let length = rest.len().min((end - at) as usize);
+            out.extend_from_slice(&rest[..length]);
+            number += 1;
         }
-        let offset = chunks.entry(number)?.content_offset;
-        let chunk = chunks.chunk(number)?;
-        let skip = at.checked_sub(offset).ok_or_else(|| damaged(at))?;
-        let rest = chunk.content.get(skip as usize..).unwrap_or_default();
-        let length = rest.len().min((end - at) as usize);
-        out.extend_from_slice(&rest[..length]);
-        number += 1;
+        Ok(out)
     }
-    Ok(out)
 }

@@ -7,8 +7,8 @@ use super::chunks::Chunks;
 use super::heading::Heading;
 use super::regions::{Regions, chunks_of};
 use super::scan::Scan;
-use crate::container::chunk::ChunkKind;
 use crate::codec::records::on_reference;
+use crate::container::chunk::ChunkKind;
 use crate::source::bam::record::{self, Fixed, UNMAPPED};
 use crate::source::bam::{CoreFields, read_group};
 use crate::source::walk::Item;
@@ -253,7 +253,9 @@ impl<F> Make<F> {
                 }
                 Item::Opaque(range) => {
                     let heading = self.first.saturating_sub(entry.content_offset);
-                    let start = range.start.max(usize::try_from(heading).unwrap_or(usize::MAX));
+                    let start = range
+                        .start
+                        .max(usize::try_from(heading).unwrap_or(usize::MAX));
                     if start < range.end {
                         if std::mem::take(&mut open) {
                             let run = std::mem::take(&mut run);

@@ -9,6 +9,7 @@ use super::regions::Regions;
 use super::view::Archive;
 use super::workers::lock;
 use crate::container::trailer::Reference;
+use crate::source::bam::CoreFields;
 use crate::source::bgzf;
 use crate::source::recipe::{Maker, Recipe};
 use crate::source::{bam, blocks};
@@ -84,7 +85,10 @@ impl Archive {
     /// # Errors
     /// As [`Archive::header_text`].
     pub fn intervals(&self, intervals: &[(String, i64, i64)]) -> Result<Regions> {
-        Ok(Regions::of_intervals(intervals, &self.heading()?.references))
+        Ok(Regions::of_intervals(
+            intervals,
+            &self.heading()?.references,
+        ))
     }
 
     /// The records that `query` asks for, in the source's order, a batch for each chunk that has any. With `threads`
@@ -158,14 +162,40 @@ impl Archive {
             .chain(std::iter::once(Ok(end))))
     }
 
+    /// Core fields of the records that `query` asks for, which must not be about read groups: for each chunk that has any.
+    /// Reads and decodes no more than that takes.
+    ///
+    /// # Errors
+    /// As [`Archive::records`]; [`Error::Invalid`] for a query about read groups.
+    pub fn core_fields(&self, query: &Query, threads: usize) -> Result<Pass<CoreFields>> {
+        self.core(query, threads, |fields, found| fields.select(&found))
+    }
+
+    /// A pass over core fields.
+    pub(super) fn core<T: Send + 'static>(
+        &self,
+        query: &Query,
+        threads: usize,
+        make: impl Fn(&CoreFields, Vec<usize>) -> T + Send + Sync + 'static,
+    ) -> Result<Pass<T>> {
+        if !query.needs_core_only() {
+            return Err(Error::Invalid(
+                "read groups cannot be chosen here: what is asked for looks at no tags".into(),
+            ));
+        }
+        let threads = super::threads(threads);
+        query::core_fields(&self.chunks, &*self.heading()?, query, threads, make)
+    }
+
     /// How many records there are that `query` asks for. Reads and decodes no more than that takes.
     ///
     /// # Errors
     /// As [`Archive::records`].
     pub fn count(&self, query: &Query, threads: usize) -> Result<u64> {
         if query.needs_core_only() {
-            let count = |_: &_, found: Vec<usize>| found.len() as u64;
-            return query::core_fields(&self.chunks, &*self.heading()?, query, threads, count)?.sum();
+            return self
+                .core(query, threads, |_, found| found.len() as u64)?
+                .sum();
         }
         let count = |_: &[u8], found: Vec<Range<usize>>| Ok(found.len() as u64);
         self.pass(query, threads, count)?.sum()
@@ -177,7 +207,13 @@ impl Archive {
         threads: usize,
         make: impl Fn(&[u8], Vec<Range<usize>>) -> Result<T> + Send + Sync + 'static,
     ) -> Result<Pass<T>> {
-        query::records(&self.chunks, &*self.heading()?, query, super::threads(threads), make)
+        query::records(
+            &self.chunks,
+            &*self.heading()?,
+            query,
+            super::threads(threads),
+            make,
+        )
     }
 }
 
@@ -200,8 +236,13 @@ fn in_blocks(content: &[u8], compressed: bool) -> Vec<u8> {
     let mut out = Vec::new();
     let (mut maker, mut deflate) = (Maker::default(), Vec::new());
     for block in content.chunks(blocks::CONTENT) {
-        let deflated =
-            compressed && maker.make(&Recipe::Encoder(blocks::DEFLATE), block, block.len(), &mut deflate);
+        let deflated = compressed
+            && maker.make(
+                &Recipe::Encoder(blocks::DEFLATE),
+                block,
+                block.len(),
+                &mut deflate,
+            );
         if !deflated || !bgzf::write(&mut out, &bgzf::STANDARD_HEAD, &deflate, block) {
             blocks::put_stored(&mut out, block);
         }

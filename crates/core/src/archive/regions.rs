@@ -98,7 +98,9 @@ impl Regions {
         }
         let intervals = self.on(reference);
         let after = intervals.partition_point(|interval| interval.1 <= start);
-        intervals.get(after).is_some_and(|interval| interval.0 < end)
+        intervals
+            .get(after)
+            .is_some_and(|interval| interval.0 < end)
     }
 
     /// Whether records of such a span may belong to them.
@@ -129,7 +131,9 @@ impl Regions {
             // One position at least, however the span's end was told.
             let end = end.max(start.saturating_add(1));
             let after = intervals.partition_point(|interval| interval.1 <= start);
-            intervals.get(after).is_some_and(|interval| interval.0 < end)
+            intervals
+                .get(after)
+                .is_some_and(|interval| interval.0 < end)
         })
     }
 }
@@ -257,7 +261,16 @@ mod tests {
             assert_eq!(parsed(text).unwrap().on(number), [interval], "{text}");
         }
         for text in [
-            "chr3", "chr1:", "chr1:x", "chr1:9-8", "chr1:1-2-3", "{chr1", "{chr1}5", "HLA:1:5", "", "chr1:-",
+            "chr3",
+            "chr1:",
+            "chr1:x",
+            "chr1:9-8",
+            "chr1:1-2-3",
+            "{chr1",
+            "{chr1}5",
+            "HLA:1:5",
+            "",
+            "chr1:-",
         ] {
             assert!(parsed(text).is_err(), "{text}");
         }

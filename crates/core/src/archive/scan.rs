@@ -167,7 +167,10 @@ mod tests {
             let made: Vec<_> = Scan::new((0..50).collect(), threads, work).collect();
             assert_eq!(made.len(), 6);
             assert!(matches!(&made[5], Err(Error::Invalid(text)) if text == "five"));
-            assert_eq!(Scan::new((0..50).collect(), threads, work).take(3).count(), 3);
+            assert_eq!(
+                Scan::new((0..50).collect(), threads, work).take(3).count(),
+                3
+            );
         }
     }
 

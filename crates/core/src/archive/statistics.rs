@@ -245,7 +245,9 @@ impl Archive {
         for counts in self.core(&Query::default(), threads, count)? {
             for (reference, [mapped, unmapped]) in counts? {
                 let place = usize::try_from(reference).unwrap_or(none);
-                let of = all.get_mut(place).ok_or_else(|| self.no_reference(reference))?;
+                let of = all
+                    .get_mut(place)
+                    .ok_or_else(|| self.no_reference(reference))?;
                 of.mapped += mapped;
                 of.unmapped += unmapped;
             }
@@ -336,7 +338,9 @@ impl Archive {
                 }
                 Ok(sums)
             };
-            for sums in query::records(&self.chunks, &heading, query, super::threads(threads), sums)? {
+            for sums in
+                query::records(&self.chunks, &heading, query, super::threads(threads), sums)?
+            {
                 tally.add(&sums?);
             }
         } else {
@@ -355,21 +359,6 @@ impl Archive {
             tally.cover(&depth?);
         }
         Ok(tally.finish(&heading.references, base_qualities))
-    }
-
-    fn core<T: Send + 'static>(
-        &self,
-        query: &Query,
-        threads: usize,
-        make: impl Fn(&CoreFields, Vec<usize>) -> T + Send + Sync + 'static,
-    ) -> Result<Pass<T>> {
-        if !query.needs_core_only() {
-            return Err(Error::Invalid(
-                "read groups cannot be chosen here: counts and depths look at no tags".into(),
-            ));
-        }
-        let threads = super::threads(threads);
-        query::core_fields(&self.chunks, &*self.heading()?, query, threads, make)
     }
 
     fn no_reference(&self, number: i32) -> Error {
@@ -481,18 +470,21 @@ impl Depths {
             let mut cut = Vec::new();
             for (start, end) in runs {
                 let first = intervals.partition_point(|interval| interval.1 <= start);
-                let inside = intervals[first..].iter().take_while(|interval| interval.0 < end);
+                let inside = intervals[first..]
+                    .iter()
+                    .take_while(|interval| interval.0 < end);
                 cut.extend(inside.map(|&(from, to)| (start.max(from), end.min(to))));
             }
             runs = cut;
         }
         let depth = self.depth;
-        self.ready.extend(runs.into_iter().map(|(start, end)| Depth {
-            reference,
-            start,
-            end,
-            depth,
-        }));
+        self.ready
+            .extend(runs.into_iter().map(|(start, end)| Depth {
+                reference,
+                start,
+                end,
+                depth,
+            }));
     }
 
     fn advance(&mut self) -> Result<Option<Depth>> {
@@ -763,20 +755,23 @@ impl Tally {
         };
         let stretches = self.stretches.iter().zip(&self.covered).enumerate();
         stretches
-            .map(|(number, (&(reference, start, end), &(covered_bases, bases)))| {
-                let sum = self.sums.0.get(&number).copied().unwrap_or_default();
-                let name = &references[reference as usize].name;
-                Coverage {
-                    reference: String::from_utf8_lossy(name).into_owned(),
-                    start: start as u64,
-                    end: end as u64,
-                    records: sum.records,
-                    covered_bases,
-                    mean_depth: mean(bases, (end - start) as u64),
-                    mean_base_quality: base_qualities.then(|| mean(sum.base_qualities, sum.bases)),
-                    mean_mapping_quality: mean(sum.mapping_qualities, sum.records),
-                }
-            })
+            .map(
+                |(number, (&(reference, start, end), &(covered_bases, bases)))| {
+                    let sum = self.sums.0.get(&number).copied().unwrap_or_default();
+                    let name = &references[reference as usize].name;
+                    Coverage {
+                        reference: String::from_utf8_lossy(name).into_owned(),
+                        start: start as u64,
+                        end: end as u64,
+                        records: sum.records,
+                        covered_bases,
+                        mean_depth: mean(bases, (end - start) as u64),
+                        mean_base_quality: base_qualities
+                            .then(|| mean(sum.base_qualities, sum.bases)),
+                        mean_mapping_quality: mean(sum.mapping_qualities, sum.records),
+                    }
+                },
+            )
             .collect()
     }
 }

@@ -1,6 +1,7 @@
 //! Random access to the source's bytes: only the chunks that hold them are decoded, and only the blocks that hold
 //! them re-created.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -22,6 +23,8 @@ pub struct Archive {
     pub(super) heading: Mutex<Option<Arc<Heading>>>,
     exact: Mutex<State>,
     pub(super) plain: Mutex<plain::State>,
+    threads: usize,
+    decoding: Mutex<Decoding>,
 }
 
 #[derive(Default)]
@@ -30,6 +33,32 @@ struct State {
     bytes: (u64, Vec<u8>),
     maker: Maker,
     ahead: Ahead,
+}
+
+/// Most chunks that are decoded ahead of a reader: fewer than are kept.
+const MOST_AHEAD: usize = 4;
+
+/// How far chunks are decoded ahead.
+#[derive(Default)]
+struct Decoding {
+    /// Number of the first chunk that is not being decoded.
+    next: u64,
+    /// How many after the one at hand.
+    size: usize,
+}
+
+impl Decoding {
+    /// The chunks to start with for a reader of chunk `number`.
+    fn reach(&mut self, number: u64, goes_on: bool, most: usize) -> Range<u64> {
+        if !goes_on {
+            (self.next, self.size) = (number + 1, 0);
+            return 0..0;
+        }
+        self.size = (self.size + 1).min(most);
+        let end = number + 1 + self.size as u64;
+        let start = std::mem::replace(&mut self.next, end).clamp(number + 1, end);
+        start..end
+    }
 }
 
 /// How many bytes are made ahead of a reader.
@@ -42,9 +71,14 @@ pub struct Ahead {
 }
 
 impl Ahead {
+    /// Whether a reader of the bytes at `offset` goes on where it stopped.
+    pub fn goes_on(&self, offset: u64) -> bool {
+        offset == self.end && offset > 0
+    }
+
     /// How many bytes to make for a reader that wants `want` of those at `offset`.
     pub fn next(&mut self, offset: u64, want: usize) -> usize {
-        let goes_on = offset == self.end && offset > 0;
+        let goes_on = self.goes_on(offset);
         self.size = if goes_on { 2 * self.size } else { 0 };
         self.size = self.size.clamp(*AHEAD.start(), *AHEAD.end());
         self.size.max(want.min(*AHEAD.end()))
@@ -72,7 +106,33 @@ impl Archive {
             heading: Mutex::default(),
             exact: Mutex::default(),
             plain: Mutex::default(),
+            threads: 1,
+            decoding: Mutex::default(),
         })
+    }
+
+    /// Lets so many threads (0: all that the process may use) decode ahead of readers of the views that go on where
+    /// they stopped.
+    #[must_use]
+    pub fn with_threads(mut self, threads: usize) -> Self {
+        self.threads = super::threads(threads);
+        self
+    }
+
+    /// Starts to decode the chunks after `number`, as many as there are threads for a reader who goes on; one more
+    /// each time.
+    pub(super) fn decode_ahead(&self, number: u64, goes_on: bool) {
+        if self.threads <= 1 {
+            return;
+        }
+        let ahead = lock(&self.decoding).reach(number, goes_on, self.threads.min(MOST_AHEAD));
+        for next in ahead {
+            if next < self.chunks.count() {
+                let chunks = self.chunks.clone();
+                // What it makes is kept; what fails, fails again for the reader.
+                std::thread::spawn(move || drop(chunks.chunk(next)));
+            }
+        }
     }
 
     /// Length of the source in bytes.
@@ -120,9 +180,14 @@ impl Archive {
         let name = &chunks.opened.name;
         let damaged = || Error::Damaged(format!("{name}: no chunk holds source byte {offset}"));
         let number = chunks
-            .last_before(&offset, |page| page.source_offset, |entry| entry.source_offset)?
+            .last_before(
+                &offset,
+                |page| page.source_offset,
+                |entry| entry.source_offset,
+            )?
             .ok_or_else(damaged)?;
         let source_offset = chunks.entry(number)?.source_offset;
+        self.decode_ahead(number, state.ahead.goes_on(offset));
         let chunk = chunks.chunk(number)?;
         let skip = offset - source_offset;
         let (mut after, mut have) = (Vec::new(), 0);
@@ -142,7 +207,9 @@ impl Archive {
         if start > skip || start + bytes.len() as u64 <= skip {
             return Err(damaged());
         }
-        state.ahead.read_to(source_offset + start + bytes.len() as u64);
+        state
+            .ahead
+            .read_to(source_offset + start + bytes.len() as u64);
         state.bytes = (source_offset + start, bytes);
         Ok(())
     }

@@ -52,7 +52,12 @@ mod tests {
             let mut block = Vec::new();
             put_stored(&mut block, &content);
             assert_eq!(block.len(), length + STORED_EXTRA);
-            let Framing::Block { head, length: whole, .. } = bgzf::frame(&block) else {
+            let Framing::Block {
+                head,
+                length: whole,
+                ..
+            } = bgzf::frame(&block)
+            else {
                 panic!("not a block");
             };
             assert_eq!(whole, block.len());
@@ -60,7 +65,10 @@ mod tests {
             let deflate = &block[head..whole - bgzf::TAIL_LENGTH];
             assert!(Inflater::new().inflate_exact(deflate, &mut inflated));
             assert_eq!(inflated, content);
-            assert_eq!(bgzf::tail(&block), (crc32fast::hash(&content), length as u32));
+            assert_eq!(
+                bgzf::tail(&block),
+                (crc32fast::hash(&content), length as u32)
+            );
         }
     }
 }

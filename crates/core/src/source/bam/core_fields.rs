@@ -63,9 +63,26 @@ impl CoreFields {
         Ok(all)
     }
 
+    /// Those of the records with these numbers.
+    pub(crate) fn select(&self, records: &[usize]) -> Self {
+        let mut all = Self::default();
+        for &record in records {
+            all.flags.push(self.flags[record]);
+            all.references.push(self.references[record]);
+            all.positions.push(self.positions[record]);
+            all.mapping_qualities.push(self.mapping_qualities[record]);
+            all.mate_references.push(self.mate_references[record]);
+            all.cigars.extend_from_slice(self.cigar_of(record));
+            all.cigar_ends.push(all.cigars.len());
+        }
+        all
+    }
+
     /// CIGAR operations of record number `index`.
     pub fn cigar_of(&self, index: usize) -> &[u32] {
-        let start = index.checked_sub(1).map_or(0, |before| self.cigar_ends[before]);
+        let start = index
+            .checked_sub(1)
+            .map_or(0, |before| self.cigar_ends[before]);
         &self.cigars[start..self.cigar_ends[index]]
     }
 

@@ -98,7 +98,10 @@ fn line(bytes: &[u8], references: &[&[u8]], out: &mut Vec<u8>) -> Option<()> {
     let cigar_end = name_end + usize::from(fixed.cigar_count) * 4;
     let long = long_cigar(&fixed, bytes, tags_at);
     match long {
-        Some(operations) => cigar(out, operations.iter().map(|bytes| u32::from_le_bytes(*bytes))),
+        Some(operations) => cigar(
+            out,
+            operations.iter().map(|bytes| u32::from_le_bytes(*bytes)),
+        ),
         None => cigar(out, record::cigar(&fixed, bytes)),
     }
     out.push(b'\t');
@@ -295,7 +298,7 @@ mod tests {
             (0.0001, "0.0001"),
             (0.000_012_345_678, "1.23457e-05"),
             (1e100, "1e+100"),
-            (3.141_592_653, "3.14159"),
+            (2.718_28e-2, "0.0271828"),
             (f64::INFINITY, "inf"),
             (f64::NAN, "nan"),
         ] {

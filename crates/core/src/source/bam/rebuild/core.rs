@@ -166,7 +166,9 @@ pub fn core(streams: &mut Decoded<'_>, forms: &[u8], length: usize) -> Result<Re
         let mate = references.get(mates[record] as usize).copied();
         mate.ok_or_else(|| damaged("a mate is missing"))
     };
-    let mate_references = (0..links.len()).map(mate_reference).collect::<Result<_>>()?;
+    let mate_references = (0..links.len())
+        .map(mate_reference)
+        .collect::<Result<_>>()?;
     Ok(Records {
         mate_references,
         count: core.fixed.len(),
