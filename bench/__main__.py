@@ -1,4 +1,4 @@
-"""The benchmarks: `./run bench [ratios|speed|sizes|chunks|restore|threads] [FILES...]`.
+"""The benchmarks: `./run bench [ratios|speed|sizes|chunks|restore|threads|access] [FILES...]`.
 
     ratios    (the default) size and speed against CRAM and BAM; CSV and a Markdown table
     speed     every level against CRAM: compressing with proof, deflating, decoding, each by itself; CSV,
@@ -8,6 +8,7 @@
     chunks    what chunks of 2,500 records cost against one chunk
     restore   exact restore against bare re-deflation
     threads   one thread against two, files against pipes, peak memory
+    access    regions, counts, statistics and scans in place, against samtools and pysam; CSV and a table
 
 Without FILES, generated ones are measured; `--corpus DIR` adds the BAM files of a folder.
 """
@@ -16,6 +17,7 @@ import argparse
 import os
 from pathlib import Path
 
+import access
 import chunks
 import plot
 import ratios
@@ -39,10 +41,10 @@ def main() -> None:
     parser.add_argument("--corpus", type=Path, help="also measure the BAM files of this folder")
     parser.add_argument("--size", default="20M", help="size of generated files [20M]")
     parser.add_argument("--reference", metavar="FASTA|md", help="for sizes: given to both sides; md: as MD tags say")
-    parser.add_argument("--threads", type=int, default=1, help="threads of every tool, for ratios [1]")
+    parser.add_argument("--threads", type=int, default=1, help="threads of every tool, for ratios and access [1]")
     arguments = parser.parse_args()
     # As `./run bench sample.bam` is meant.
-    if arguments.what not in {"ratios", "speed", "sizes", "chunks", "restore", "threads"}:
+    if arguments.what not in {"ratios", "speed", "sizes", "chunks", "restore", "threads", "access"}:
         arguments.files.insert(0, Path(arguments.what))
         arguments.what = "ratios"
     files = list(arguments.files)
@@ -56,10 +58,13 @@ def main() -> None:
         parser.error(f"no such file: {', '.join(missing)}")
     results = HERE / "results"
     results.mkdir(exist_ok=True)
-    suffix = "csv" if arguments.what in {"ratios", "speed", "sizes", "chunks"} else "md"
+    suffix = "md" if arguments.what in {"restore", "threads"} else "csv"
     out = arguments.out or results / f"{arguments.what}.{suffix}"
     if arguments.what == "ratios":
         table = ratios.summary(ratios.measure(files, out, arguments.threads))
+        out.with_suffix(".md").write_text(table)
+    elif arguments.what == "access":
+        table = access.summary(access.measure(files, out, max(arguments.threads, 1)))
         out.with_suffix(".md").write_text(table)
     elif arguments.what == "speed":
         rows = speed.measure(files, out)

@@ -201,7 +201,8 @@ pub fn core_fields<T: Send + 'static>(
     let stitch = whole.clone();
     let flat = |made: Result<Option<Option<T>>>| Ok(made?.flatten());
     let work = move |number| {
-        if own.hides_records(number, &own.entry(number)?)? {
+        let entry = own.entry(number)?;
+        if entry.records == 0 || own.hides_records(number, &entry)? {
             let pieces = whole.pieces(number)?.into_iter();
             return Ok(pieces
                 .map(|piece| match piece {
