@@ -92,7 +92,7 @@ def regions(archive: Path, source: Path, folder: Path) -> None:
 
     chance = random.Random(7)
     opened = _core.Archive(str(archive))
-    with pysam.AlignmentFile(str(source)) as file:
+    with pysam.AlignmentFile(str(source), check_sq=False) as file:
         places = [(read.reference_name, read.reference_start) for read in file if read.reference_id >= 0]
     references = opened.references()
     for _ in range(REGIONS if places else 0):
