@@ -17,7 +17,7 @@ use crate::{Error, Result};
 
 /// Decoded chunks that are kept for the next reads: one that is read, one that its last block reaches into, a second
 /// reader's, and those that are decoded ahead.
-const CHUNKS: usize = 8;
+const CHUNKS: usize = 5;
 
 /// Groups whose first chunk is kept with the models that it left: what a reader goes through, and a second one's.
 const GROUPS: usize = 2;

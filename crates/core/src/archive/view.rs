@@ -36,7 +36,7 @@ struct State {
 }
 
 /// Most chunks that are decoded ahead of a reader: fewer than are kept.
-const MOST_AHEAD: usize = 4;
+const MOST_AHEAD: usize = 2;
 
 /// How far chunks are decoded ahead.
 #[derive(Default)]
