@@ -44,10 +44,12 @@ def coverage(
 
     def job(archive: _core.Archive) -> Iterable[bytes]:
         rows = json.loads(archive.coverage(query, threads=threads, base_qualities=base_qualities))
-        if not no_header:
+        # Of a header without references samtools tells nothing, not even the columns.
+        if rows and not no_header:
             yield _COLUMNS.encode()
         for row in rows:
-            covered = 100 * row["covered_bases"] / (row["end"] - row["start"])
+            # A hostile header may have references without bases.
+            covered = 100 * row["covered_bases"] / max(1, row["end"] - row["start"])
             quality = row["mean_base_quality"]
             fields = (
                 row["reference"],
