@@ -146,7 +146,7 @@ fn records_longer_than_a_chunk_are_found() {
         let mut long = bam::pair(at / 2, &mut Random::new(1))[0].bytes();
         let (reference, taken) = place(&long);
         long.extend(b"XXZ");
-        long.extend((0..5 << 20).map(|i| b'!' + ((i * i / 7) % 90) as u8));
+        long.extend((0..5 << 20).map(|i: u64| b'!' + (i * i / 7 % 90) as u8));
         long.push(0);
         let size = (long.len() - 4) as u32;
         long[..4].copy_from_slice(&size.to_le_bytes());

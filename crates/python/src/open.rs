@@ -56,11 +56,33 @@ impl Archive {
             |archive, buffer| archive.read_at(offset, buffer),
         )
     }
+
+    /// Length of the plain view in bytes.
+    #[getter]
+    fn plain_length(&self) -> u64 {
+        self.0.plain_length()
+    }
+
+    /// The plain view's bytes from `offset` on, `length` of them (fewer only at the end).
+    fn read_plain_at<'py>(
+        &self,
+        py: Python<'py>,
+        offset: u64,
+        length: usize,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        self.bytes(
+            py,
+            self.0.plain_length(),
+            offset,
+            length,
+            |archive, buffer| archive.read_plain_at(offset, buffer),
+        )
+    }
 }
 
 impl Archive {
     /// What `read` fills a buffer with, of a view with so many bytes.
-    pub(crate) fn bytes<'py>(
+    fn bytes<'py>(
         &self,
         py: Python<'py>,
         total: u64,

@@ -59,7 +59,7 @@ where
 }
 
 /// A verb's report as JSON text, or its error as a Python exception.
-fn json<T: Serialize>(py: Python<'_>, outcome: readvault_core::Result<T>) -> PyResult<String> {
+pub fn json<T: Serialize>(py: Python<'_>, outcome: readvault_core::Result<T>) -> PyResult<String> {
     let report = outcome.map_err(|error| errors::raise(py, &error))?;
     serde_json::to_string(&report)
         .map_err(|error| pyo3::exceptions::PyRuntimeError::new_err(error.to_string()))

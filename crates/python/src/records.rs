@@ -8,8 +8,8 @@ use readvault_core::Result;
 use readvault_core::archive::{self, Batch};
 use serde::Serialize;
 
-use crate::errors;
 use crate::open::Archive;
+use crate::{errors, progress};
 
 /// An interval on a reference by its name: 0-based, half-open.
 type Interval = (String, i64, i64);
@@ -124,9 +124,7 @@ fn report<T: Serialize + Send>(
     py: Python<'_>,
     work: impl FnOnce() -> Result<T> + Send,
 ) -> PyResult<String> {
-    let report = released(py, work)?;
-    serde_json::to_string(&report)
-        .map_err(|error| pyo3::exceptions::PyRuntimeError::new_err(error.to_string()))
+    progress::json(py, py.detach(work))
 }
 
 #[pymethods]
@@ -217,27 +215,5 @@ impl Archive {
             self.0.depth_text(&query.on(&self.0)?, threads, zeros)
         })?;
         Ok(Pieces(Mutex::new(Box::new(text))))
-    }
-
-    /// Length of the plain view in bytes.
-    #[getter]
-    fn plain_length(&self) -> u64 {
-        self.0.plain_length()
-    }
-
-    /// The plain view's bytes from `offset` on, `length` of them (fewer only at the end).
-    fn read_plain_at<'py>(
-        &self,
-        py: Python<'py>,
-        offset: u64,
-        length: usize,
-    ) -> PyResult<Bound<'py, PyBytes>> {
-        self.bytes(
-            py,
-            self.0.plain_length(),
-            offset,
-            length,
-            |archive, buffer| archive.read_plain_at(offset, buffer),
-        )
     }
 }

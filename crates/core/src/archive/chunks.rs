@@ -114,7 +114,7 @@ impl Chunks {
         Error::Damaged(format!("{}: there is no chunk {number}", self.opened.name))
     }
 
-    /// The number of the last chunk that starts at or before a place, by what `start` says of pages and of entries.
+    /// The number of the last chunk that starts at or before a place, by where pages and entries start.
     pub fn last_before<T: PartialOrd>(
         &self,
         place: &T,
@@ -168,10 +168,11 @@ impl Chunks {
         }
     }
 
-    /// The first chunk of a group, and what it leaves.
-    fn lead(&self, number: u64, entry: &Entry) -> Result<(Arc<Chunk>, Group)> {
+    /// The first chunk of a group, by its number, and what it leaves.
+    fn lead(&self, number: u64) -> Result<(Arc<Chunk>, Group)> {
         self.leaders.get(number, || {
-            let (chunk, left) = self.opened.chunk(number, entry, &|| Ok(None))?;
+            let entry = self.entry(number)?;
+            let (chunk, left) = self.opened.chunk(number, &entry, &|| Ok(None))?;
             Ok((Arc::new(chunk), left.map(Arc::new)))
         })
     }
@@ -180,13 +181,10 @@ impl Chunks {
     pub fn chunk(&self, number: u64) -> Result<Arc<Chunk>> {
         let entry = self.entry(number)?;
         if entry.group.is_some() {
-            return Ok(self.lead(number, &entry)?.0);
+            return Ok(self.lead(number)?.0);
         }
         self.decoded.get(number, || {
-            let leader = || {
-                let start = self.leader(number)?;
-                Ok(self.lead(start, &self.entry(start)?)?.1)
-            };
+            let leader = || Ok(self.lead(self.leader(number)?)?.1);
             let (chunk, _) = self.opened.chunk(number, &entry, &leader)?;
             Ok(Arc::new(chunk))
         })
@@ -196,24 +194,23 @@ impl Chunks {
     pub fn core_fields(&self, number: u64) -> Result<Arc<CoreFields>> {
         let entry = self.entry(number)?;
         if entry.group.is_some() {
-            return Ok(self.core_lead(number, &entry)?.0);
+            return Ok(self.core_lead(number)?.0);
         }
-        let leader = || {
-            let start = self.leader(number)?;
-            Ok(self.core_lead(start, &self.entry(start)?)?.1)
-        };
+        let leader = || Ok(self.core_lead(self.leader(number)?)?.1);
         match self.opened.core_fields(number, &entry, &leader)? {
             Some((fields, _)) => Ok(Arc::new(fields)),
             None => Ok(Arc::new(self.chunk(number)?.core_fields())),
         }
     }
 
-    fn core_lead(&self, number: u64, entry: &Entry) -> Result<(Arc<CoreFields>, Group)> {
+    /// Core fields of the first chunk of a group, by its number, and what it leaves of the models that these need.
+    fn core_lead(&self, number: u64) -> Result<(Arc<CoreFields>, Group)> {
         self.core_leaders.get(number, || {
-            match self.opened.core_fields(number, entry, &|| Ok(None))? {
+            let entry = self.entry(number)?;
+            match self.opened.core_fields(number, &entry, &|| Ok(None))? {
                 Some((fields, left)) => Ok((Arc::new(fields), left.map(Arc::new))),
                 None => {
-                    let (chunk, group) = self.lead(number, entry)?;
+                    let (chunk, group) = self.lead(number)?;
                     Ok((Arc::new(chunk.core_fields()), group))
                 }
             }

@@ -34,7 +34,7 @@ pub use query::{Pass, Query};
 pub use records::Batch;
 pub use regions::Regions;
 pub use report::*;
-pub use statistics::{Coverage, Depth, FlagCounts, FlagStatistics, IndexStatistics, NO_DEPTH};
+pub use statistics::{Coverage, Depth, FlagCounts, FlagStatistics, IndexStatistics};
 pub use view::Archive;
 
 /// Hears how far a verb is and may stop it.

@@ -60,6 +60,16 @@ impl Query {
         self.read_groups.is_none()
     }
 
+    /// Refuses conditions that core fields alone do not tell.
+    pub(super) fn check_core_only(&self) -> Result<()> {
+        if self.needs_core_only() {
+            return Ok(());
+        }
+        Err(Error::Invalid(
+            "read groups cannot be chosen here: what is asked for looks at no tags".into(),
+        ))
+    }
+
     fn chunks(&self, chunks: &Chunks) -> Result<Vec<u64>> {
         let regions: Vec<&Regions> = [&self.regions, &self.targets]
             .into_iter()
@@ -150,7 +160,6 @@ pub fn records<T: Send + 'static>(
     threads: usize,
     make: impl Fn(&[u8], Vec<Range<usize>>) -> Result<T> + Send + Sync + 'static,
 ) -> Result<Pass<T>> {
-    let numbers = query.chunks(chunks)?;
     let make = Arc::new(Make {
         chunks: chunks.clone(),
         query: query.clone(),
@@ -158,14 +167,13 @@ pub fn records<T: Send + 'static>(
         make,
     });
     let stitch = make.clone();
-    Ok(Pass {
-        scan: Scan::new(numbers, threads, move |number| make.pieces(number)),
-        ready: Vec::new().into_iter(),
-        pending: (0, Vec::new()),
-        stitch: Box::new(move |content, records| stitch.records(content, records)),
-        name: chunks.opened.name.clone(),
-        ended: false,
-    })
+    Pass::new(
+        chunks,
+        query,
+        threads,
+        move |number| make.pieces(number),
+        Box::new(move |content, records| stitch.records(content, records)),
+    )
 }
 
 /// A pass over core fields of the records in the chunks that `query` asks for. `make` gets the fields of a chunk's records and
@@ -177,9 +185,7 @@ pub fn core_fields<T: Send + 'static>(
     threads: usize,
     make: impl Fn(&CoreFields, Vec<usize>) -> T + Send + Sync + 'static,
 ) -> Result<Pass<T>> {
-    let numbers = query.chunks(chunks)?;
-    let (own, query) = (chunks.clone(), query.clone());
-    let conditions = query.clone();
+    let (own, conditions) = (chunks.clone(), query.clone());
     let make = Arc::new(move |fields: &CoreFields| {
         let meets = |&index: &usize| conditions.meets(&Core::of(fields, index));
         let found: Vec<usize> = (0..fields.flags.len()).filter(meets).collect();
@@ -188,7 +194,7 @@ pub fn core_fields<T: Send + 'static>(
     let of_records = make.clone();
     let whole = Arc::new(Make {
         chunks: chunks.clone(),
-        query,
+        query: query.clone(),
         first: heading.length,
         make: move |content: &[u8], records: Vec<Range<usize>>| {
             let mut fields = CoreFields::default();
@@ -199,7 +205,6 @@ pub fn core_fields<T: Send + 'static>(
         },
     });
     let stitch = whole.clone();
-    let flat = |made: Result<Option<Option<T>>>| Ok(made?.flatten());
     let work = move |number| {
         let entry = own.entry(number)?;
         if entry.records == 0 || own.hides_records(number, &entry)? {
@@ -213,14 +218,13 @@ pub fn core_fields<T: Send + 'static>(
         }
         Ok(vec![Piece::Records(make(&*own.core_fields(number)?))])
     };
-    Ok(Pass {
-        scan: Scan::new(numbers, threads, work),
-        ready: Vec::new().into_iter(),
-        pending: (0, Vec::new()),
-        stitch: Box::new(move |content, records| flat(stitch.records(content, records))),
-        name: chunks.opened.name.clone(),
-        ended: false,
-    })
+    Pass::new(
+        chunks,
+        query,
+        threads,
+        work,
+        Box::new(move |content, records| Ok(stitch.records(content, records)?.flatten())),
+    )
 }
 
 struct Make<F> {
@@ -289,9 +293,22 @@ impl<F> Make<F> {
 }
 
 impl<T: Send + 'static> Pass<T> {
-    /// How many chunks have been gone through, and how many there are.
-    pub fn progress(&self) -> (usize, usize) {
-        self.scan.progress()
+    /// A pass in which `work` makes a chunk's pieces.
+    fn new(
+        chunks: &Chunks,
+        query: &Query,
+        threads: usize,
+        work: impl Fn(u64) -> Result<Vec<Piece<T>>> + Send + Sync + 'static,
+        stitch: Stitch<T>,
+    ) -> Result<Self> {
+        Ok(Self {
+            scan: Scan::new(query.chunks(chunks)?, threads, work),
+            ready: Vec::new().into_iter(),
+            pending: (0, Vec::new()),
+            stitch,
+            name: chunks.opened.name.clone(),
+            ended: false,
+        })
     }
 
     /// What is made of the records that opaque bytes came to.

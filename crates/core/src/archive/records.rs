@@ -178,11 +178,7 @@ impl Archive {
         threads: usize,
         make: impl Fn(&CoreFields, Vec<usize>) -> T + Send + Sync + 'static,
     ) -> Result<Pass<T>> {
-        if !query.needs_core_only() {
-            return Err(Error::Invalid(
-                "read groups cannot be chosen here: what is asked for looks at no tags".into(),
-            ));
-        }
+        query.check_core_only()?;
         let threads = super::threads(threads);
         query::core_fields(&self.chunks, &*self.heading()?, query, threads, make)
     }

@@ -62,11 +62,6 @@ impl<T: Send + 'static> Scan<T> {
         }
     }
 
-    /// How many numbers there are, and how many of them have been given.
-    pub fn progress(&self) -> (usize, usize) {
-        (self.next, self.shared.numbers.len())
-    }
-
     fn start(&mut self) {
         while self.workers.len() < self.threads {
             let shared = self.shared.clone();

@@ -17,23 +17,6 @@ use crate::source::bam::CoreFields;
 use crate::source::bam::record::{self, Fixed};
 use crate::{Error, Result};
 
-/// Flags of a record (SAM specification, section 1.4.2).
-mod flag {
-    pub const PAIRED: u16 = 0x1;
-    pub const PROPER_PAIR: u16 = 0x2;
-    pub const UNMAPPED: u16 = 0x4;
-    pub const MATE_UNMAPPED: u16 = 0x8;
-    pub const FIRST: u16 = 0x40;
-    pub const LAST: u16 = 0x80;
-    pub const SECONDARY: u16 = 0x100;
-    pub const QC_FAIL: u16 = 0x200;
-    pub const DUPLICATE: u16 = 0x400;
-    pub const SUPPLEMENTARY: u16 = 0x800;
-}
-
-/// Flags of records that count for no depth: as samtools depth and coverage leave out.
-pub const NO_DEPTH: u16 = flag::UNMAPPED | flag::SECONDARY | flag::QC_FAIL | flag::DUPLICATE;
-
 /// Least mapping quality of the last count of [`FlagCounts`].
 const GOOD_MAPPING: u8 = 5;
 
@@ -78,24 +61,24 @@ impl FlagCounts {
     fn see(&mut self, flags: u16, reference: i32, mate_reference: i32, mapping_quality: u8) {
         let has = |flag: u16| flags & flag != 0;
         let one = |condition: bool| u64::from(condition);
-        let mapped = !has(flag::UNMAPPED);
+        let mapped = !has(record::UNMAPPED);
         self.total += 1;
-        self.duplicates += one(has(flag::DUPLICATE));
+        self.duplicates += one(has(record::DUPLICATE));
         self.mapped += one(mapped);
-        if has(flag::SECONDARY) {
+        if has(record::SECONDARY) {
             self.secondary += 1;
-        } else if has(flag::SUPPLEMENTARY) {
+        } else if has(record::SUPPLEMENTARY) {
             self.supplementary += 1;
         } else {
             self.primary += 1;
-            self.primary_duplicates += one(has(flag::DUPLICATE));
+            self.primary_duplicates += one(has(record::DUPLICATE));
             self.primary_mapped += one(mapped);
-            if has(flag::PAIRED) {
-                let mate_mapped = !has(flag::MATE_UNMAPPED);
+            if has(record::PAIRED) {
+                let mate_mapped = !has(record::MATE_UNMAPPED);
                 self.paired += 1;
-                self.read1 += one(has(flag::FIRST));
-                self.read2 += one(has(flag::LAST));
-                self.properly_paired += one(has(flag::PROPER_PAIR) && mapped);
+                self.read1 += one(has(record::FIRST));
+                self.read2 += one(has(record::LAST));
+                self.properly_paired += one(has(record::PROPER_PAIR) && mapped);
                 self.singletons += one(mapped && !mate_mapped);
                 if mapped && mate_mapped {
                     self.with_itself_and_mate_mapped += 1;
@@ -185,7 +168,7 @@ impl Archive {
             let mut counts = FlagStatistics::default();
             for index in found {
                 let flags = fields.flags[index];
-                let of = match flags & flag::QC_FAIL {
+                let of = match flags & record::QC_FAIL {
                     0 => &mut counts.passed,
                     _ => &mut counts.failed,
                 };
@@ -217,7 +200,7 @@ impl Archive {
             let mut counts: Vec<(i32, [u64; 2])> = Vec::new();
             for index in found {
                 let reference = fields.references[index];
-                let is_unmapped = fields.flags[index] & flag::UNMAPPED != 0;
+                let is_unmapped = fields.flags[index] & record::UNMAPPED != 0;
                 if counts.last().is_none_or(|last| last.0 != reference) {
                     counts.push((reference, [0; 2]));
                 }
@@ -268,19 +251,18 @@ impl Archive {
         let segments = |fields: &CoreFields, found: Vec<usize>| {
             let mut segments = Vec::new();
             for index in found {
-                let core = Core::of(fields, index);
                 let cigar = fields.cigar_of(index).iter().copied();
-                let place = (core.reference, core.position);
-                segments.push((place, core.position, core.end, false));
-                each_match(core.position, cigar, |start, end, _| {
-                    segments.push((place, start, end, true));
-                });
+                push_segments(&Core::of(fields, index), cigar, &mut segments);
             }
             segments
         };
         let pass = self.core(query, threads, segments)?;
-        let name = self.chunks.opened.name.clone();
-        Ok(Depths::new(pass, name, query))
+        Ok(Depths {
+            pass,
+            sweep: self.sweep(query),
+            segments: Vec::new().into_iter(),
+            ended: false,
+        })
     }
 
     /// The same as lines of text: reference, position (1-based) and depth. With `zeros`, positions without a base too: those of
@@ -327,38 +309,53 @@ impl Archive {
         let heading = self.heading()?;
         let mut tally = Tally::new(query.regions.as_ref(), &heading.references);
         let stretches = tally.stretches.clone();
+        let mut sweep = self.sweep(query);
+        let mut add = |told: (Sums, Vec<Segment>)| {
+            tally.add(&told.0);
+            for segment in told.1 {
+                sweep.add(segment)?;
+            }
+            sweep.ready.drain(..).for_each(|run| tally.cover(&run));
+            Ok(())
+        };
         if base_qualities {
-            let sums = move |content: &[u8], records: Vec<Range<usize>>| {
-                let mut sums = Sums::default();
+            query.check_core_only()?;
+            let tell = move |content: &[u8], records: Vec<Range<usize>>| {
+                let (mut sums, mut segments) = (Sums::default(), Vec::new());
                 for record in records {
                     let bytes = &content[record];
-                    if let Some(fixed) = Fixed::read(bytes) {
-                        sums.see_record(&fixed, bytes, &stretches);
+                    if let (Some(fixed), Some(core)) = (Fixed::read(bytes), Core::of_record(bytes))
+                    {
+                        sums.see_record(&core, &fixed, bytes, &stretches);
+                        push_segments(&core, record::cigar(&fixed, bytes), &mut segments);
                     }
                 }
-                Ok(sums)
+                Ok((sums, segments))
             };
-            for sums in
-                query::records(&self.chunks, &heading, query, super::threads(threads), sums)?
-            {
-                tally.add(&sums?);
-            }
+            let threads = super::threads(threads);
+            let mut pass = query::records(&self.chunks, &heading, query, threads, tell)?;
+            pass.try_for_each(|told| add(told?))?;
         } else {
-            let sums = move |fields: &CoreFields, found: Vec<usize>| {
-                let mut sums = Sums::default();
+            let tell = move |fields: &CoreFields, found: Vec<usize>| {
+                let (mut sums, mut segments) = (Sums::default(), Vec::new());
                 for index in found {
-                    sums.see(&Core::of(fields, index), &stretches);
+                    let core = Core::of(fields, index);
+                    sums.see(&core, &stretches);
+                    let cigar = fields.cigar_of(index).iter().copied();
+                    push_segments(&core, cigar, &mut segments);
                 }
-                sums
+                (sums, segments)
             };
-            for sums in self.core(query, threads, sums)? {
-                tally.add(&sums?);
-            }
+            self.core(query, threads, tell)?
+                .try_for_each(|told| add(told?))?;
         }
-        for depth in self.depths(query, threads)? {
-            tally.cover(&depth?);
-        }
+        sweep.end();
+        sweep.ready.drain(..).for_each(|run| tally.cover(&run));
         Ok(tally.finish(&heading.references, base_qualities))
+    }
+
+    fn sweep(&self, query: &Query) -> Sweep {
+        Sweep::new(self.chunks.opened.name.clone(), query)
     }
 
     fn no_reference(&self, number: i32) -> Error {
@@ -391,9 +388,17 @@ fn each_match(
 /// whether bases take it.
 type Segment = ((i32, i64), i64, i64, bool);
 
-/// Depths from segments in the order of their records.
-struct Depths {
-    pass: Pass<Vec<Segment>>,
+/// Adds the segments of a record.
+fn push_segments(core: &Core, cigar: impl Iterator<Item = u32>, segments: &mut Vec<Segment>) {
+    let place = (core.reference, core.position);
+    segments.push((place, core.position, core.end, false));
+    each_match(core.position, cigar, |start, end, _| {
+        segments.push((place, start, end, true));
+    });
+}
+
+/// Goes along the references with the segments of records in their order, and tells depths.
+struct Sweep {
     name: String,
     regions: Vec<Regions>,
     reference: i32,
@@ -406,16 +411,13 @@ struct Depths {
     records: u64,
     /// Where segments start and end that lie ahead, by how much that changes the number of records and the depth.
     changes: BinaryHeap<Reverse<(i64, i64, i64)>>,
-    segments: std::vec::IntoIter<Segment>,
-    /// Told, and not given yet.
+    /// Told, and not taken yet.
     ready: VecDeque<Depth>,
-    ended: bool,
 }
 
-impl Depths {
-    fn new(pass: Pass<Vec<Segment>>, name: String, query: &Query) -> Self {
+impl Sweep {
+    fn new(name: String, query: &Query) -> Self {
         Self {
-            pass,
             name,
             regions: [&query.regions, &query.targets]
                 .into_iter()
@@ -428,10 +430,38 @@ impl Depths {
             depth: 0,
             records: 0,
             changes: BinaryHeap::new(),
-            segments: Vec::new().into_iter(),
             ready: VecDeque::new(),
-            ended: false,
         }
+    }
+
+    /// Adds a segment of the next record, or the next of the same one.
+    fn add(&mut self, segment: Segment) -> Result<()> {
+        let ((reference, position), start, end, of_bases) = segment;
+        let rank = |reference: i32| reference as u32;
+        if reference != self.reference {
+            let is_later = self.reference < 0 || rank(reference) > rank(self.reference);
+            if !is_later {
+                return Err(self.unsorted());
+            }
+            self.end();
+            (self.reference, self.position, self.at) = (reference, -1, 0);
+        }
+        if position < self.position {
+            return Err(self.unsorted());
+        }
+        if position > self.position {
+            self.tell(position);
+            self.position = position;
+        }
+        let (records, depth) = if of_bases { (0, 1) } else { (1, 0) };
+        self.changes.push(Reverse((start, records, depth)));
+        self.changes.push(Reverse((end, -records, -depth)));
+        Ok(())
+    }
+
+    /// Tells what is left of the reference.
+    fn end(&mut self) {
+        self.tell(i64::MAX);
     }
 
     /// Tells depths up to a position.
@@ -487,52 +517,43 @@ impl Depths {
             }));
     }
 
-    fn advance(&mut self) -> Result<Option<Depth>> {
-        loop {
-            if let Some(depth) = self.ready.pop_front() {
-                return Ok(Some(depth));
-            }
-            if self.ended {
-                return Ok(None);
-            }
-            let Some(segment) = self.segments.next() else {
-                match self.pass.next() {
-                    Some(segments) => self.segments = segments?.into_iter(),
-                    None => {
-                        self.tell(i64::MAX);
-                        self.ended = true;
-                    }
-                }
-                continue;
-            };
-            let ((reference, position), start, end, of_bases) = segment;
-            let rank = |reference: i32| reference as u32;
-            if reference != self.reference {
-                let is_later = self.reference < 0 || rank(reference) > rank(self.reference);
-                if !is_later {
-                    return Err(self.unsorted());
-                }
-                self.tell(i64::MAX);
-                (self.reference, self.position, self.at) = (reference, -1, 0);
-            }
-            if position < self.position {
-                return Err(self.unsorted());
-            }
-            if position > self.position {
-                self.tell(position);
-                self.position = position;
-            }
-            let (records, depth) = if of_bases { (0, 1) } else { (1, 0) };
-            self.changes.push(Reverse((start, records, depth)));
-            self.changes.push(Reverse((end, -records, -depth)));
-        }
-    }
-
     fn unsorted(&self) -> Error {
         Error::Invalid(format!(
             "{}: its source's records are not sorted by position: depths cannot be told (sort the source, and compress that)",
             self.name
         ))
+    }
+}
+
+/// Depths, told as they are asked for.
+struct Depths {
+    pass: Pass<Vec<Segment>>,
+    segments: std::vec::IntoIter<Segment>,
+    sweep: Sweep,
+    ended: bool,
+}
+
+impl Depths {
+    fn advance(&mut self) -> Result<Option<Depth>> {
+        loop {
+            if let Some(depth) = self.sweep.ready.pop_front() {
+                return Ok(Some(depth));
+            }
+            if self.ended {
+                return Ok(None);
+            }
+            if let Some(segment) = self.segments.next() {
+                self.sweep.add(segment)?;
+                continue;
+            }
+            match self.pass.next() {
+                Some(segments) => self.segments = segments?.into_iter(),
+                None => {
+                    self.sweep.end();
+                    self.ended = true;
+                }
+            }
+        }
     }
 }
 
@@ -571,30 +592,31 @@ impl<D: Iterator<Item = Result<Depth>>> DepthText<D> {
         if self.run.is_none() {
             self.run = self.depths.next().transpose()?;
         }
-        let Some(zeros) = self.zeros.peek_mut() else {
-            return Ok(self.run.take());
-        };
-        let (reference, start, end) = *zeros;
-        let until = match self.run {
-            Some(run) if (run.reference, run.start) < (reference, end) => run.start.max(start),
-            _ => end,
-        };
-        if start < until {
-            zeros.1 = until;
-            return Ok(Some(Depth {
-                reference,
-                start,
-                end: until,
-                depth: 0,
-            }));
-        }
-        if start >= end {
+        loop {
+            let Some(zeros) = self.zeros.peek_mut() else {
+                return Ok(self.run.take());
+            };
+            let (reference, start, end) = *zeros;
+            let until = match self.run {
+                Some(run) if (run.reference, run.start) < (reference, end) => run.start.max(start),
+                _ => end,
+            };
+            if start < until {
+                zeros.1 = until;
+                return Ok(Some(Depth {
+                    reference,
+                    start,
+                    end: until,
+                    depth: 0,
+                }));
+            }
+            if start < end {
+                let run = self.run.take();
+                zeros.1 = run.map_or(end, |run| run.end.max(start));
+                return Ok(run);
+            }
             self.zeros.next();
-            return self.next_run();
         }
-        let run = self.run.take();
-        zeros.1 = run.map_or(end, |run| run.end.max(start));
-        Ok(run)
     }
 }
 
@@ -674,16 +696,13 @@ impl Sums {
         }
     }
 
-    fn see_record(&mut self, fixed: &Fixed, bytes: &[u8], stretches: &[Stretch]) {
-        let Some(core) = Core::of_record(bytes) else {
-            return;
-        };
-        self.see(&core, stretches);
+    fn see_record(&mut self, core: &Core, fixed: &Fixed, bytes: &[u8], stretches: &[Stretch]) {
+        self.see(core, stretches);
         let qualities = fixed
             .tags_at()
             .and_then(|end| bytes.get(end - fixed.length as usize..end));
         let qualities = qualities.unwrap_or_default();
-        for number in overlapped(&core, stretches) {
+        for number in overlapped(core, stretches) {
             let (_, first, last) = stretches[number];
             let sum = self.0.entry(number).or_default();
             let cigar = record::cigar(fixed, bytes);

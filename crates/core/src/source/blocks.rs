@@ -28,15 +28,15 @@ pub const DEFLATE: Encoder = match Encoder::from_number(0x56) {
 /// Appends a block with `content`, at most [`CONTENT`] bytes, stored.
 pub fn put_stored(out: &mut Vec<u8>, content: &[u8]) {
     let length = (content.len() as u16).to_le_bytes();
-    let size = (content.len() + STORED_EXTRA - 1) as u16;
-    let start = out.len();
-    out.extend_from_slice(&bgzf::STANDARD_HEAD);
-    out[start + 16..start + 18].copy_from_slice(&size.to_le_bytes());
     // A final stored block: its length, and that again with all bits turned.
-    out.extend_from_slice(&[1, length[0], length[1], !length[0], !length[1]]);
-    out.extend_from_slice(content);
-    out.extend_from_slice(&crc32fast::hash(content).to_le_bytes());
-    out.extend_from_slice(&(content.len() as u32).to_le_bytes());
+    let head = [1, length[0], length[1], !length[0], !length[1]];
+    let fits = bgzf::write(
+        out,
+        &bgzf::STANDARD_HEAD,
+        &[&head, content].concat(),
+        content,
+    );
+    debug_assert!(fits, "a stored block of at most {CONTENT} bytes fits");
 }
 
 #[cfg(test)]

@@ -34,29 +34,24 @@ impl CoreFields {
             streams.take(key::ESCAPE_LENGTHS)?,
             streams.take(key::ESCAPES)?,
         );
+        let regular = Self {
+            flags: regular.flags,
+            references: regular.references,
+            positions: regular.positions,
+            mapping_qualities: regular.mapq,
+            mate_references: regular.mate_references,
+            cigars: regular.cigar,
+            cigar_ends: regular.cigar_ends,
+        };
         if !forms.iter().any(|form| form & form::ESCAPE != 0) {
-            return Ok(Self {
-                flags: regular.flags,
-                references: regular.references,
-                positions: regular.positions,
-                mapping_qualities: regular.mapq,
-                mate_references: regular.mate_references,
-                cigars: regular.cigar,
-                cigar_ends: regular.cigar_ends,
-            });
+            return Ok(regular);
         }
         let (mut all, mut index) = (Self::default(), 0);
         for form in forms {
             if form & form::ESCAPE != 0 {
                 all.push(escapes.next()?);
             } else if form & form::NOT_REGULAR == 0 {
-                all.flags.push(regular.flags[index]);
-                all.references.push(regular.references[index]);
-                all.positions.push(regular.positions[index]);
-                all.mapping_qualities.push(regular.mapq[index]);
-                all.mate_references.push(regular.mate_references[index]);
-                all.cigars.extend_from_slice(regular.cigar_of(index));
-                all.cigar_ends.push(all.cigars.len());
+                all.copy(&regular, index);
                 index += 1;
             }
         }
@@ -67,15 +62,20 @@ impl CoreFields {
     pub(crate) fn select(&self, records: &[usize]) -> Self {
         let mut all = Self::default();
         for &record in records {
-            all.flags.push(self.flags[record]);
-            all.references.push(self.references[record]);
-            all.positions.push(self.positions[record]);
-            all.mapping_qualities.push(self.mapping_qualities[record]);
-            all.mate_references.push(self.mate_references[record]);
-            all.cigars.extend_from_slice(self.cigar_of(record));
-            all.cigar_ends.push(all.cigars.len());
+            all.copy(self, record);
         }
         all
+    }
+
+    /// Adds those of record number `index` of others.
+    fn copy(&mut self, others: &Self, index: usize) {
+        self.flags.push(others.flags[index]);
+        self.references.push(others.references[index]);
+        self.positions.push(others.positions[index]);
+        self.mapping_qualities.push(others.mapping_qualities[index]);
+        self.mate_references.push(others.mate_references[index]);
+        self.cigars.extend_from_slice(others.cigar_of(index));
+        self.cigar_ends.push(self.cigars.len());
     }
 
     /// CIGAR operations of record number `index`.

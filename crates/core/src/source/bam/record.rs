@@ -6,6 +6,21 @@ pub const FIXED: usize = 36;
 /// The flag of a record that belongs to a pair or more.
 pub const PAIRED: u16 = 0x1;
 
+/// The flag of a record that is aligned in a proper pair.
+pub const PROPER_PAIR: u16 = 0x2;
+
+/// The flag of a record whose mate is not aligned.
+pub const MATE_UNMAPPED: u16 = 0x8;
+
+/// The flag of a template's last record.
+pub const LAST: u16 = 0x80;
+
+/// The flag of a record that failed quality control.
+pub const QC_FAIL: u16 = 0x200;
+
+/// The flag of a record that is a duplicate.
+pub const DUPLICATE: u16 = 0x400;
+
 /// The flag of a template's first record.
 pub const FIRST: u16 = 0x40;
 

@@ -59,13 +59,14 @@ fn next_tag<'a>(rest: &mut &'a [u8]) -> Option<Tag<'a>> {
 
 /// The name of the read group of the record `bytes`, if it names one.
 pub fn read_group(bytes: &[u8]) -> Option<&[u8]> {
-    let mut rest = bytes.get(Fixed::read(bytes)?.tags_at()?..)?;
-    while let Some(tag) = next_tag(&mut rest) {
-        if tag.name == *b"RG" && tag.kind == b'Z' {
-            return tag.value.strip_suffix(&[0]);
-        }
-    }
-    None
+    let tags = bytes.get(Fixed::read(bytes)?.tags_at()?..)?;
+    let found = find_tag(tags, |tag| tag.name == *b"RG" && tag.kind == b'Z')?;
+    found.value.strip_suffix(&[0])
+}
+
+/// The first of these tags that is one.
+fn find_tag<'a>(mut tags: &'a [u8], is: impl Fn(&Tag<'a>) -> bool) -> Option<Tag<'a>> {
+    std::iter::from_fn(|| next_tag(&mut tags)).find(is)
 }
 
 /// Appends the record `bytes` as a line to `out`; `references` are the names of the reference sequences. False, with nothing
@@ -147,16 +148,10 @@ fn long_cigar<'a>(fixed: &Fixed, bytes: &'a [u8], tags_at: usize) -> Option<&'a 
     if fixed.reference < 0 || fixed.position < 0 || first != fixed.length << 4 | SOFT_CLIP {
         return None;
     }
-    let mut rest = bytes.get(tags_at..)?;
-    while let Some(tag) = next_tag(&mut rest) {
-        if tag.name == *b"CG" {
-            let is_cigar = tag.kind == b'B' && matches!(tag.value[0], b'i' | b'I');
-            let operations = tag.value.get(5..)?.as_chunks::<4>().0;
-            return (is_cigar && operations.len() >= usize::from(fixed.cigar_count))
-                .then_some(operations);
-        }
-    }
-    None
+    let tag = find_tag(bytes.get(tags_at..)?, |tag| tag.name == *b"CG")?;
+    let is_cigar = tag.kind == b'B' && matches!(tag.value[0], b'i' | b'I');
+    let operations = tag.value.get(5..)?.as_chunks::<4>().0;
+    (is_cigar && operations.len() >= usize::from(fixed.cigar_count)).then_some(operations)
 }
 
 fn cigar(out: &mut Vec<u8>, operations: impl Iterator<Item = u32>) {

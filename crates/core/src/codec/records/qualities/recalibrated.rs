@@ -91,19 +91,9 @@ impl Model {
         let Some(column) = find(records) else {
             return Ok(());
         };
-        let mut originals = if C::DECODES {
-            vec![NONE; records.bases.len()]
-        } else {
-            gather(records, &records.columns[column])
-        };
-        let mut without = vec![true; records.count];
-        for &record in &records.columns[column].records {
-            without[record as usize] = false;
-        }
-        std::mem::swap(&mut records.qualities, &mut originals);
-        let coded = self.originals.code_plain(coder, context, records, &without);
-        std::mem::swap(&mut records.qualities, &mut originals);
-        coded?;
+        let originals = code_originals::<C>(records, column, |records, without| {
+            self.originals.code_plain(coder, context, records, without)
+        })?;
         self.odd
             .complete(coder, records, column, &originals, done)?;
         coder.charge(records.columns[column].key());
@@ -166,6 +156,29 @@ pub(crate) fn gather(records: &Records, column: &Column) -> Vec<u8> {
         }
     }
     joined
+}
+
+/// Codes the original qualities of a column by `code`, which finds them where a record's qualities are, and is told which
+/// records have none; gives them.
+pub(crate) fn code_originals<C: Coder>(
+    records: &mut Records,
+    column: usize,
+    code: impl FnOnce(&mut Records, &[bool]) -> Result<()>,
+) -> Result<Vec<u8>> {
+    let mut originals = if C::DECODES {
+        vec![NONE; records.bases.len()]
+    } else {
+        gather(records, &records.columns[column])
+    };
+    let mut without = vec![true; records.count];
+    for &record in &records.columns[column].records {
+        without[record as usize] = false;
+    }
+    std::mem::swap(&mut records.qualities, &mut originals);
+    let coded = code(records, &without);
+    std::mem::swap(&mut records.qualities, &mut originals);
+    coded?;
+    Ok(originals)
 }
 
 /// Values that are not a quality for each base.

@@ -8,7 +8,7 @@ use super::Model as Plain;
 use crate::Result;
 use crate::codec::mixing::{Coder, Slot};
 use crate::codec::records::qualities::is_missing;
-use crate::codec::records::qualities::recalibrated::{NONE, Odd, find, gather};
+use crate::codec::records::qualities::recalibrated::{NONE, Odd, code_originals, find, gather};
 use crate::codec::records::quick::plain::flag;
 use crate::codec::records::{Level, Records, part};
 use given::Given;
@@ -61,19 +61,9 @@ impl Model {
         let Some(column) = find(records) else {
             return Ok(());
         };
-        let mut originals = if C::DECODES {
-            vec![NONE; records.bases.len()]
-        } else {
-            gather(records, &records.columns[column])
-        };
-        let mut without = vec![true; records.count];
-        for &record in &records.columns[column].records {
-            without[record as usize] = false;
-        }
-        std::mem::swap(&mut records.qualities, &mut originals);
-        let coded = self.originals.code_plain(coder, records, &without);
-        std::mem::swap(&mut records.qualities, &mut originals);
-        coded?;
+        let originals = code_originals::<C>(records, column, |records, without| {
+            self.originals.code_plain(coder, records, without)
+        })?;
         self.odd
             .complete(coder, records, column, &originals, done)?;
         coder.charge(records.columns[column].key());
