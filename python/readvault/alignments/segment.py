@@ -303,24 +303,26 @@ class AlignedSegment:
         return cigars.text(self._operations()) or None
 
     def infer_query_length(self) -> int | None:
-        """Number of the read's bases by its CIGAR, without those that were cut off; None where it tells none."""
-        return cigars.length_of(self._operations(), cigars.IN_READ) or None
+        """Number of the read's bases by its CIGAR, without those that were cut off; None where there is none."""
+        cigar = self._operations()
+        return cigars.length_of(cigar, cigars.IN_READ) if cigar else None
 
     def infer_read_length(self) -> int | None:
-        """Number of the read's bases by its CIGAR, with those that were cut off; None where it tells none."""
-        return cigars.length_of(self._operations(), cigars.IN_READ | {cigars.HARD_CLIP}) or None
+        """Number of the read's bases by its CIGAR, with those that were cut off; None where there is none."""
+        cigar = self._operations()
+        return cigars.length_of(cigar, cigars.IN_READ | {cigars.HARD_CLIP}) if cigar else None
 
     def get_reference_positions(self, full_length: bool = False) -> list[int | None]:
         """Positions on the reference of the bases that have one; with `full_length` None for each other base."""
-        return cigars.positions(self._operations(), self.reference_start, full_length)
+        return cigars.positions(self._placed(), self.reference_start, full_length)
 
     def get_blocks(self) -> list[tuple[int, int]]:
         """Stretches of the reference, (start, end), on which bases lie without a gap."""
-        return cigars.blocks(self._operations(), self.reference_start)
+        return cigars.blocks(self._placed(), self.reference_start)
 
     def get_overlap(self, start: int, end: int) -> int | None:
-        """How many bases lie on the reference from `start` to `end`; None where there is no CIGAR."""
-        cigar = self._operations()
+        """How many bases lie on the reference from `start` to `end`; None where there is no CIGAR or position."""
+        cigar = self._placed()
         return cigars.overlap(cigar, self.reference_start, start, end) if cigar else None
 
     def get_aligned_pairs(
@@ -332,7 +334,7 @@ class AlignedSegment:
         has it; `with_cigar` adds the operation's number.
         """
         sequence = self.get_reference_sequence() if with_seq else None
-        return cigars.pairs(self._operations(), self.reference_start, matches_only, sequence, with_cigar)
+        return cigars.pairs(self._placed(), self.reference_start, matches_only, sequence, with_cigar)
 
     def get_reference_sequence(self) -> str:
         """The reference's bases under the alignment, without its skips; lower case where the read differs.
@@ -480,6 +482,10 @@ class AlignedSegment:
                 cigar = self._long_cigar() or cigar
             self._cigar = cigar
         return cigar
+
+    def _placed(self) -> Cigar:
+        """The CIGAR of a record that has a position."""
+        return self._operations() if self.reference_start >= 0 else ()
 
     def _stored_cigar(self) -> Cigar:
         return _decode(self._record[_NAME + self._record[_NAME_LENGTH] : self._bases_at()])

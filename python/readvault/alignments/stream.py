@@ -35,17 +35,20 @@ class PysamFile(pysam.AlignmentFile):
         try:
             return super().__next__()
         except OSError:
-            if self._writer is not None:
-                self._writer.raise_failure()
+            if self._writer is not None and self._writer.failure is not None:
+                self.close()
             raise
 
     def close(self) -> None:
         """Close the pipe and wait for its writer, which stops at the next record that it cannot write."""
-        super().close()
         writer, self._writer = self._writer, None
-        if writer is not None:
-            writer.thread.join()
-            writer.raise_failure()
+        try:
+            super().close()
+        finally:
+            # Where the writer failed, htslib only says that closing did.
+            if writer is not None:
+                writer.thread.join()
+                writer.raise_failure()
 
     def __exit__(
         self,
@@ -116,8 +119,9 @@ def segment(record: "AlignedSegment", header: pysam.AlignmentHeader) -> pysam.Al
     """A record as pysam's. Tags keep their types, which SAM's text would not tell."""
     line = "\t".join(record.to_string().split("\t")[:_FIELDS])
     made = pysam.AlignedSegment.fromstring(line, header)
-    # Reading a line, htslib corrects flags that contradict other fields.
+    # Reading a line, htslib corrects flags that contradict other fields, and computes the bin.
     made.flag = record.flag
+    made.bin = record.bin
     # An array tells the type of its elements itself.
     made.set_tags([tag[:2] if tag[2] == "B" else tag for tag in record.get_tags(with_value_type=True)])
     return made
