@@ -242,7 +242,8 @@ def test_tags_have_their_values_and_types() -> None:
 def test_tags_that_cannot_be_read_are_value_errors(stored: bytes) -> None:
     record = segment(Record("a", "A", b"\x1e", tags=b"NMC\0" + stored))
     assert record.cigarstring == "1M"
-    for call in (record.get_tags, record.to_string, lambda: record.get_tag("NM")):
+    assert record.get_tag("NM") == 0
+    for call in (record.get_tags, record.to_string):
         with pytest.raises(ValueError, match="malformed record"):
             call()
 
@@ -250,7 +251,7 @@ def test_tags_that_cannot_be_read_are_value_errors(stored: bytes) -> None:
 def test_floats_are_written_as_c_writes_them() -> None:
     for value, text in [(1e6, "1e+06"), (0.1, "0.1"), (-0.0, "-0"), (float("-inf"), "-inf"), (-float("nan"), "-nan")]:
         stored = b"Xf" + b"d" + struct.pack("<d", value)
-        assert tags.text(stored, tags.places(stored, 0)[0]) == f"Xf:d:{text}"
+        assert tags.text(stored, next(tags.places(stored, 0))) == f"Xf:d:{text}"
 
 
 def test_paddings_take_no_base_of_the_read() -> None:

@@ -1,15 +1,14 @@
 """One alignment: the bytes of a BAM record, and its fields under pysam's names.
 
 Most loops over records look at a few fields of each. So a record holds nothing but its bytes, and decodes a field when
-it is asked for; only what takes time (bases, qualities, CIGAR, the places of tags) is kept. Positions are 0-based and
+it is asked for; only what takes time (bases, qualities, CIGAR) is kept. Positions are 0-based and
 ends exclusive. The bytes are those of the source: nothing can be set.
 """
 
 from array import array
 from binascii import hexlify
-from collections.abc import Sequence
 from struct import Struct, unpack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from readvault.alignments import cigar as cigars
 from readvault.alignments import tags as tagging
@@ -26,6 +25,10 @@ _LENGTH, _NEXT_REFERENCE, _NEXT_POSITION, _TEMPLATE_LENGTH, _NAME = 20, 24, 28, 
 _u16 = Struct("<H").unpack_from
 _i32 = Struct("<i").unpack_from
 _u32 = Struct("<I").unpack_from
+# Number of the CIGAR's operations, flags, number of bases.
+_lengths = Struct("<HHI").unpack_from
+# Where the CIGAR, the bases, the qualities and the tags start in a record.
+_Layout: TypeAlias = tuple[int, int, int, int]
 
 # Letters of bases by the hexadecimal digits of their codes, their complements, and qualities as SAM writes them.
 _BASES = bytes.maketrans(b"0123456789abcdef", b"=ACMGRSVTWYHKDBN")
@@ -43,7 +46,7 @@ _KEYS = (
 class AlignedSegment:
     """A record of an archive. Two are equal if their bytes are."""
 
-    __slots__ = ("_cigar", "_places", "_qualities", "_record", "_sequence", "header")
+    __slots__ = ("_cigar", "_layout", "_qualities", "_record", "_sequence", "header")
 
     header: AlignmentHeader
 
@@ -52,7 +55,7 @@ class AlignedSegment:
         self.header = header
         # None: not decoded yet. What a record does not have is empty.
         self._cigar: Cigar | None = None
-        self._places: list[Tag] | None = None
+        self._layout: _Layout | None = None
         self._qualities: array[int] | None = None
         self._sequence: str | None = None
 
@@ -225,11 +228,9 @@ class AlignedSegment:
         """Bases, clipped ones included, as they stand on the forward strand; None where there are none."""
         sequence = self._sequence
         if sequence is None:
-            record = self._record
-            at = self._bases_at()
-            length = self.query_length
-            packed = record[at : at + (length + 1) // 2]
-            sequence = self._sequence = hexlify(packed).translate(_BASES)[:length].decode("ascii")
+            _, bases, qualities, tags = self._layout or self._lay_out()
+            packed = self._record[bases:qualities]
+            sequence = self._sequence = hexlify(packed).translate(_BASES)[: tags - qualities].decode("ascii")
         return sequence or None
 
     @property
@@ -460,18 +461,19 @@ class AlignedSegment:
 
     # Where things stand in the record.
 
-    def _bases_at(self) -> int:
+    def _lay_out(self) -> _Layout:
         record = self._record
-        return _NAME + record[_NAME_LENGTH] + 4 * int(_u16(record, _CIGAR_COUNT)[0])
-
-    def _tags_at(self) -> int:
-        length = self.query_length
-        return self._bases_at() + (length + 1) // 2 + length
+        cigar = _NAME + record[_NAME_LENGTH]
+        count, _, length = _lengths(record, _CIGAR_COUNT)
+        bases = cigar + 4 * count
+        qualities = bases + (length + 1) // 2
+        self._layout = cigar, bases, qualities, qualities + length
+        return self._layout
 
     def _stored_qualities(self) -> bytes:
         """Qualities as they are stored; empty where the first says that there are none."""
-        end = self._tags_at()
-        qualities = self._record[end - self.query_length : end]
+        _, _, start, end = self._layout or self._lay_out()
+        qualities = self._record[start:end]
         return b"" if qualities[:1] == _NO_QUALITY else qualities
 
     def _operations(self) -> Cigar:
@@ -488,46 +490,44 @@ class AlignedSegment:
         return self._operations() if self.reference_start >= 0 else ()
 
     def _stored_cigar(self) -> Cigar:
-        return _decode(self._record[_NAME + self._record[_NAME_LENGTH] : self._bases_at()])
+        start, end, _, _ = self._layout or self._lay_out()
+        return _decode(self._record[start:end])
 
     def _long_cigar(self) -> Cigar:
         """The CIGAR that is too long for its place and stands in the tag CG; empty where there is none.
 
         It is seen where htslib sees one (SAM specification, section 4.2.2).
         """
-        record = self._record
-        if self._stored_cigar()[:1] != ((cigars.SOFT_CLIP, self.query_length),):
-            return ()
-        if self.reference_id < 0 or self.reference_start < 0:
+        stored = self._stored_cigar()
+        if stored[:1] != ((cigars.SOFT_CLIP, self.query_length),) or self.reference_id < 0 or self.reference_start < 0:
             return ()
         try:
-            place = _first(tagging.places(record, self._tags_at()), b"CG")
+            place = self._first(b"CG")
         except ValueError:
             return ()
-        if place is None or tagging.element_kind(record, place) not in ("Bi", "BI"):
+        if place is None or tagging.element_kind(self._record, place) not in ("Bi", "BI"):
             return ()
-        cigar = _decode(record[place.start + 5 : place.end])
-        return cigar if len(cigar) >= int(_u16(record, _CIGAR_COUNT)[0]) else ()
+        cigar = _decode(self._record[place.start + 5 : place.end])
+        return cigar if len(cigar) >= len(stored) else ()
 
     def _tags(self) -> list[Tag]:
         """The tags' places, without a CG that holds the CIGAR."""
-        places = self._places
-        if places is None:
-            places = self._places = tagging.places(self._record, self._tags_at())
-            cigar = _first(places, b"CG")
-            if cigar is not None and self._long_cigar():
-                places.remove(cigar)
-        return places
+        _, _, _, start = self._layout or self._lay_out()
+        found = list(tagging.places(self._record, start))
+        hidden = self._first(b"CG") if self._long_cigar() else None
+        return found if hidden is None else [tag for tag in found if tag != hidden]
 
     def _find(self, tag: str) -> Tag | None:
-        return _first(self._tags(), tag.encode())
+        """The place of the first tag of that name, except of a CG that holds the CIGAR."""
+        name = tag.encode()
+        place = self._first(name)
+        return None if name == b"CG" and place is not None and self._long_cigar() else place
 
-
-def _first(places: Sequence[Tag], name: bytes) -> Tag | None:
-    for place in places:
-        if place[0] == name:
-            return place
-    return None
+    def _first(self, name: bytes) -> Tag | None:
+        _, _, _, start = self._layout or self._lay_out()
+        if self._record.find(name, start) < 0:
+            return None
+        return next(tagging.places(self._record, start, name), None)
 
 
 def _decode(operations: bytes) -> Cigar:

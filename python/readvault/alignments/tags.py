@@ -3,6 +3,7 @@
 import math
 import sys
 from array import array
+from collections.abc import Iterator
 from struct import Struct, error
 from typing import NamedTuple, TypeAlias
 
@@ -30,9 +31,9 @@ class Tag(NamedTuple):
     end: int
 
 
-def places(record: bytes, at: int) -> list[Tag]:
-    """The tags of `record` from `at` to its end; ValueError where one cannot be read."""
-    found, length = [], len(record)
+def places(record: bytes, at: int, name: bytes | None = None) -> Iterator[Tag]:
+    """The tags of `record` from `at` on, those of that name if it is given; ValueError where one cannot be read."""
+    length = len(record)
     try:
         while at < length:
             kind = record[at + 2]
@@ -42,11 +43,12 @@ def places(record: bytes, at: int) -> list[Tag]:
                 end = _end(record, kind, start)
             if end > length:
                 raise ValueError("it ends too early")
-            found.append(Tag(record[at : at + 2], chr(kind), start, end))
+            own = record[at : at + 2]
+            if name is None or name == own:
+                yield Tag(own, chr(kind), start, end)
             at = end
     except (ValueError, IndexError, KeyError, error) as failure:
         raise ValueError(f"malformed record: no tag can be read at byte {at} of its {length}") from failure
-    return found
 
 
 def _end(record: bytes, kind: int, start: int) -> int:
