@@ -277,12 +277,31 @@ def test_a_pysam_file_may_be_closed_early(alignments: AlignmentFile) -> None:
         assert threading.active_count() == before + 1
     assert threading.active_count() == before
     alignments.pysam_file().close()
-    writer = alignments.pysam_file()._writer
-    gc.collect()
+    dropped = alignments.pysam_file()
+    assert isinstance(dropped, stream.PysamFile)
+    writer = dropped._writer
     assert writer is not None
+    del dropped
+    gc.collect()
     writer.thread.join(10)
     assert not writer.thread.is_alive()
     assert writer.failure is None
+
+
+def test_pileups_read_from_memory(alignments: AlignmentFile) -> None:
+    with alignments.pysam_file("c1", 10_000, 10_100, in_memory=True) as held:
+        found = [record.query_name for record in held]
+        held.reset()
+        assert [record.query_name for record in held] == found == [record.name for record in records(COUNT)[:10]]
+        held.reset()
+        assert [record.query_name for record in held.head(3)] == found[:3]
+        depths = {column.reference_pos: column.nsegments for column in held.pileup(min_base_quality=0)}
+        assert [depths[position] for position in (10_000, 10_009, 10_010, 10_095)] == [1, 1, 2, 10]
+    with (
+        alignments.pysam_file("c1", 10_000, 10_100) as piped,
+        pytest.raises(NotImplementedError, match="in_memory=True"),
+    ):
+        piped.pileup()
 
 
 def test_a_header_larger_than_a_pipe_goes_through(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from readvault.alignments.header import AlignmentHeader
 from readvault.alignments.segment import AlignedSegment
 
 if TYPE_CHECKING:
-    from readvault.alignments.stream import PysamFile
+    import pysam
 
 StrPath = str | os.PathLike[str]
 
@@ -118,15 +118,19 @@ class AlignmentFile:
         tid: int | None = None,
         reference: str | None = None,
         end: int | None = None,
-    ) -> "PysamFile":
+        in_memory: bool = False,
+    ) -> "pysam.AlignmentFile":
         """The same records as an open pysam.AlignmentFile, which reads them from a pipe: once, from first to last.
 
-        Failures come out of its iteration or of its `close`. ImportError where pysam is not installed.
+        Failures come out of its iteration or of its `close`. With `in_memory` all records are decoded first, into
+        memory (uncompressed): they may then be gone through again after `reset`, and piled up. ImportError where pysam
+        is not installed.
         """
         from readvault.alignments import stream
 
         query = self._query(contig, start, stop, region, tid, reference, end)
-        return stream.file(self._open().bam(query, threads=self._threads, compressed=False))
+        pieces = self._open().bam(query, threads=self._threads, compressed=False)
+        return stream.file_in_memory(pieces) if in_memory else stream.file(pieces)
 
     def __iter__(self) -> Iterator[AlignedSegment]:
         """All records that have not been gone through: as pysam's, the file has one place of its own, see `reset`."""

@@ -2,15 +2,17 @@
 
 No file is written for that: a thread puts an uncompressed BAM file into a pipe, whose other end pysam has opened. Where
 the thread fails, what it leaves in the pipe is no BAM file, so that no reader takes it for a shorter one; the failure
-itself comes out of the next call.
+itself comes out of the next call. The thread needs the interpreter to go on, which pysam's pileups hold while they
+read: they get a file in memory that is complete before.
 """
 
 import contextlib
 import os
 import threading
+import weakref
 from collections.abc import Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
 try:
     import pysam
@@ -38,6 +40,10 @@ class PysamFile(pysam.AlignmentFile):
             if self._writer is not None and self._writer.failure is not None:
                 self.close()
             raise
+
+    def pileup(self, *arguments: Any, **options: Any) -> NoReturn:
+        """Never: a pileup would wait for the writer, which would wait for it."""
+        raise NotImplementedError("pileups need records in memory: use pysam_file(..., in_memory=True)")
 
     def close(self) -> None:
         """Close the pipe and wait for its writer, which stops at the next record that it cannot write."""
@@ -107,6 +113,25 @@ def file(pieces: Iterator[bytes]) -> PysamFile:
         raise
     os.close(read_end)
     opened._writer = writer
+    return opened
+
+
+class MemoryFile(pysam.AlignmentFile):
+    """A pysam.AlignmentFile in memory. Its memory is let go with it: some of pysam's iterators open it again."""
+
+
+def file_in_memory(pieces: Iterator[bytes]) -> MemoryFile:
+    """The BAM file in `pieces` as pysam opens it, all of it in memory first."""
+    descriptor = os.memfd_create("readvault")
+    try:
+        for piece in pieces:
+            _write(descriptor, piece)
+        # By its name, as pysam takes what it gets as a descriptor for a stream.
+        opened = MemoryFile(f"/proc/self/fd/{descriptor}", "rb", check_sq=False)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    weakref.finalize(opened, os.close, descriptor)
     return opened
 
 
