@@ -7,6 +7,9 @@
     with readvault.open("sample.bam.rv") as source:     # or just some of them
         source.seek(1_000_000)
         source.read(100)
+    with readvault.AlignmentFile("sample.bam.rv") as alignments:    # or its records, as pysam would read them
+        for record in alignments.fetch("chr1", 10_000, 20_000):
+            print(record.query_name, record.cigarstring)
 
 Names are loaded when they are first used, so that `import readvault` costs next to nothing.
 """
@@ -17,12 +20,15 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 _HOMES = {
+    "alignments": ("AlignedSegment", "AlignmentFile"),
     "archive": ("SourceFile", "compress", "decompress", "estimate", "info", "open", "quickcheck", "verify"),
     "errors": ("DamagedError", "InvalidError", "ReadvaultError", "StoreError", "TruncatedError", "UnsupportedError"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "AlignedSegment",
+    "AlignmentFile",
     "DamagedError",
     "InvalidError",
     "ReadvaultError",
@@ -41,6 +47,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from readvault.alignments import AlignedSegment, AlignmentFile
     from readvault.archive import SourceFile, compress, decompress, estimate, info, open, quickcheck, verify  # noqa: A004
     from readvault.errors import (
         DamagedError,

@@ -13,9 +13,10 @@ CORE = ROOT / "crates" / "core" / "src"
 
 # Each part of the package, and the parts that it may import beside itself. `readvault` is the package's own page.
 PYTHON_ARROWS = {
-    "readvault": {"archive", "errors"},
+    "readvault": {"alignments", "archive", "errors"},
     "__main__": {"cli"},
     "cli": {"readvault", "archive", "proof", "report", "files", "errors", "_core"},
+    "alignments": {"_core"},
     "archive": {"report", "errors", "_core"},
     "proof": {"readvault", "report", "files", "errors"},
     "files": set(),

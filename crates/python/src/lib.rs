@@ -9,6 +9,7 @@ mod errors;
 mod estimate;
 mod info;
 mod open;
+mod pipe;
 mod progress;
 mod quickcheck;
 mod records;
@@ -57,6 +58,8 @@ mod _core {
     use crate::info::info;
     #[pymodule_export]
     use crate::open::Archive;
+    #[pymodule_export]
+    use crate::pipe::Pipe;
     #[pymodule_export]
     use crate::quickcheck::quickcheck;
     #[pymodule_export]

@@ -9,6 +9,7 @@ use readvault_core::archive::{self, Batch};
 use serde::Serialize;
 
 use crate::open::Archive;
+use crate::pipe::Pipe;
 use crate::{errors, progress};
 
 /// An interval on a reference by its name: 0-based, half-open.
@@ -167,6 +168,14 @@ impl Archive {
     ) -> PyResult<Pieces> {
         let pass = released(py, || self.0.bam(&query.on(&self.0)?, threads, compressed))?;
         Ok(Pieces(Mutex::new(Box::new(pass))))
+    }
+
+    /// The same BAM file, not compressed, from a pipe.
+    #[pyo3(signature = (query, *, threads=1))]
+    fn bam_pipe(&self, py: Python<'_>, query: &Query, threads: usize) -> PyResult<Pipe> {
+        released(py, || {
+            Pipe::of(self.0.bam(&query.on(&self.0)?, threads, false)?)
+        })
     }
 
     /// How many records `query` asks for.
