@@ -20,6 +20,8 @@ _HOMES = {
     "archive": ("SourceFile", "compress", "decompress", "estimate", "info", "open", "quickcheck", "verify"),
     "errors": ("DamagedError", "InvalidError", "ReadvaultError", "StoreError", "TruncatedError", "UnsupportedError"),
 }
+# Parts that are used by their own names.
+_PARTS = ("frames",)
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "compress",
     "decompress",
     "estimate",
+    "frames",
     "info",
     "open",
     "quickcheck",
@@ -41,6 +44,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from readvault import frames
     from readvault.archive import SourceFile, compress, decompress, estimate, info, open, quickcheck, verify  # noqa: A004
     from readvault.errors import (
         DamagedError,
@@ -53,6 +57,8 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> object:
+    if name in _PARTS:
+        return import_module(f"readvault.{name}")
     home = _HOME.get(name)
     if home is None:
         raise AttributeError(f"module 'readvault' has no attribute {name!r}")

@@ -10,7 +10,7 @@ import io
 import os
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, overload
 
 from readvault import _core
 from readvault.report import CompressReport, DecompressReport, Estimate, Info, VerifyReport, parse
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 StrPath: TypeAlias = str | os.PathLike[str]
 Level: TypeAlias = Literal["fast", "default", "max"]
+View: TypeAlias = Literal["exact", "plain"]
 Progress: TypeAlias = Callable[[int, int | None], object]
 
 # Bytes asked of core at a time by readall: large enough that the calls cost nothing, small enough to stay unnoticed.
@@ -133,15 +134,28 @@ def info(archive: StrPath) -> Info:
     return parse(Info, _core.info(_path(archive)))
 
 
+@overload
 def open(  # noqa: A001 - as gzip.open
-    archive: StrPath, *, buffering: int = -1, reference: StrPath | None = None
+    archive: StrPath, *, buffering: Literal[0], reference: StrPath | None = None, view: View = "exact"
+) -> "SourceFile": ...
+
+
+@overload
+def open(  # noqa: A001
+    archive: StrPath, *, buffering: int = -1, reference: StrPath | None = None, view: View = "exact"
+) -> "io.BufferedReader | SourceFile": ...
+
+
+def open(  # noqa: A001
+    archive: StrPath, *, buffering: int = -1, reference: StrPath | None = None, view: View = "exact"
 ) -> "io.BufferedReader | SourceFile":
     """Open `archive` for reading its source's bytes, as the builtin `open` in mode `rb` would open the source itself.
 
     The result is buffered and may be shared between threads. `buffering=0` gives the unbuffered `SourceFile`.
-    `reference`: as for `decompress`.
+    `reference`: as for `decompress`. `view="plain"` gives the source's content in BGZF blocks that are not compressed
+    instead: another file with the same records, that takes less work to read.
     """
-    raw = SourceFile(archive, reference=reference)
+    raw = SourceFile(archive, reference=reference, view=view)
     if buffering == 0:
         return raw
     return io.BufferedReader(raw, _BUFFER if buffering < 0 else buffering)
@@ -156,8 +170,11 @@ def default_archive(source: StrPath) -> str:
 class SourceFile(io.RawIOBase):
     """The bytes of a source inside its archive: readable and seekable, decoded where they are asked for."""
 
-    def __init__(self, archive: StrPath, *, reference: StrPath | None = None) -> None:
+    def __init__(self, archive: StrPath, *, reference: StrPath | None = None, view: View = "exact") -> None:
         super().__init__()
+        if view not in ("exact", "plain"):
+            raise ValueError(f"view must be 'exact' or 'plain', not {view!r}")
+        self._plain = view == "plain"
         self._archive: _core.Archive | None = _core.Archive(os.fspath(archive), reference=reference)
         self._position = 0
         self._lock = threading.Lock()
@@ -171,6 +188,11 @@ class SourceFile(io.RawIOBase):
     def source_length(self) -> int:
         """Length of the source in bytes."""
         return self._open().source_length
+
+    @property
+    def length(self) -> int:
+        """Length of the view in bytes: the source's, unless the view is the plain one."""
+        return self._open().plain_length if self._plain else self._open().source_length
 
     def readable(self) -> bool:
         """True while open."""
@@ -186,7 +208,8 @@ class SourceFile(io.RawIOBase):
         """The bytes from `offset` on, `length` of them (fewer only at the end); the position stays where it is."""
         if offset < 0 or length < 0:
             raise ValueError("offset and length must not be negative")
-        return self._open().read_at(min(offset, self.source_length), length)
+        archive, offset = self._open(), min(offset, self.length)
+        return archive.read_plain_at(offset, length) if self._plain else archive.read_at(offset, length)
 
     def readinto(self, buffer: "WriteableBuffer", /) -> int:
         """Fill `buffer` from the position on and move it; returns the number of bytes, 0 at the end."""
@@ -210,7 +233,7 @@ class SourceFile(io.RawIOBase):
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
         """Move the position, as any file does; beyond the end is allowed and reads nothing."""
-        length = self.source_length
+        length = self.length
         with self._lock:
             match whence:
                 case os.SEEK_SET:
