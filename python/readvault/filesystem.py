@@ -1,7 +1,9 @@
-"""Sources inside their archives as files of fsspec: `fsspec.open("readvault:///path/sample.bam.rv")` reads the source's bytes.
+"""Sources inside their archives as files of fsspec: what takes its URLs reads them as the files they were.
 
-What takes an fsspec URL reads an archive as if it were the file that went into it. Paths are those of archives; the file
-system is read-only.
+    with fsspec.open("readvault:///path/sample.bam.rv") as source:
+        source.read(100)
+
+Paths are those of archives, and nothing can be written.
 """
 
 import errno
@@ -19,7 +21,8 @@ except ModuleNotFoundError as error:
         "fsspec is not installed, which this needs: pip install 'readvault[fsspec]'", name="fsspec"
     ) from None
 
-from readvault.archive import StrPath, View, open
+from readvault import archive
+from readvault.archive import StrPath, View
 from readvault.errors import ReadvaultError
 
 # How names of archives end.
@@ -29,8 +32,8 @@ _SUFFIX = ".rv"
 class ReadvaultFileSystem(AbstractFileSystem):  # type: ignore[misc]
     """Archives of local folders, each as the file that went into it.
 
-    `view`: "exact" for the source's own bytes, or "plain" for the same records in BGZF blocks that are not compressed, which
-    takes less work to read. `reference`: as for `decompress`.
+    `view`: "exact" for the source's own bytes, or "plain" for the same records in BGZF blocks that are not compressed,
+    which takes less work to read. `reference`: as for `decompress`.
     """
 
     protocol = "readvault"
@@ -71,7 +74,7 @@ class ReadvaultFileSystem(AbstractFileSystem):  # type: ignore[misc]
         about = {"name": path, "size": 0, "type": "directory", "mtime": status.st_mtime}
         if os.path.isdir(path):  # noqa: PTH112
             return about
-        with open(path, buffering=0, reference=self.reference, view=self.view) as source:
+        with archive.open(path, buffering=0, reference=self.reference, view=self.view) as source:
             size, name = source.length, source.source_name
         return about | {"size": size, "type": "file", "source_name": name, "archive_size": status.st_size}
 
@@ -98,7 +101,7 @@ class ReadvaultFileSystem(AbstractFileSystem):  # type: ignore[misc]
         if mode != "rb":
             _refuse()
         buffering = block_size if block_size is not None and block_size > 1 else -1
-        return open(path, buffering=buffering, reference=self.reference, view=self.view)
+        return archive.open(path, buffering=buffering, reference=self.reference, view=self.view)
 
     def _rm(self, path: str) -> None:
         _refuse()

@@ -3,9 +3,9 @@
     frames = readvault.frames.scan("sample.bam.rv", ["reference", "position", "NM"], "chr1:1,000,000-2,000,000")
     frames.to_polars()
 
-A table is streamed, one batch for each chunk of the archive that has records which are asked for, and each reader starts a
-pass of its own. Positions are 0-based and `end` is exclusive, so that `end - position` is a length; regions are
-written as samtools writes them (1-based, both ends belong to them).
+A table is streamed, one batch for each chunk of the archive that has records which are asked for, and each reader
+starts a pass of its own. Positions are 0-based and `end` is exclusive, so that `end - position` is a length; regions
+are written as samtools writes them (1-based, both ends belong to them).
 """
 
 import os
@@ -50,10 +50,10 @@ def scan(
 ) -> "Frames":
     """The records of the archive at `path` as a table; nothing is decoded before it is read.
 
-    `columns` are names of `COLUMNS`, and tags by their two letters ("NM") or with a type ("XX:i" for whole numbers, ":f",
-    ":Z" for text, ":Bi" and ":Bf" for arrays). A tag that the SAM specification knows has the type that it gives there;
-    the type of another follows from the first records unless it is said, and where they have no such tag that is an
-    `InvalidError`. `regions`, flags and mapping quality say which records are asked for: all that meet each condition.
+    `columns` are names of `COLUMNS`, and tags by their two letters ("NM") or with a type ("XX:i" for whole numbers,
+    ":f", ":Z" for text, ":Bi" and ":Bf" for arrays). A tag that the SAM specification knows has the type that it gives
+    there; the type of another follows from the first records unless it is said, and where they have no such tag that is
+    an `InvalidError`. `regions`, flags and mapping quality say which records are asked for: all that meet each condition.
     `threads=0` means all that the process may use. `reference`: as for `decompress`.
     """
     query = _core.Query(
@@ -91,7 +91,8 @@ class Frames:
 
     def to_polars(self) -> "polars.DataFrame":
         """All of it as a `polars.DataFrame`; references are categorical."""
-        return _library("polars", "polars").DataFrame(self)
+        frame: polars.DataFrame = _library("polars", "polars").DataFrame(self)
+        return frame
 
     def to_pandas(self) -> "pandas.DataFrame":
         """All of it as a `pandas.DataFrame`; references are categorical, whole numbers are pandas' nullable ones."""

@@ -227,13 +227,13 @@ def parse(kind: type[Report], text: str) -> Report:
 
 
 def size(length: int) -> str:
-    """Bytes for people: in powers of 1000, as samtools and disks count them."""
-    scaled, units = float(length), ("bytes", "kB", "MB", "GB", "TB")
-    for unit in units[:-1]:
-        if scaled < 999.95:
-            return f"{length} {unit}" if unit == "bytes" else f"{scaled:.1f} {unit}"
-        scaled /= 1000
-    return f"{scaled:.1f} {units[-1]}"
+    """`length` in bytes for people: decimal units, one digit after the point."""
+    amount = float(length)
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if amount < 999.95 or unit == "TB":
+            return f"{length} B" if unit == "B" else f"{amount:,.1f} {unit}"
+        amount /= 1000
+    raise AssertionError("unreachable")
 
 
 def as_dict(report: Any) -> dict[str, Any]:
