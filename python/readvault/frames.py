@@ -53,8 +53,8 @@ def scan(
     `columns` are names of `COLUMNS`, and tags by their two letters ("NM") or with a type ("XX:i" for whole numbers,
     ":f", ":Z" for text, ":Bi" and ":Bf" for arrays). A tag that the SAM specification knows has the type that it gives
     there; the type of another follows from the first records unless it is said, and where they have no such tag that is
-    an `InvalidError`. `regions`, flags and mapping quality say which records are asked for: all that meet each condition.
-    `threads=0` means all that the process may use. `reference`: as for `decompress`.
+    an `InvalidError`. `regions`, flags and mapping quality say which records are asked for: all that meet each
+    condition. `threads=0` means all that the process may use. `reference`: as for `decompress`.
     """
     query = _core.Query(
         regions=[regions] if isinstance(regions, str) else regions,
