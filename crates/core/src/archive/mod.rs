@@ -2,6 +2,7 @@
 
 mod attach;
 mod build;
+mod cells;
 mod compress;
 mod chunks;
 mod columns;
@@ -32,8 +33,9 @@ pub use crate::codec::records::Level;
 pub use crate::source::bam::CoreFields;
 #[doc(hidden)]
 pub use crate::source::span::Sizes;
+pub use cells::{Cells, Lists, Values};
 pub use columns::{Column, Kind};
-pub use frames::{Cells, Frame, Lists, Values};
+pub use frames::Frame;
 pub use query::{Pass, Query};
 pub use records::Batch;
 pub use regions::Regions;
