@@ -24,6 +24,8 @@ _HOMES = {
     "archive": ("SourceFile", "compress", "decompress", "estimate", "info", "open", "quickcheck", "verify"),
     "errors": ("DamagedError", "InvalidError", "ReadvaultError", "StoreError", "TruncatedError", "UnsupportedError"),
 }
+# Parts that are used by their own names.
+_PARTS = ("frames",)
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
@@ -40,6 +42,7 @@ __all__ = [
     "compress",
     "decompress",
     "estimate",
+    "frames",
     "info",
     "open",
     "quickcheck",
@@ -47,6 +50,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from readvault import frames
     from readvault.alignments import AlignedSegment, AlignmentFile
     from readvault.archive import SourceFile, compress, decompress, estimate, info, open, quickcheck, verify  # noqa: A004
     from readvault.errors import (
@@ -60,6 +64,8 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> object:
+    if name in _PARTS:
+        return import_module(f"readvault.{name}")
     home = _HOME.get(name)
     if home is None:
         raise AttributeError(f"module 'readvault' has no attribute {name!r}")

@@ -10,7 +10,7 @@ import io
 import os
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, overload
 
 from readvault import _core
 from readvault.report import CompressReport, DecompressReport, Estimate, Info, VerifyReport, parse
@@ -134,7 +134,29 @@ def info(archive: StrPath) -> Info:
     return parse(Info, _core.info(_path(archive)))
 
 
+@overload
 def open(  # noqa: A001 - as gzip.open
+    archive: StrPath,
+    *,
+    view: View = "exact",
+    buffering: Literal[0],
+    reference: StrPath | None = None,
+    threads: int = 1,
+) -> "SourceFile": ...
+
+
+@overload
+def open(  # noqa: A001
+    archive: StrPath,
+    *,
+    view: View = "exact",
+    buffering: int = -1,
+    reference: StrPath | None = None,
+    threads: int = 1,
+) -> "io.BufferedReader | SourceFile": ...
+
+
+def open(  # noqa: A001
     archive: StrPath,
     *,
     view: View = "exact",

@@ -9,6 +9,8 @@ from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 Report = TypeVar("Report")
+# Streams that a summary of an archive names: they take most of it.
+_LARGEST = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +176,38 @@ class Info:
     streams: tuple[StreamReport, ...]
     framing_bytes: int
 
+    def summary(self) -> list[tuple[str, str]]:
+        """The most telling of it, as labels and texts."""
+        counts, kind = self.counts, "" if self.source.kind == "bam" else f" ({self.source.kind})"
+        rows = [
+            ("source", (self.source.name or "from a pipe") + kind),
+            ("source size", size(self.source.fingerprint.length)),
+            ("archive size", size(self.archive.length)),
+            ("ratio", f"{self.ratio:.2f}"),
+            ("records", f"{counts.records:,}"),
+            ("references", f"{counts.references:,}"),
+            ("level", self.archive.level or "not recorded"),
+        ]
+        for stream in self.streams[:_LARGEST]:
+            share = 100 * stream.stored / max(self.archive.length, 1)
+            rows.append((f"stream {stream.name}", f"{size(stream.stored)}, {share:.1f} %"))
+        return rows
+
+    def __str__(self) -> str:
+        rows = [(label, "".join(one if one.isprintable() else "?" for one in text)) for label, text in self.summary()]
+        width = max(len(label) for label, _ in rows)
+        return "\n".join(f"{label:{width}}  {text}" for label, text in rows)
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        rows = "".join(f"<tr><th>{escape(label)}</th><td>{escape(text)}</td></tr>" for label, text in self.summary())
+        return f"<table>{rows}</table>"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """What IPython shows on a terminal."""
+        printer.text(str(self))
+
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
@@ -190,6 +224,16 @@ def parse(kind: type[Report], text: str) -> Report:
     """The report of class `kind` in core's JSON `text`."""
     built: Report = _build(kind, json.loads(text))
     return built
+
+
+def size(length: int) -> str:
+    """`length` in bytes for people: decimal units, one digit after the point."""
+    amount = float(length)
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if amount < 999.95 or unit == "TB":
+            return f"{length} B" if unit == "B" else f"{amount:,.1f} {unit}"
+        amount /= 1000
+    raise AssertionError("unreachable")
 
 
 def as_dict(report: Any) -> dict[str, Any]:

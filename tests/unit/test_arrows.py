@@ -13,11 +13,13 @@ CORE = ROOT / "crates" / "core" / "src"
 
 # Each part of the package, and the parts that it may import beside itself. `readvault` is the package's own page.
 PYTHON_ARROWS = {
-    "readvault": {"alignments", "archive", "errors"},
+    "readvault": {"alignments", "archive", "errors", "frames"},
     "__main__": {"cli"},
     "cli": {"readvault", "archive", "proof", "report", "files", "errors", "_core"},
     "alignments": {"_core"},
     "archive": {"report", "errors", "_core"},
+    "frames": {"archive", "_core"},
+    "filesystem": {"archive", "errors"},
     "proof": {"readvault", "report", "files", "errors"},
     "files": set(),
     "report": set(),

@@ -7,6 +7,7 @@ mod compress;
 mod decompress;
 mod errors;
 mod estimate;
+mod frames;
 mod info;
 mod open;
 mod pipe;
@@ -54,6 +55,8 @@ mod _core {
     use crate::decompress::decompress;
     #[pymodule_export]
     use crate::estimate::estimate;
+    #[pymodule_export]
+    use crate::frames::Frames;
     #[pymodule_export]
     use crate::info::info;
     #[pymodule_export]

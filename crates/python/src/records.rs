@@ -53,7 +53,7 @@ impl Query {
 
 impl Query {
     /// The query with its regions on the references of an archive.
-    fn on(&self, archive: &archive::Archive) -> Result<archive::Query> {
+    pub(crate) fn on(&self, archive: &archive::Archive) -> Result<archive::Query> {
         let mut query = self.rest.clone();
         if let Some(texts) = &self.regions {
             query.regions = Some(archive.regions(texts)?);
@@ -116,7 +116,10 @@ impl Batches {
 }
 
 /// Does `work` with the interpreter released.
-fn released<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T> + Send) -> PyResult<T> {
+pub(crate) fn released<T: Send>(
+    py: Python<'_>,
+    work: impl FnOnce() -> Result<T> + Send,
+) -> PyResult<T> {
     py.detach(work).map_err(|error| errors::raise(py, &error))
 }
 

@@ -7,6 +7,7 @@ import traceback
 import unicodedata
 
 from readvault.cli.exits import UsageError
+from readvault.report import size as size
 
 # Cc: controls (escape sequences start with one). Cf: invisible, among them those that reverse the reading direction.
 # Cs: bytes of a file name that are no text. Zl, Zp: further line breaks.
@@ -56,16 +57,6 @@ def message_of(error: BaseException, about: str | None = None) -> str:
 def warn(text: str) -> None:
     """A line that the user should know of."""
     say(f"readvault: warning: {text}")
-
-
-def size(length: int) -> str:
-    """`length` in bytes for people: decimal units, one digit after the point."""
-    amount = float(length)
-    for unit in ("B", "kB", "MB", "GB", "TB"):
-        if amount < 999.95 or unit == "TB":
-            return f"{length} B" if unit == "B" else f"{amount:,.1f} {unit}"
-        amount /= 1000
-    raise AssertionError("unreachable")
 
 
 def count(number: int, noun: str) -> str:

@@ -2,10 +2,13 @@
 
 mod attach;
 mod build;
+mod cells;
 mod chunks;
+mod columns;
 mod compress;
 pub(crate) mod decode;
 mod estimate;
+mod frames;
 mod heading;
 mod info;
 mod open;
@@ -30,6 +33,9 @@ pub use crate::codec::records::Level;
 pub use crate::source::bam::CoreFields;
 #[doc(hidden)]
 pub use crate::source::span::Sizes;
+pub use cells::{Cells, Lists, Values};
+pub use columns::{Column, Kind};
+pub use frames::Frame;
 pub use query::{Pass, Query};
 pub use records::Batch;
 pub use regions::Regions;

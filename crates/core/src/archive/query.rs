@@ -185,45 +185,65 @@ pub fn core_fields<T: Send + 'static>(
     threads: usize,
     make: impl Fn(&CoreFields, Vec<usize>) -> T + Send + Sync + 'static,
 ) -> Result<Pass<T>> {
-    let (own, conditions) = (chunks.clone(), query.clone());
-    let make = Arc::new(move |fields: &CoreFields| {
-        let meets = |&index: &usize| conditions.meets(&Core::of(fields, index));
-        let found: Vec<usize> = (0..fields.flags.len()).filter(meets).collect();
-        (!found.is_empty()).then(|| make(fields, found))
-    });
-    let of_records = make.clone();
-    let whole = Arc::new(Make {
-        chunks: chunks.clone(),
-        query: query.clone(),
-        first: heading.length,
-        make: move |content: &[u8], records: Vec<Range<usize>>| {
+    let make = Arc::new(make);
+    let of_core = make.clone();
+    core_or_records(
+        chunks,
+        heading,
+        query,
+        threads,
+        move |fields, found| Some(of_core(fields, found)),
+        move |content, records| {
             let mut fields = CoreFields::default();
             for record in records {
                 fields.push(&content[record]);
             }
-            Ok(of_records(&fields))
+            let all = (0..fields.flags.len()).collect();
+            Ok(make(&fields, all))
         },
+    )
+}
+
+/// The same where `of_core` may say with none that core fields do not tell enough: then `of_records` makes it of the chunk's
+/// whole records, as it does of those that lie in opaque bytes.
+pub fn core_or_records<T: Send + 'static>(
+    chunks: &Arc<Chunks>,
+    heading: &Heading,
+    query: &Query,
+    threads: usize,
+    of_core: impl Fn(&CoreFields, Vec<usize>) -> Option<T> + Send + Sync + 'static,
+    of_records: impl Fn(&[u8], Vec<Range<usize>>) -> Result<T> + Send + Sync + 'static,
+) -> Result<Pass<T>> {
+    let (own, conditions) = (chunks.clone(), query.clone());
+    let whole = Arc::new(Make {
+        chunks: chunks.clone(),
+        query: query.clone(),
+        first: heading.length,
+        make: of_records,
     });
     let stitch = whole.clone();
     let work = move |number| {
         let entry = own.entry(number)?;
         if entry.records == 0 || own.hides_records(number, &entry)? {
-            let pieces = whole.pieces(number)?.into_iter();
-            return Ok(pieces
-                .map(|piece| match piece {
-                    Piece::Records(made) => Piece::Records(made.flatten()),
-                    Piece::Opaque(offset, bytes) => Piece::Opaque(offset, bytes),
-                })
-                .collect());
+            return whole.pieces(number);
         }
-        Ok(vec![Piece::Records(make(&*own.core_fields(number)?))])
+        let fields = own.core_fields(number)?;
+        let meets = |&index: &usize| conditions.meets(&Core::of(&fields, index));
+        let found: Vec<usize> = (0..fields.flags.len()).filter(meets).collect();
+        if found.is_empty() {
+            return Ok(Vec::new());
+        }
+        match of_core(&fields, found) {
+            Some(made) => Ok(vec![Piece::Records(Some(made))]),
+            None => whole.pieces(number),
+        }
     };
     Pass::new(
         chunks,
         query,
         threads,
         work,
-        Box::new(move |content, records| Ok(stitch.records(content, records)?.flatten())),
+        Box::new(move |content, records| stitch.records(content, records)),
     )
 }
 

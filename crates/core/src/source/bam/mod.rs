@@ -21,7 +21,10 @@ pub use header::{from_text as header_of_text, references, text as header_text};
 pub use parse::{Parsed, parse};
 pub use rebuild::{Aligned, Rebuilt, core, rebuild};
 pub use restore::{count, restore};
-pub use sam::{read_group, write as write_sam};
+pub use sam::{
+    Tag, find_tag, long_cigar, next_tag, put_bases, put_cigar, put_value, read_group, real, whole,
+    write as write_sam,
+};
 pub use split::split;
 
 /// Bits of an item's form: how it is stored. The values are stored. In chunks with models, which know these things by

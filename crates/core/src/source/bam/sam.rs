@@ -23,14 +23,14 @@ const PAIRS: [[u8; 2]; 256] = {
 };
 
 /// One tag of a record: its name, its type's letter, and its value (of arrays with the element's letter and the count).
-struct Tag<'a> {
-    name: [u8; 2],
-    kind: u8,
-    value: &'a [u8],
+pub struct Tag<'a> {
+    pub name: [u8; 2],
+    pub kind: u8,
+    pub value: &'a [u8],
 }
 
 /// Takes the first tag off `rest`; none at the end and where no tag can be read, for which `rest` is left as it is.
-fn next_tag<'a>(rest: &mut &'a [u8]) -> Option<Tag<'a>> {
+pub fn next_tag<'a>(rest: &mut &'a [u8]) -> Option<Tag<'a>> {
     let (&[a, b, kind], after) = rest.split_first_chunk::<3>()?;
     let width = |kind| match kind {
         b'A' | b'c' | b'C' => Some(1),
@@ -65,7 +65,7 @@ pub fn read_group(bytes: &[u8]) -> Option<&[u8]> {
 }
 
 /// The first of these tags that is one.
-fn find_tag<'a>(mut tags: &'a [u8], is: impl Fn(&Tag<'a>) -> bool) -> Option<Tag<'a>> {
+pub fn find_tag<'a>(mut tags: &'a [u8], is: impl Fn(&Tag<'a>) -> bool) -> Option<Tag<'a>> {
     std::iter::from_fn(|| next_tag(&mut tags)).find(is)
 }
 
@@ -99,11 +99,11 @@ fn line(bytes: &[u8], references: &[&[u8]], out: &mut Vec<u8>) -> Option<()> {
     let cigar_end = name_end + usize::from(fixed.cigar_count) * 4;
     let long = long_cigar(&fixed, bytes, tags_at);
     match long {
-        Some(operations) => cigar(
+        Some(operations) => put_cigar(
             out,
             operations.iter().map(|bytes| u32::from_le_bytes(*bytes)),
         ),
-        None => cigar(out, record::cigar(&fixed, bytes)),
+        None => put_cigar(out, record::cigar(&fixed, bytes)),
     }
     out.push(b'\t');
     if fixed.mate_reference >= 0 && fixed.mate_reference == fixed.reference {
@@ -122,9 +122,7 @@ fn line(bytes: &[u8], references: &[&[u8]], out: &mut Vec<u8>) -> Option<()> {
     if length == 0 {
         out.push(b'*');
     } else {
-        let end = out.len() + length;
-        out.extend(packed.iter().flat_map(|&byte| PAIRS[usize::from(byte)]));
-        out.truncate(end);
+        put_bases(out, packed, length);
     }
     out.push(b'\t');
     match qualities.first() {
@@ -143,7 +141,7 @@ fn line(bytes: &[u8], references: &[&[u8]], out: &mut Vec<u8>) -> Option<()> {
 
 /// The operations of a CIGAR that is too long for its place and stands in the tag CG (SAM specification, section
 /// 4.2.2).
-fn long_cigar<'a>(fixed: &Fixed, bytes: &'a [u8], tags_at: usize) -> Option<&'a [[u8; 4]]> {
+pub fn long_cigar<'a>(fixed: &Fixed, bytes: &'a [u8], tags_at: usize) -> Option<&'a [[u8; 4]]> {
     let first = record::cigar(fixed, bytes).next()?;
     if fixed.reference < 0 || fixed.position < 0 || first != fixed.length << 4 | SOFT_CLIP {
         return None;
@@ -154,7 +152,15 @@ fn long_cigar<'a>(fixed: &Fixed, bytes: &'a [u8], tags_at: usize) -> Option<&'a 
     (is_cigar && operations.len() >= usize::from(fixed.cigar_count)).then_some(operations)
 }
 
-fn cigar(out: &mut Vec<u8>, operations: impl Iterator<Item = u32>) {
+/// Writes packed bases, `length` of them.
+pub fn put_bases(out: &mut Vec<u8>, packed: &[u8], length: usize) {
+    let end = out.len() + length;
+    out.extend(packed.iter().flat_map(|&byte| PAIRS[usize::from(byte)]));
+    out.truncate(end);
+}
+
+/// Writes CIGAR operations; `*` where there are none.
+pub fn put_cigar(out: &mut Vec<u8>, operations: impl Iterator<Item = u32>) {
     let before = out.len();
     for operation in operations {
         decimal(out, (operation >> 4).into());
@@ -175,56 +181,77 @@ fn reference<'a>(references: &[&'a [u8]], number: i32) -> Option<&'a [u8]> {
 fn write_tag(out: &mut Vec<u8>, tag: &Tag<'_>) {
     out.push(b'\t');
     out.extend_from_slice(&tag.name);
+    out.extend_from_slice(match tag.kind {
+        b'A' => b":A:",
+        b'Z' => b":Z:",
+        b'H' => b":H:",
+        b'B' => b":B:",
+        b'f' => b":f:",
+        b'd' => b":d:",
+        _ => b":i:",
+    });
+    put_value(out, tag);
+}
+
+/// Writes a tag's value.
+pub fn put_value(out: &mut Vec<u8>, tag: &Tag<'_>) {
     match tag.kind {
-        b'A' => {
-            out.extend_from_slice(b":A:");
-            out.push(tag.value[0]);
-        }
-        b'Z' | b'H' => {
-            out.extend_from_slice(&[b':', tag.kind, b':']);
-            out.extend_from_slice(&tag.value[..tag.value.len() - 1]);
-        }
+        b'A' => out.push(tag.value[0]),
+        b'Z' | b'H' => out.extend_from_slice(&tag.value[..tag.value.len() - 1]),
         b'B' => {
-            let kind = tag.value[0];
-            out.extend_from_slice(&[b':', b'B', b':', kind]);
-            let width = match kind {
-                b'c' | b'C' | b'A' => 1,
-                b's' | b'S' => 2,
-                b'd' => 8,
-                _ => 4,
-            };
-            for element in tag.value[5..].chunks_exact(width) {
+            let (kind, elements) = tag.elements();
+            out.push(kind);
+            for element in elements {
                 out.push(b',');
                 number(out, kind, element);
             }
         }
-        kind => {
-            out.extend_from_slice(match kind {
-                b'f' => b":f:",
-                b'd' => b":d:",
-                _ => b":i:",
-            });
-            number(out, kind, tag.value);
-        }
+        kind => number(out, kind, tag.value),
+    }
+}
+
+impl<'a> Tag<'a> {
+    /// The type's letter of an array's elements, and their bytes.
+    pub fn elements(&self) -> (u8, impl Iterator<Item = &'a [u8]> + use<'a>) {
+        let kind = self.value[0];
+        let width = match kind {
+            b'c' | b'C' | b'A' => 1,
+            b's' | b'S' => 2,
+            b'd' => 8,
+            _ => 4,
+        };
+        (kind, self.value[5..].chunks_exact(width))
     }
 }
 
 /// Writes a value of a number's type.
 fn number(out: &mut Vec<u8>, kind: u8, bytes: &[u8]) {
-    let value = match (kind, bytes) {
+    match whole(kind, bytes) {
+        Some(value) => decimal(out, value),
+        None => float(out, real(bytes)),
+    }
+}
+
+/// The value of a whole number's type; none for other types.
+pub fn whole(kind: u8, bytes: &[u8]) -> Option<i64> {
+    Some(match (kind, bytes) {
+        (b'f' | b'd', _) => return None,
         (b'c', &[byte]) => i64::from(byte as i8),
         (_, &[byte]) => byte.into(),
         (b's', &[a, b]) => i16::from_le_bytes([a, b]).into(),
         (_, &[a, b]) => u16::from_le_bytes([a, b]).into(),
-        (b'f', &[a, b, c, d]) => return float(out, f32::from_le_bytes([a, b, c, d]).into()),
         (b'I', &[a, b, c, d]) => u32::from_le_bytes([a, b, c, d]).into(),
         (_, &[a, b, c, d]) => i32::from_le_bytes([a, b, c, d]).into(),
-        _ => {
-            let bytes = bytes.first_chunk::<8>().copied().unwrap_or_default();
-            return float(out, f64::from_le_bytes(bytes));
-        }
-    };
-    decimal(out, value);
+        _ => return None,
+    })
+}
+
+/// The value of a floating-point type, by its width.
+pub fn real(bytes: &[u8]) -> f64 {
+    match *bytes {
+        [a, b, c, d] => f32::from_le_bytes([a, b, c, d]).into(),
+        _ => f64::from_le_bytes(bytes.first_chunk().copied().unwrap_or_default()),
+    }
 }
 
 fn decimal(out: &mut Vec<u8>, value: i64) {
