@@ -66,6 +66,10 @@ def assert_same(ours: AlignedSegment, theirs: pysam.AlignedSegment) -> None:
         # Of a single quality pysam makes text in place, in a bytes object that all of Python shares.
         if name.endswith("_str") and ours.query_length == 1:
             continue
+        # Of no base at all it writes two letters into the empty text, which all of Python shares too.
+        if name == "query_alignment_sequence" and ours.query_length and not ours.query_alignment_length:
+            assert ours.query_alignment_sequence == ""
+            continue
         assert getattr(ours, name) == getattr(theirs, name), (name, ours)
     # pysam takes paddings for bases of the read, and -1 for a position.
     placed, padded = theirs.reference_start >= 0, "P" in (theirs.cigarstring or "")
