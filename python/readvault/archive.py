@@ -10,7 +10,7 @@ import io
 import os
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal, TypeAlias, overload
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from readvault import _core
 from readvault.report import CompressReport, DecompressReport, Estimate, Info, VerifyReport, parse
@@ -134,29 +134,7 @@ def info(archive: StrPath) -> Info:
     return parse(Info, _core.info(_path(archive)))
 
 
-@overload
 def open(  # noqa: A001 - as gzip.open
-    archive: StrPath,
-    *,
-    view: View = "exact",
-    buffering: Literal[0],
-    reference: StrPath | None = None,
-    threads: int = 1,
-) -> "SourceFile": ...
-
-
-@overload
-def open(  # noqa: A001
-    archive: StrPath,
-    *,
-    view: View = "exact",
-    buffering: int = -1,
-    reference: StrPath | None = None,
-    threads: int = 1,
-) -> "io.BufferedReader | SourceFile": ...
-
-
-def open(  # noqa: A001
     archive: StrPath,
     *,
     view: View = "exact",
@@ -183,6 +161,12 @@ def default_archive(source: StrPath) -> str:
     return path if path == "-" else path + ".rv"
 
 
+def check_view(view: View) -> None:
+    """ValueError unless there is such a view."""
+    if view not in ("exact", "plain"):
+        raise ValueError(f'view must be "exact" or "plain", not {view!r}')
+
+
 class SourceFile(io.RawIOBase):
     """The bytes of a source inside its archive, or of another view: readable and seekable, decoded on demand."""
 
@@ -190,8 +174,7 @@ class SourceFile(io.RawIOBase):
         self, archive: StrPath, *, view: View = "exact", reference: StrPath | None = None, threads: int = 1
     ) -> None:
         super().__init__()
-        if view not in ("exact", "plain"):
-            raise ValueError(f'view must be "exact" or "plain", not {view!r}')
+        check_view(view)
         self._archive: _core.Archive | None = _core.Archive(os.fspath(archive), reference=reference, threads=threads)
         self._is_plain = view == "plain"
         self._position = 0

@@ -38,13 +38,10 @@ class ReadvaultFileSystem(AbstractFileSystem):  # type: ignore[misc]
 
     protocol = "readvault"
     root_marker = "/"
-    # What is listed is read anew each time, as with local files.
-    cachable = True
 
     def __init__(self, view: View = "exact", reference: StrPath | None = None, **options: Any) -> None:
         super().__init__(**options)
-        if view not in ("exact", "plain"):
-            raise ValueError(f"view must be 'exact' or 'plain', not {view!r}")
+        archive.check_view(view)
         self.view: View = view
         self.reference = reference
 
@@ -74,7 +71,7 @@ class ReadvaultFileSystem(AbstractFileSystem):  # type: ignore[misc]
         about = {"name": path, "size": 0, "type": "directory", "mtime": status.st_mtime}
         if os.path.isdir(path):  # noqa: PTH112
             return about
-        with archive.open(path, buffering=0, reference=self.reference, view=self.view) as source:
+        with archive.SourceFile(path, reference=self.reference, view=self.view) as source:
             size, name = source.length, source.source_name
         return about | {"size": size, "type": "file", "source_name": name, "archive_size": status.st_size}
 

@@ -12,7 +12,8 @@ from readvault import errors, proof
 from readvault.cli import exits, main
 from readvault.cli.facts import bits
 from readvault.cli.progress import progress
-from readvault.cli.terminal import message_of, ratio, shown, size
+from readvault.cli.terminal import message_of, ratio, shown
+from readvault.report import size
 
 PRINTABLE = string.ascii_letters + string.digits + string.punctuation + " "
 

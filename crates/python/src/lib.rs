@@ -17,6 +17,7 @@ mod records;
 mod verify;
 
 use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -35,6 +36,11 @@ fn input(path: Option<PathBuf>) -> Input {
 /// A path, or standard output where there is none.
 fn output(path: Option<PathBuf>) -> Output {
     path.map_or(Output::Stdout, Output::Path)
+}
+
+/// The value, whatever became of the thread that had it last.
+fn lock<T: ?Sized>(value: &Mutex<T>) -> MutexGuard<'_, T> {
+    value.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The level of this name.

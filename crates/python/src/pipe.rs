@@ -3,13 +3,14 @@
 
 use std::io::{ErrorKind, PipeReader, PipeWriter, Write};
 use std::os::fd::AsRawFd;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::thread::{self, JoinHandle};
 
 use pyo3::prelude::*;
 use readvault_core::{Error, Result};
 
-use crate::errors;
+use crate::lock;
+use crate::records::released;
 
 /// What a failed writer leaves: no BGZF block starts like this, so that no reader takes what came before for all.
 const FAILED: &[u8] = b"readvault: the archive could not be read to its end";
@@ -61,10 +62,6 @@ fn write(pieces: impl Iterator<Item = Result<Vec<u8>>>, mut writer: PipeWriter) 
     Ok(())
 }
 
-fn lock<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
-    value.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[pymethods]
 impl Pipe {
     /// The descriptor of the reading end, which is the pipe's own; -1 when it is closed.
@@ -79,13 +76,12 @@ impl Pipe {
 
     /// Waits for the writer, and raises what stopped it.
     fn join(&self, py: Python<'_>) -> PyResult<()> {
-        let joined = py.detach(|| {
+        released(py, || {
             let writer = lock(&self.writer).take();
             writer.map_or(Ok(()), |writer| {
                 let panicked = |_| Err(Error::Invalid("the writer of a pipe panicked".to_owned()));
                 writer.join().unwrap_or_else(panicked)
             })
-        });
-        joined.map_err(|error| errors::raise(py, &error))
+        })
     }
 }

@@ -1,6 +1,6 @@
 //! Records of an open archive: what is asked for, and passes over them.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::open::Archive;
 use crate::pipe::Pipe;
-use crate::{errors, progress};
+use crate::{errors, lock, progress};
 
 /// An interval on a reference by its name: 0-based, half-open.
 type Interval = (String, i64, i64);
@@ -82,10 +82,7 @@ fn next<T: Send>(
     iterator: &Mutex<Box<dyn Iterator<Item = Result<T>> + Send>>,
 ) -> PyResult<Option<T>> {
     py.check_signals()?;
-    let next = py.detach(|| {
-        let mut iterator = iterator.lock().unwrap_or_else(PoisonError::into_inner);
-        iterator.next().transpose()
-    });
+    let next = py.detach(|| lock(iterator).next().transpose());
     next.map_err(|error| errors::raise(py, &error))
 }
 

@@ -10,9 +10,9 @@ from readvault.cli import inputs
 from readvault.cli.exits import UsageError
 from readvault.cli.options import Force, Json, Level, Quiet, Threads
 from readvault.cli.progress import progress
-from readvault.cli.terminal import ratio, refuse_terminal, say, size, warn
+from readvault.cli.terminal import ratio, refuse_terminal, say, warn
 from readvault.errors import DamagedError
-from readvault.report import CompressReport, as_dict
+from readvault.report import CompressReport, as_dict, size
 
 
 def compress(

@@ -10,9 +10,9 @@ from readvault.cli import inputs
 from readvault.cli.exits import UsageError
 from readvault.cli.options import Archives, Force, Json, Quiet, Reference, Threads
 from readvault.cli.progress import progress
-from readvault.cli.terminal import refuse_terminal, say, size, warn
+from readvault.cli.terminal import refuse_terminal, say, warn
 from readvault.errors import InvalidError
-from readvault.report import as_dict
+from readvault.report import as_dict, size
 
 
 def decompress(

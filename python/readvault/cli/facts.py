@@ -1,7 +1,7 @@
 """What an archive says of itself, in words and numbers for people: for the terminal and for the page alike."""
 
-from readvault.cli.terminal import count, ratio, size
-from readvault.report import Info
+from readvault.cli.terminal import count, ratio
+from readvault.report import Info, size
 
 # What the streams of each bundle hold, in the order of pictures.
 HOLDS = {

@@ -11,9 +11,9 @@ from readvault.cli import inputs
 from readvault.cli.exits import UsageError
 from readvault.cli.facts import FRAMING, HOLDS, beside_streams, bits, facts, share
 from readvault.cli.options import Archives, Force, Json
-from readvault.cli.terminal import shown, size
+from readvault.cli.terminal import shown
 from readvault.files import write_whole
-from readvault.report import Info, as_dict
+from readvault.report import Info, as_dict, size
 
 if TYPE_CHECKING:
     from rich.console import Console

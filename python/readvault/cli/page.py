@@ -10,8 +10,8 @@ from html import escape
 from readvault import __version__
 from readvault.cli.facts import FRAMING, HOLDS, beside_streams, bits, facts, share
 from readvault.cli.style import STYLE
-from readvault.cli.terminal import count, ratio, shown, size
-from readvault.report import Info
+from readvault.cli.terminal import count, ratio, shown
+from readvault.report import Info, size
 
 # Bars narrower than this share of the archive are left out of the stacked bar: they would be thinner than the gaps.
 _THINNEST = 0.002

@@ -5,7 +5,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from readvault.cli.terminal import say, shown, size
+from readvault.cli.terminal import say, shown
+from readvault.report import size
 
 # Seconds between two plain lines: often enough to see life in a log, seldom enough not to fill it.
 _PLAIN_INTERVAL = 5.0

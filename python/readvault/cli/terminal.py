@@ -7,7 +7,6 @@ import traceback
 import unicodedata
 
 from readvault.cli.exits import UsageError
-from readvault.report import size as size
 
 # Cc: controls (escape sequences start with one). Cf: invisible, among them those that reverse the reading direction.
 # Cs: bytes of a file name that are no text. Zl, Zp: further line breaks.

@@ -9,8 +9,8 @@ from readvault.cli import inputs
 from readvault.cli.exits import UsageError
 from readvault.cli.options import Archives, Json, Quiet, Reference, Threads
 from readvault.cli.progress import progress
-from readvault.cli.terminal import count, say, size
-from readvault.report import as_dict
+from readvault.cli.terminal import count, say
+from readvault.report import as_dict, size
 
 
 def verify(

@@ -91,19 +91,18 @@ impl Values {
 
     /// Appends a tag's value; false, with nothing appended, for one of another kind.
     pub(super) fn put_tag(&mut self, tag: &Tag<'_>, text: &mut Vec<u8>) -> bool {
-        let whole = || bam::whole(tag.kind, tag.value);
         let is_number = !matches!(tag.kind, b'A' | b'Z' | b'H' | b'B');
         match self {
             Self::Text(..) => {
                 bam::put_value(text, tag);
                 self.put_text(text);
             }
-            Self::I64(values) if is_number => match whole() {
+            Self::I64(values) if is_number => match bam::whole(tag.kind, tag.value) {
                 Some(value) => values.push(value),
                 None => return false,
             },
             Self::F64(values) if is_number => {
-                values.push(whole().map_or_else(|| bam::real(tag.value), |value| value as f64));
+                values.push(bam::real_of(tag.kind, tag.value));
             }
             Self::I64List(lists) if tag.kind == b'B' => {
                 let (kind, elements) = tag.elements();
@@ -117,10 +116,8 @@ impl Values {
             }
             Self::F64List(lists) if tag.kind == b'B' => {
                 let (kind, elements) = tag.elements();
-                lists.items.extend(elements.map(|element| {
-                    bam::whole(kind, element)
-                        .map_or_else(|| bam::real(element), |value| value as f64)
-                }));
+                let values = elements.map(|element| bam::real_of(kind, element));
+                lists.items.extend(values);
                 lists.ends.push(lists.items.len());
             }
             _ => return false,

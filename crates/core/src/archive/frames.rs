@@ -7,8 +7,7 @@ use super::cells::{Cells, Values};
 use super::columns::Column;
 use super::query::{Core, Pass, Query, core_or_records, records};
 use super::view::Archive;
-use crate::source::bam::record::{self, FIXED, Fixed};
-use crate::source::bam::{self, CoreFields, Tag};
+use crate::source::bam::{self, CoreFields, Parts, Tag, record};
 use crate::{Error, Result};
 
 /// Records as columns.
@@ -52,10 +51,6 @@ struct Making {
     /// The archive's, for errors.
     name: String,
 }
-
-/// Operations that stand for a CIGAR that is in the tag CG: all bases clipped, then a skip over the reference.
-const SOFT_CLIP: u32 = 4;
-const SKIP: u32 = 3;
 
 impl Making {
     fn is_reference(&self, number: i32) -> bool {
@@ -107,8 +102,8 @@ impl Making {
                     for &index in found {
                         let cigar = fields.cigar_of(index);
                         if let &[first, second] = cigar
-                            && first & 15 == SOFT_CLIP
-                            && second & 15 == SKIP
+                            && first & 15 == record::SOFT_CLIP
+                            && second & 15 == record::SKIP
                         {
                             return None;
                         }
@@ -140,14 +135,15 @@ impl Making {
         let mut text = Vec::new();
         for record in records {
             let bytes = &content[record];
-            let record = View::read(bytes).ok_or_else(|| {
+            let parts = Parts::read(bytes).zip(Core::of_record(bytes));
+            let (record, core) = parts.ok_or_else(|| {
                 Error::Damaged(format!(
                     "{}: its source has a record whose parts do not fit into it",
                     self.name
                 ))
             })?;
             for (column, cells) in self.columns.iter().zip(&mut columns) {
-                self.put(column, &record, &mut text, cells)?;
+                self.put(column, &record, core.end, &mut text, cells)?;
             }
         }
         for cells in &mut columns {
@@ -163,7 +159,8 @@ impl Making {
     fn put(
         &self,
         column: &Column,
-        record: &View<'_>,
+        record: &Parts<'_>,
+        end: i64,
         text: &mut Vec<u8>,
         cells: &mut Cells,
     ) -> Result<()> {
@@ -201,7 +198,7 @@ impl Making {
                 true
             }
             (Column::End, Values::I64(values)) => {
-                values.push(record.end);
+                values.push(end);
                 fixed.position >= 0
             }
             (Column::MappingQuality, Values::U8(values)) => {
@@ -226,12 +223,12 @@ impl Making {
                 present
             }
             (Column::Sequence, values) => {
-                bam::put_bases(text, record.bases, record.qualities.len());
+                record.put_bases(text);
                 values.put_text(text);
-                !record.qualities.is_empty()
+                record.has_bases()
             }
             (Column::Qualities, Values::U8List(lists)) => {
-                let present = !matches!(record.qualities.first(), None | Some(0xff));
+                let present = record.has_qualities();
                 if present {
                     lists.items.extend_from_slice(record.qualities);
                 }
@@ -286,49 +283,5 @@ impl Making {
              {numbers}{name}:Z, which takes any value as text",
             self.name
         ))
-    }
-}
-
-/// A record's parts.
-struct View<'a> {
-    bytes: &'a [u8],
-    fixed: Fixed,
-    end: i64,
-    name: &'a [u8],
-    bases: &'a [u8],
-    qualities: &'a [u8],
-    tags_at: usize,
-}
-
-impl<'a> View<'a> {
-    fn read(bytes: &'a [u8]) -> Option<Self> {
-        let fixed = Fixed::read(bytes)?;
-        let tags_at = fixed.tags_at()?;
-        let name_end = FIXED + usize::from(fixed.name_length);
-        let bases_at = name_end + usize::from(fixed.cigar_count) * 4;
-        let qualities_at = bases_at + (fixed.length as usize).div_ceil(2);
-        let name = bytes.get(FIXED..name_end)?;
-        Some(Self {
-            bytes,
-            fixed,
-            end: Core::of_record(bytes)?.end,
-            name: name.split(|&byte| byte == 0).next()?,
-            bases: bytes.get(bases_at..qualities_at)?,
-            qualities: bytes.get(qualities_at..tags_at)?,
-            tags_at,
-        })
-    }
-
-    fn put_cigar(&self, out: &mut Vec<u8>) {
-        match bam::long_cigar(&self.fixed, self.bytes, self.tags_at) {
-            Some(long) => {
-                bam::put_cigar(out, long.iter().map(|bytes| u32::from_le_bytes(*bytes)));
-            }
-            None => bam::put_cigar(out, record::cigar(&self.fixed, self.bytes)),
-        }
-    }
-
-    fn tag(&self, name: [u8; 2]) -> Option<Tag<'a>> {
-        bam::find_tag(self.bytes.get(self.tags_at..)?, |tag| tag.name == name)
     }
 }

@@ -22,8 +22,7 @@ pub use parse::{Parsed, parse};
 pub use rebuild::{Aligned, Rebuilt, core, rebuild};
 pub use restore::{count, restore};
 pub use sam::{
-    Tag, find_tag, long_cigar, next_tag, put_bases, put_cigar, put_value, read_group, real, whole,
-    write as write_sam,
+    Parts, Tag, next_tag, put_cigar, put_value, read_group, real_of, whole, write as write_sam,
 };
 pub use split::split;
 

@@ -33,6 +33,10 @@ pub const SUPPLEMENTARY: u16 = 0x800;
 /// The flag of a record that is not aligned.
 pub const UNMAPPED: u16 = 0x4;
 
+/// The CIGAR operations that stand for one that is in the tag CG: all bases clipped, then a skip over the reference.
+pub const SOFT_CLIP: u32 = 4;
+pub const SKIP: u32 = 3;
+
 /// Little-endian number at `at`.
 pub fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     bytes

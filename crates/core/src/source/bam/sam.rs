@@ -8,9 +8,6 @@ use super::record::{self, FIXED, Fixed};
 const BASES: &[u8; 16] = b"=ACMGRSVTWYHKDBN";
 const OPERATIONS: &[u8; 16] = b"MIDNSHP=XB??????";
 
-/// The operation that stands first where a record's CIGAR is in the tag CG.
-const SOFT_CLIP: u32 = 4;
-
 /// Both letters of a byte of packed bases.
 const PAIRS: [[u8; 2]; 256] = {
     let mut pairs = [[0; 2]; 256];
@@ -65,7 +62,7 @@ pub fn read_group(bytes: &[u8]) -> Option<&[u8]> {
 }
 
 /// The first of these tags that is one.
-pub fn find_tag<'a>(mut tags: &'a [u8], is: impl Fn(&Tag<'a>) -> bool) -> Option<Tag<'a>> {
+fn find_tag<'a>(mut tags: &'a [u8], is: impl Fn(&Tag<'a>) -> bool) -> Option<Tag<'a>> {
     std::iter::from_fn(|| next_tag(&mut tags)).find(is)
 }
 
@@ -81,11 +78,9 @@ pub fn write(bytes: &[u8], references: &[&[u8]], out: &mut Vec<u8>) -> bool {
 }
 
 fn line(bytes: &[u8], references: &[&[u8]], out: &mut Vec<u8>) -> Option<()> {
-    let fixed = Fixed::read(bytes)?;
-    let tags_at = fixed.tags_at()?;
-    let name_end = FIXED + usize::from(fixed.name_length);
-    let name = bytes.get(FIXED..name_end)?;
-    let name = name.split(|&byte| byte == 0).next()?;
+    let record = Parts::read(bytes)?;
+    let fixed = &record.fixed;
+    let name = record.name;
     out.extend_from_slice(if name.is_empty() { b"*" } else { name });
     out.push(b'\t');
     decimal(out, fixed.flags.into());
@@ -96,15 +91,7 @@ fn line(bytes: &[u8], references: &[&[u8]], out: &mut Vec<u8>) -> Option<()> {
     out.push(b'\t');
     decimal(out, fixed.mapq.into());
     out.push(b'\t');
-    let cigar_end = name_end + usize::from(fixed.cigar_count) * 4;
-    let long = long_cigar(&fixed, bytes, tags_at);
-    match long {
-        Some(operations) => put_cigar(
-            out,
-            operations.iter().map(|bytes| u32::from_le_bytes(*bytes)),
-        ),
-        None => put_cigar(out, record::cigar(&fixed, bytes)),
-    }
+    let is_long = record.put_cigar(out);
     out.push(b'\t');
     if fixed.mate_reference >= 0 && fixed.mate_reference == fixed.reference {
         out.push(b'=');
@@ -116,22 +103,21 @@ fn line(bytes: &[u8], references: &[&[u8]], out: &mut Vec<u8>) -> Option<()> {
     out.push(b'\t');
     decimal(out, fixed.template_length.into());
     out.push(b'\t');
-    let length = fixed.length as usize;
-    let packed = bytes.get(cigar_end..cigar_end + length.div_ceil(2))?;
-    let qualities = bytes.get(tags_at - length..tags_at)?;
-    if length == 0 {
-        out.push(b'*');
+    if record.has_bases() {
+        record.put_bases(out);
     } else {
-        put_bases(out, packed, length);
+        out.push(b'*');
     }
     out.push(b'\t');
-    match qualities.first() {
-        None | Some(0xff) => out.push(b'*'),
-        Some(_) => out.extend(qualities.iter().map(|quality| quality.wrapping_add(33))),
+    if record.has_qualities() {
+        let qualities = record.qualities.iter();
+        out.extend(qualities.map(|quality| quality.wrapping_add(33)));
+    } else {
+        out.push(b'*');
     }
-    let mut rest = bytes.get(tags_at..)?;
+    let mut rest = record.tags;
     while let Some(tag) = next_tag(&mut rest) {
-        if long.is_none() || tag.name != *b"CG" {
+        if !is_long || tag.name != *b"CG" {
             write_tag(out, &tag);
         }
     }
@@ -139,24 +125,85 @@ fn line(bytes: &[u8], references: &[&[u8]], out: &mut Vec<u8>) -> Option<()> {
     rest.is_empty().then_some(())
 }
 
-/// The operations of a CIGAR that is too long for its place and stands in the tag CG (SAM specification, section
-/// 4.2.2).
-pub fn long_cigar<'a>(fixed: &Fixed, bytes: &'a [u8], tags_at: usize) -> Option<&'a [[u8; 4]]> {
-    let first = record::cigar(fixed, bytes).next()?;
-    if fixed.reference < 0 || fixed.position < 0 || first != fixed.length << 4 | SOFT_CLIP {
-        return None;
-    }
-    let tag = find_tag(bytes.get(tags_at..)?, |tag| tag.name == *b"CG")?;
-    let is_cigar = tag.kind == b'B' && matches!(tag.value[0], b'i' | b'I');
-    let operations = tag.value.get(5..)?.as_chunks::<4>().0;
-    (is_cigar && operations.len() >= usize::from(fixed.cigar_count)).then_some(operations)
+/// A record's parts.
+pub struct Parts<'a> {
+    pub fixed: Fixed,
+    /// Without what follows its first NUL.
+    pub name: &'a [u8],
+    /// Operations as they are stored.
+    cigar: &'a [[u8; 4]],
+    /// Packed.
+    bases: &'a [u8],
+    /// As they are stored, one for each base.
+    pub qualities: &'a [u8],
+    /// All tags, one after the other.
+    pub tags: &'a [u8],
 }
 
-/// Writes packed bases, `length` of them.
-pub fn put_bases(out: &mut Vec<u8>, packed: &[u8], length: usize) {
-    let end = out.len() + length;
-    out.extend(packed.iter().flat_map(|&byte| PAIRS[usize::from(byte)]));
-    out.truncate(end);
+impl<'a> Parts<'a> {
+    /// Those of the record `bytes`; none where they do not fit into it.
+    pub fn read(bytes: &'a [u8]) -> Option<Self> {
+        let fixed = Fixed::read(bytes)?;
+        let tags_at = fixed.tags_at()?;
+        let cigar_at = FIXED + usize::from(fixed.name_length);
+        let bases_at = cigar_at + usize::from(fixed.cigar_count) * 4;
+        let qualities_at = bases_at + (fixed.length as usize).div_ceil(2);
+        let name = bytes.get(FIXED..cigar_at)?;
+        Some(Self {
+            fixed,
+            name: name.split(|&byte| byte == 0).next()?,
+            cigar: bytes.get(cigar_at..bases_at)?.as_chunks().0,
+            bases: bytes.get(bases_at..qualities_at)?,
+            qualities: bytes.get(qualities_at..tags_at)?,
+            tags: bytes.get(tags_at..)?,
+        })
+    }
+
+    /// Whether bases are stored, and as many qualities, be they any or none.
+    pub fn has_bases(&self) -> bool {
+        !self.qualities.is_empty()
+    }
+
+    /// Whether there are qualities: the first says so.
+    pub fn has_qualities(&self) -> bool {
+        !matches!(self.qualities.first(), None | Some(0xff))
+    }
+
+    /// Writes the bases.
+    pub fn put_bases(&self, out: &mut Vec<u8>) {
+        let end = out.len() + self.qualities.len();
+        let pairs = self.bases.iter().flat_map(|&byte| PAIRS[usize::from(byte)]);
+        out.extend(pairs);
+        out.truncate(end);
+    }
+
+    /// Writes the CIGAR; `*` where there is none. Whether it is the one in the tag CG.
+    pub fn put_cigar(&self, out: &mut Vec<u8>) -> bool {
+        let long = self.long_cigar();
+        let operations = long.unwrap_or(self.cigar).iter();
+        put_cigar(out, operations.map(|bytes| u32::from_le_bytes(*bytes)));
+        long.is_some()
+    }
+
+    /// The operations of a CIGAR that is too long for its place and stands in the tag CG (SAM specification, section
+    /// 4.2.2).
+    fn long_cigar(&self) -> Option<&'a [[u8; 4]]> {
+        let fixed = &self.fixed;
+        let first = u32::from_le_bytes(*self.cigar.first()?);
+        let clipped = fixed.length << 4 | record::SOFT_CLIP;
+        if fixed.reference < 0 || fixed.position < 0 || first != clipped {
+            return None;
+        }
+        let tag = self.tag(*b"CG")?;
+        let is_cigar = tag.kind == b'B' && matches!(tag.value[0], b'i' | b'I');
+        let operations = tag.value.get(5..)?.as_chunks::<4>().0;
+        (is_cigar && operations.len() >= self.cigar.len()).then_some(operations)
+    }
+
+    /// The first tag of that name.
+    pub fn tag(&self, name: [u8; 2]) -> Option<Tag<'a>> {
+        find_tag(self.tags, |tag| tag.name == name)
+    }
 }
 
 /// Writes CIGAR operations; `*` where there are none.
@@ -246,8 +293,13 @@ pub fn whole(kind: u8, bytes: &[u8]) -> Option<i64> {
     })
 }
 
+/// The value of a number's type, rounded where that cannot hold it.
+pub fn real_of(kind: u8, bytes: &[u8]) -> f64 {
+    whole(kind, bytes).map_or_else(|| real(bytes), |value| value as f64)
+}
+
 /// The value of a floating-point type, by its width.
-pub fn real(bytes: &[u8]) -> f64 {
+fn real(bytes: &[u8]) -> f64 {
     match *bytes {
         [a, b, c, d] => f32::from_le_bytes([a, b, c, d]).into(),
         _ => f64::from_le_bytes(bytes.first_chunk().copied().unwrap_or_default()),
