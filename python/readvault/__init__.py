@@ -21,7 +21,18 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "alignments": ("AlignedSegment", "AlignmentFile"),
-    "archive": ("SourceFile", "compress", "decompress", "estimate", "info", "open", "quickcheck", "verify"),
+    "archive": (
+        "SourceFile",
+        "compress",
+        "decompress",
+        "estimate",
+        "index",
+        "info",
+        "open",
+        "quickcheck",
+        "read_index",
+        "verify",
+    ),
     "errors": ("DamagedError", "InvalidError", "ReadvaultError", "StoreError", "TruncatedError", "UnsupportedError"),
 }
 # Parts that are used by their own names.
@@ -43,16 +54,29 @@ __all__ = [
     "decompress",
     "estimate",
     "frames",
+    "index",
     "info",
     "open",
     "quickcheck",
+    "read_index",
     "verify",
 ]
 
 if TYPE_CHECKING:
     from readvault import frames
     from readvault.alignments import AlignedSegment, AlignmentFile
-    from readvault.archive import SourceFile, compress, decompress, estimate, info, open, quickcheck, verify  # noqa: A004
+    from readvault.archive import (
+        SourceFile,
+        compress,
+        decompress,
+        estimate,
+        index,
+        info,
+        open,  # noqa: A004
+        quickcheck,
+        read_index,
+        verify,
+    )
     from readvault.errors import (
         DamagedError,
         InvalidError,

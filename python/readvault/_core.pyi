@@ -13,8 +13,10 @@ __all__ = [
     "compress",
     "decompress",
     "estimate",
+    "index",
     "info",
     "quickcheck",
+    "read_index",
     "verify",
 ]
 
@@ -58,6 +60,19 @@ def verify(
     content_only: bool = False,
     progress: Callable[[int, int | None], object] | None = None,
 ) -> str: ...
+def index(
+    archive: str | PathLike[str],
+    output: str | PathLike[str] | None = None,
+    *,
+    exact: bool = True,
+    plain: bool = True,
+    csi: bool = False,
+    threads: int = 0,
+    force: bool = False,
+    reference: str | PathLike[str] | None = None,
+    progress: Callable[[int, int | None], object] | None = None,
+) -> str: ...
+def read_index(path: str | PathLike[str], *, plain: bool = False) -> bytes: ...
 def quickcheck(archive: str | PathLike[str] | None) -> None: ...
 def info(archive: str | PathLike[str] | None) -> str: ...
 

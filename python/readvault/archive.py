@@ -9,11 +9,11 @@ the verb and comes out of the call, as does Ctrl-C. Nothing half-written is left
 import io
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from readvault import _core
-from readvault.report import CompressReport, DecompressReport, Estimate, Info, VerifyReport, parse
+from readvault.report import CompressReport, DecompressReport, Estimate, IndexingReport, Info, VerifyReport, parse
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -130,8 +130,51 @@ def quickcheck(archive: StrPath) -> None:
 
 
 def info(archive: StrPath) -> Info:
-    """Read what `archive` says of itself."""
+    """Read what `archive` says of itself. Its sidecar says the same where the archive is out of reach."""
     return parse(Info, _core.info(_path(archive)))
+
+
+def index(
+    archive: StrPath,
+    output: StrPath | None = None,
+    *,
+    views: Collection[View] = ("exact", "plain"),
+    csi: bool = False,
+    threads: int = 0,
+    force: bool = False,
+    reference: StrPath | None = None,
+    progress: Progress | None = None,
+) -> IndexingReport:
+    """Make an index for each of `views` and write them into a sidecar, by default `archive` with `.idx` added.
+
+    They are BAI indexes, or CSI ones where a reference is longer than 2^29 positions or `csi` asks for it, and serve
+    readers of a view as an index of the BAM file does; `read_index` gives their bytes. A source that is not sorted by
+    position raises `InvalidError`. `reference`: as for `decompress`. `progress` counts bytes of uncompressed BAM.
+    """
+    for view in views:
+        check_view(view)
+    text = _core.index(
+        archive,
+        output,
+        exact="exact" in views,
+        plain="plain" in views,
+        csi=csi,
+        threads=threads,
+        force=force,
+        reference=reference,
+        progress=progress,
+    )
+    return parse(IndexingReport, text)
+
+
+def read_index(path: StrPath, *, view: View = "exact") -> bytes:
+    """The bytes of the BAI or CSI index of a view, to be written beside the view's bytes for other tools.
+
+    `path` is a sidecar, or an archive with one beside it. For the exact view, the index that came with the
+    source will do.
+    """
+    check_view(view)
+    return _core.read_index(path, plain=view == "plain")
 
 
 def open(  # noqa: A001 - as gzip.open
@@ -165,6 +208,11 @@ def check_view(view: View) -> None:
     """ValueError unless there is such a view."""
     if view not in ("exact", "plain"):
         raise ValueError(f'view must be "exact" or "plain", not {view!r}')
+
+
+def default_sidecar(archive: StrPath) -> str:
+    """Where `index` puts the sidecar of `archive` unless told otherwise."""
+    return os.fspath(archive) + ".idx"
 
 
 class SourceFile(io.RawIOBase):

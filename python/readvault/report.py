@@ -162,8 +162,39 @@ class BundleReport:
 
 
 @dataclass(frozen=True, slots=True)
+class IndexReport:
+    """An index in a sidecar; `view` says whose virtual offsets it holds, `length` is in bytes."""
+
+    view: str
+    kind: str
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class SidecarReport:
+    """A sidecar as a file."""
+
+    path: str
+    length: int
+    indexes: tuple[IndexReport, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IndexingReport:
+    """What `index` did."""
+
+    archive: ArchiveReport
+    source: SourceReport
+    counts: Counts
+    sidecar: SidecarReport
+
+
+@dataclass(frozen=True, slots=True)
 class Info:
-    """What an archive says of itself; bundles and streams are ordered by stored size, largest first."""
+    """What an archive says of itself; bundles and streams are ordered by stored size, largest first.
+
+    `sidecar` is where all of it was read from, if that was not the archive itself.
+    """
 
     archive: ArchiveReport
     source: SourceReport
@@ -175,6 +206,7 @@ class Info:
     bundles: tuple[BundleReport, ...]
     streams: tuple[StreamReport, ...]
     framing_bytes: int
+    sidecar: SidecarReport | None
 
     def summary(self) -> list[tuple[str, str]]:
         """The most telling of it, as labels and texts."""

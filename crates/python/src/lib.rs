@@ -8,6 +8,7 @@ mod decompress;
 mod errors;
 mod estimate;
 mod frames;
+mod index;
 mod info;
 mod open;
 mod pipe;
@@ -63,6 +64,7 @@ mod _core {
     use crate::estimate::estimate;
     #[pymodule_export]
     use crate::frames::Frames;
+    use crate::index::{index, read_index};
     #[pymodule_export]
     use crate::info::info;
     #[pymodule_export]

@@ -16,6 +16,7 @@ from readvault.cli.coverage import coverage, depth
 from readvault.cli.decompress import decompress
 from readvault.cli.flagstat import flagstat, idxstats
 from readvault.cli.head import head
+from readvault.cli.index import index
 from readvault.cli.info import info
 from readvault.cli.quickcheck import quickcheck
 from readvault.cli.verify import verify
@@ -52,6 +53,7 @@ for _command in (
     verify,
     quickcheck,
     info,
+    index,
     cat,
     view,
     head,

@@ -42,17 +42,27 @@ def cat(
             "--view", help="exact: the source's bytes; plain: the same BAM in blocks that are not compressed."
         ),
     ] = View.EXACT,
+    index: Annotated[
+        bool,
+        typer.Option(
+            "--index", help="The view's BAI or CSI index instead, from the sidecar; ARCHIVE may be the sidecar itself."
+        ),
+    ] = False,
     threads: Threads = 0,
     reference: Reference = None,
 ) -> int:
-    """Write the source's bytes, or a range of them, to standard output; or those of another view."""
+    """Write the source's bytes, or a range of them, to standard output; or those of another view, or its index."""
     if path == "-":
         raise UsageError("cat needs a file to seek in: for standard input use `decompress - -o -`")
+    if index and span is not None:
+        raise UsageError("--range is for the bytes of a view, not for its index")
     parsed = None if span is None else _parse(span)
-    refuse_terminal("`decompress -o FILE`")
+    refuse_terminal("a file, as in > sample.bam.bai" if index else "`decompress -o FILE`")
 
     def job(path: str) -> dict[str, Any]:
-        if parsed is None and view is View.EXACT:
+        if index:
+            write_all(archive.read_index(path, view=view.value))
+        elif parsed is None and view is View.EXACT:
             archive.decompress(path, "-", threads=threads, attachments=False, reference=reference)
         else:
             with archive.SourceFile(path, view=view.value, reference=reference, threads=threads) as source:

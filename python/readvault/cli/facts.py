@@ -19,10 +19,10 @@ FRAMING = "framing"
 
 
 def facts(path: str, info: Info) -> list[tuple[str, str]]:
-    """Names and values, the most wanted first; `path` is the archive's as the user gave it."""
+    """Names and values, the most wanted first; `path` is the archive's or its sidecar's as the user gave it."""
     source, counts, cost = info.source, info.counts, info.exactness
     told = [
-        ("archive", f"{path}, {size(info.archive.length)}"),
+        _place(path, info),
         ("source", f"{source.name or '(no name)'}, {source.kind}, {size(source.fingerprint.length)}"),
         ("ratio", ratio(info.ratio)),
         ("source sha256", source.fingerprint.sha256),
@@ -37,6 +37,8 @@ def facts(path: str, info: Info) -> list[tuple[str, str]]:
         ("exactness", _exactness(info)),
     ]
     told += [("encoder", f"{encoder.name}: {count(encoder.blocks, 'block')}") for encoder in cost.encoders]
+    if info.sidecar is not None:
+        told += [("index", f"of the {one.view} view, {one.kind}, {size(one.length)}") for one in info.sidecar.indexes]
     told += [("attachment", f"{file.name}, {file.kind}, {size(file.length)}") for file in info.attachments]
     told += [("warning", f"{file.name}: {file.stale}") for file in info.attachments if file.stale]
     told += [
@@ -45,6 +47,12 @@ def facts(path: str, info: Info) -> list[tuple[str, str]]:
         ("digest", info.archive.digest),
     ]
     return told
+
+
+def _place(path: str, info: Info) -> tuple[str, str]:
+    if info.sidecar is None:
+        return "archive", f"{path}, {size(info.archive.length)}"
+    return "sidecar", f"{path}, {size(info.sidecar.length)}, of an archive of {size(info.archive.length)}"
 
 
 def beside_streams(info: Info) -> str:

@@ -5,10 +5,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::write::NewAttachment;
+use crate::container::MAX_INDEX;
 use crate::container::trailer::Naming;
-
-/// Longest index that is taken in: it is held in memory, and real ones are far below.
-pub const MAX_INDEX: u64 = 64 << 20;
 
 /// Most an inflated CSI index may take.
 const MAX_CSI: usize = 256 << 20;

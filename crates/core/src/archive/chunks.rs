@@ -190,6 +190,12 @@ impl Chunks {
         })
     }
 
+    /// Content length and size in the source of each block of chunk `number`, for which nothing else of it is read; none where
+    /// that cannot be.
+    pub fn block_lengths(&self, number: u64) -> Result<Option<Vec<(usize, usize)>>> {
+        self.opened.block_lengths(number, &self.entry(number)?)
+    }
+
     /// Core fields of the records of chunk `number`, for which nothing else of it is read where that can be.
     pub fn core_fields(&self, number: u64) -> Result<Arc<CoreFields>> {
         let entry = self.entry(number)?;

@@ -211,28 +211,22 @@ impl Archive {
     /// Kinds of these tags by the first records that have them.
     fn kinds_of(&self, wanted: &[[u8; 2]], query: &Query) -> Result<HashMap<[u8; 2], Kind>> {
         let tags = wanted.to_vec();
-        let pass = records(
-            &self.chunks,
-            &*self.heading()?,
-            query,
-            1,
-            move |content, records| {
-                let mut kinds = HashMap::<[u8; 2], Kind>::new();
-                for record in records {
-                    let bytes = &content[record];
-                    let at = Fixed::read(bytes).and_then(|fixed| fixed.tags_at());
-                    let mut rest = at.and_then(|at| bytes.get(at..)).unwrap_or_default();
-                    while let Some(tag) = next_tag(&mut rest) {
-                        if tags.contains(&tag.name) {
-                            let kind = Kind::of(&tag);
-                            let known = kinds.entry(tag.name).or_insert(kind);
-                            *known = known.with(kind);
-                        }
+        let pass = records(&self.chunks, &*self.heading()?, query, 1, move |stretch| {
+            let mut kinds = HashMap::<[u8; 2], Kind>::new();
+            for record in stretch.records {
+                let bytes = &stretch.content[record];
+                let at = Fixed::read(bytes).and_then(|fixed| fixed.tags_at());
+                let mut rest = at.and_then(|at| bytes.get(at..)).unwrap_or_default();
+                while let Some(tag) = next_tag(&mut rest) {
+                    if tags.contains(&tag.name) {
+                        let kind = Kind::of(&tag);
+                        let known = kinds.entry(tag.name).or_insert(kind);
+                        *known = known.with(kind);
                     }
                 }
-                Ok(kinds)
-            },
-        )?;
+            }
+            Ok(kinds)
+        })?;
         let mut all = HashMap::<[u8; 2], Kind>::new();
         for kinds in pass.take(SEARCHED) {
             for (tag, kind) in kinds? {

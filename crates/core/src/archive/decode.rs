@@ -207,7 +207,28 @@ fn decode_records(
     Ok((rebuilt, left))
 }
 
-fn decode_blocks(head: &Head, streams: &mut Decoded<'_>, borders: &[usize]) -> Result<Vec<Block>> {
+/// Whether the lengths of a chunk's blocks need a unit.
+pub fn is_length(unit: &Unit) -> bool {
+    let is = |key| key == key::BLOCK_SIZES || key == key::BLOCK_LENGTHS;
+    unit.members.iter().any(|&(key, _)| is(key))
+}
+
+/// Content length and size in the source of each of a chunk's blocks, from a payload of which only the units are there that
+/// [`is_length`] tells. None where they do not follow from these: then the whole chunk must be decoded.
+pub fn block_lengths(payload: &[u8]) -> Result<Option<Vec<(usize, usize)>>> {
+    let head = chunk::read(payload)?;
+    if !head.kind.recreates() || head.cut.at_records {
+        return Ok(None);
+    }
+    let mut streams = Decoded::new(stored_units(payload, &head, is_length)?);
+    let (first, sizes) = decode_sizes(&head, &mut streams)?;
+    let cut = cut_of(&head);
+    let lengths = layout::decode_lengths(&mut streams, sizes.len(), cut, first, &[])?;
+    Ok(Some(lengths.into_iter().zip(sizes).collect()))
+}
+
+/// Where a chunk's first block starts, and the sizes of its blocks in the source.
+fn decode_sizes(head: &Head, streams: &mut Decoded<'_>) -> Result<(usize, Vec<usize>)> {
     let Ok(first) = usize::try_from(head.first_block) else {
         return Err(Error::Damaged(
             "chunk: its first block starts before it".into(),
@@ -219,11 +240,19 @@ fn decode_blocks(head: &Head, streams: &mut Decoded<'_>, borders: &[usize]) -> R
             "chunk: its blocks are not as long as its head says".into(),
         ));
     }
-    let cut = Cut {
+    Ok((first, sizes))
+}
+
+fn cut_of(head: &Head) -> Cut {
+    Cut {
         limit: head.cut.limit,
         at_borders: head.cut.at_records,
-    };
-    let blocks = layout::decode(streams, &sizes, cut, first, borders)?;
+    }
+}
+
+fn decode_blocks(head: &Head, streams: &mut Decoded<'_>, borders: &[usize]) -> Result<Vec<Block>> {
+    let (first, sizes) = decode_sizes(head, streams)?;
+    let blocks = layout::decode(streams, &sizes, cut_of(head), first, borders)?;
     let mut start = first;
     for block in &blocks {
         let length = head.content_length as usize;

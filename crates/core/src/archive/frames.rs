@@ -1,11 +1,10 @@
 //! Records as columns of plain values, a frame for each chunk that has any that are asked for.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use super::cells::{Cells, Values};
 use super::columns::Column;
-use super::query::{Core, Pass, Query, core_or_records, records};
+use super::query::{Core, Pass, Query, Stretch, core_or_records, records};
 use super::view::Archive;
 use crate::source::bam::{self, CoreFields, Parts, Tag, record};
 use crate::{Error, Result};
@@ -34,7 +33,7 @@ impl Archive {
             name: self.chunks.opened.name.clone(),
         });
         let whole = making.clone();
-        let of_records = move |content: &[u8], found| whole.of_records(content, found);
+        let of_records = move |stretch: Stretch<'_>| whole.of_records(stretch);
         if !query.needs_core_only() || !columns.iter().all(Column::is_core) {
             return records(chunks, &heading, query, threads, of_records);
         }
@@ -125,8 +124,11 @@ impl Making {
         })
     }
 
-    /// The frame of the records that lie there in `content`.
-    fn of_records(&self, content: &[u8], records: Vec<Range<usize>>) -> Result<Frame> {
+    /// The frame of a stretch's records.
+    fn of_records(&self, stretch: Stretch<'_>) -> Result<Frame> {
+        let Stretch {
+            content, records, ..
+        } = stretch;
         let count = records.len();
         let new = |column: &Column| {
             Cells::new(Values::new(column.kind(), count), Vec::with_capacity(count))

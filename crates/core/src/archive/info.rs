@@ -1,12 +1,13 @@
-//! What an archive says of itself, read from its trailer alone.
+//! What an archive says of itself, read from its trailer alone, or from its sidecar's copy of that.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 
 use super::compress::ratio;
-use super::open::{self, Opened};
-use super::report::{BundleReport, Info, StreamReport};
+use super::index::Sidecar;
+use super::open::{self, Opened, Told};
+use super::report::{BundleReport, Info, SidecarReport, StreamReport};
 use super::{Input, Progress};
 use crate::codec::records::models::{Family, Part};
 use crate::container::trailer::{StreamTotal, Trailer};
@@ -18,9 +19,18 @@ pub const LEAST_FRAMING: u64 = 700;
 
 /// See [`super::info`].
 pub fn info(input: &Input, progress: &dyn Progress) -> Result<Info> {
-    let opened = Opened::open(input, progress, &AtomicBool::new(false))?;
-    let trailer = &opened.trailer;
-    let (archive, source) = (opened.archive_report(None), opened.source_report());
+    let stop = AtomicBool::new(false);
+    if let Input::Path(path) = input
+        && let Some(sidecar) = Sidecar::open_if(path, &stop)?
+    {
+        return Ok(of(&sidecar.told(), Some(sidecar.report())));
+    }
+    Ok(of(&Opened::open(input, progress, &stop)?.told(), None))
+}
+
+fn of(told: &Told<'_>, sidecar: Option<SidecarReport>) -> Info {
+    let trailer = told.trailer;
+    let (archive, source) = (told.archive_report(None), told.source_report());
     let counts = open::counts(trailer);
     let bases = bases(trailer);
     let bits = Bits {
@@ -33,18 +43,19 @@ pub fn info(input: &Input, progress: &dyn Progress) -> Result<Info> {
         .iter()
         .map(|bundle| bundle.stored)
         .fold(0, u64::saturating_add);
-    Ok(Info {
-        ratio: ratio(trailer.source_length, opened.length),
+    Info {
+        ratio: ratio(trailer.source_length, told.length),
         exactness: open::exactness(trailer),
         attachments: open::attachments(trailer, &source.name),
-        framing_bytes: opened.length.saturating_sub(in_streams),
+        framing_bytes: told.length.saturating_sub(in_streams),
+        sidecar,
         archive,
         source,
         counts,
         bases,
         bundles,
         streams,
-    })
+    }
 }
 
 fn stream_reports(trailer: &Trailer, bits: &Bits) -> Vec<StreamReport> {

@@ -10,6 +10,7 @@ pub(crate) mod decode;
 mod estimate;
 mod frames;
 mod heading;
+mod index;
 mod info;
 mod open;
 mod plain;
@@ -26,10 +27,11 @@ mod view;
 pub(crate) mod workers;
 mod write;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::Result;
 pub use crate::codec::records::Level;
+pub use crate::container::sidecar::View;
 pub use crate::source::bam::CoreFields;
 #[doc(hidden)]
 pub use crate::source::span::Sizes;
@@ -61,7 +63,7 @@ pub enum Input {
 
 impl Input {
     /// The file's path.
-    pub(crate) fn path(&self) -> Option<&std::path::Path> {
+    pub(crate) fn path(&self) -> Option<&Path> {
         match self {
             Self::Path(path) => Some(path),
             Self::Stdin => None,
@@ -141,6 +143,37 @@ pub struct VerifyOptions {
     pub content_only: bool,
 }
 
+/// Settings of [`index()`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct IndexOptions {
+    /// Worker threads; 0 means all that the process may use.
+    pub threads: usize,
+    /// Replace an existing output file.
+    pub force: bool,
+    /// Make one for the exact view.
+    pub exact: bool,
+    /// Make one for the plain view.
+    pub plain: bool,
+    /// Make a CSI index, also where BAI can tell all positions.
+    pub csi: bool,
+    /// As in [`DecompressOptions`].
+    pub reference: Option<PathBuf>,
+}
+
+impl Default for IndexOptions {
+    fn default() -> Self {
+        Self {
+            threads: 0,
+            force: false,
+            exact: true,
+            plain: true,
+            csi: false,
+            reference: None,
+        }
+    }
+}
+
 /// Compresses `input` into an archive at `output`, proving every byte before the archive is published.
 ///
 /// A file at `output` appears whole or not at all; a pipe gets each chunk once it is proved, and no trailer unless
@@ -202,7 +235,30 @@ pub fn quickcheck(input: &Input, progress: &dyn Progress) -> Result<()> {
     verify::quickcheck(input, progress)
 }
 
-/// Reads what the archive says of itself.
+/// Makes indexes of an archive's views and writes them into a sidecar at `output`; none: beside the archive, its name with
+/// `.idx` added. BAI, or CSI where a reference is longer than 2^29 positions.
+///
+/// # Errors
+/// As [`decompress`]; [`crate::Error::Invalid`] when the source is no BAM file or not sorted by position.
+pub fn index(
+    archive: &Path,
+    output: Option<&Path>,
+    options: &IndexOptions,
+    progress: &dyn Progress,
+) -> Result<IndexingReport> {
+    index::index(archive, output, options, progress)
+}
+
+/// The bytes of a view's index: those of the sidecar at `path`, or of the sidecar beside the archive at `path`, or, of the exact
+/// view, of the index that came with the source.
+///
+/// # Errors
+/// As [`info`]; [`crate::Error::Invalid`] when there is none, or the sidecar is another archive's.
+pub fn read_index(path: &Path, view: View) -> Result<Vec<u8>> {
+    index::read(path, view)
+}
+
+/// Reads what the archive says of itself, from the archive or from its sidecar.
 ///
 /// # Errors
 /// As [`decompress`].

@@ -20,10 +20,12 @@ use super::{Input, Progress};
 use crate::codec;
 use crate::codec::records::Level;
 use crate::codec::records::models::Models;
+use crate::container::MAX_INDEX;
 use crate::container::chunk;
 use crate::container::directory::{self, Entry, Page};
 use crate::container::frame::{self, Kind};
 use crate::container::header::{self, Header};
+use crate::container::sidecar::{self, Copied};
 use crate::container::trailer::{self, Attachment, FOOTER_LENGTH, Reference, Trailer};
 use crate::container::wire::{sha256, short_hash, unseal};
 use crate::source::bam::{self, CoreFields};
@@ -101,6 +103,11 @@ impl Opened {
         })?;
         let length = metadata.len();
         let prefix = read_at(&file, 0, length.min(header::PREFIX as u64))?;
+        if prefix.starts_with(&sidecar::MAGIC) {
+            return Err(Error::Invalid(
+                "is a sidecar, which holds indexes and no chunks: give the archive that it was made for".into(),
+            ));
+        }
         let header_length = Header::length(&prefix)? as u64;
         if header_length > length {
             return Err(Error::Truncated("header: the file ends inside it".into()));
@@ -201,16 +208,56 @@ impl Opened {
 
     /// Reads a directory page.
     pub fn page(&self, page: &Page) -> Result<Vec<Entry>> {
+        let read = || directory::read_page(&self.page_payload(page)?, page);
+        read().map_err(|error| error.at(&self.name))
+    }
+
+    fn page_payload(&self, page: &Page) -> Result<Vec<u8>> {
+        let payload = self.frame(page.offset, page.length, Kind::Page, "directory page")?;
+        if sha256(&payload) == page.hash {
+            return Ok(payload);
+        }
+        Err(Error::Damaged(
+            "directory page: is not the one that the trailer vouches for".into(),
+        ))
+    }
+
+    /// What a sidecar copies of the archive, read again.
+    pub fn copied(&self) -> Result<Copied> {
         let read = || {
-            let payload = self.frame(page.offset, page.length, Kind::Page, "directory page")?;
-            if sha256(&payload) != page.hash {
-                return Err(Error::Damaged(
-                    "directory page: is not the one that the trailer vouches for".into(),
+            let prefix = self.read_within(0, header::PREFIX as u64)?;
+            let footer_at = self.length.saturating_sub(FOOTER_LENGTH as u64);
+            let footer = self.read_within(footer_at, FOOTER_LENGTH as u64)?;
+            let (at, length) = trailer::read_footer(&footer, self.length)?;
+            let trailer = self.frame(at, length, Kind::Trailer, "trailer")?;
+            let header = self.read_within(0, Header::length(&prefix)? as u64)?;
+            if sha256(&trailer) != self.digest || sha256(&header) != self.trailer.header_hash {
+                return Err(Error::Invalid(
+                    "changed while it was read: an archive is never changed in place".into(),
                 ));
             }
-            directory::read_page(&payload, page)
+            let pages = self.trailer.pages.iter();
+            Ok(Copied {
+                archive_length: self.length,
+                header,
+                trailer,
+                pages: pages
+                    .map(|page| self.page_payload(page))
+                    .collect::<Result<_>>()?,
+            })
         };
         read().map_err(|error| error.at(&self.name))
+    }
+
+    /// What it says of itself.
+    pub fn told(&self) -> Told<'_> {
+        Told {
+            path: self.path.as_deref(),
+            length: self.length,
+            header: &self.header,
+            trailer: &self.trailer,
+            digest: &self.digest,
+        }
     }
 
     /// The whole directory.
@@ -290,6 +337,13 @@ impl Opened {
         read().map_err(|error| self.at_chunk(error, number, entry))
     }
 
+    /// Content length and size in the source of each block of chunk number `number`; none where they cannot be told without
+    /// the rest of it.
+    pub fn block_lengths(&self, number: u64, entry: &Entry) -> Result<Option<Vec<(usize, usize)>>> {
+        let read = || decode::block_lengths(&self.units(entry, decode::is_length)?);
+        read().map_err(|error| self.at_chunk(error, number, entry))
+    }
+
     /// The head of chunk number `number`.
     pub fn chunk_head(&self, number: u64, entry: &Entry) -> Result<chunk::Head> {
         let read = || chunk::read(&self.units(entry, |_| false)?);
@@ -342,7 +396,7 @@ impl Opened {
     pub fn attachment(&self, attachment: &Attachment) -> Result<Vec<u8>> {
         let read = || {
             let (mut out, mut offset) = (Vec::new(), attachment.offset);
-            if attachment.length > attach::MAX_INDEX {
+            if attachment.length > MAX_INDEX {
                 return Err(Error::Damaged("is longer than any may be".into()));
             }
             for _ in 0..attachment.pieces {
@@ -397,6 +451,24 @@ impl Opened {
         Ok(())
     }
 
+    /// The recorded source name; see [`Told::source_name`].
+    pub fn source_name(&self) -> String {
+        self.told().source_name()
+    }
+}
+
+/// What an archive says of itself, read from it or from its sidecar.
+pub struct Told<'a> {
+    /// Where the archive is, if that is known.
+    pub path: Option<&'a str>,
+    /// Its length in bytes.
+    pub length: u64,
+    pub header: &'a Header,
+    pub trailer: &'a Trailer,
+    pub digest: &'a [u8; 32],
+}
+
+impl Told<'_> {
     /// The recorded source name, made safe to be a file's name and to be shown: only the last part of a path, no
     /// control characters, never empty or a folder.
     pub fn source_name(&self) -> String {
@@ -409,10 +481,7 @@ impl Opened {
         if !matches!(safe.as_str(), "" | "." | "..") {
             return safe;
         }
-        let own = self
-            .path
-            .as_deref()
-            .and_then(|path| Path::new(path).file_stem());
+        let own = self.path.and_then(|path| Path::new(path).file_stem());
         own.map_or_else(
             || "restored".to_owned(),
             |stem| stem.to_string_lossy().into_owned(),
@@ -422,10 +491,10 @@ impl Opened {
     /// What reports say of the archive.
     pub fn archive_report(&self, sha256: Option<[u8; 32]>) -> ArchiveReport {
         ArchiveReport {
-            path: self.path.clone(),
+            path: self.path.map(str::to_owned),
             length: self.length,
             sha256: sha256.map(|hash| hex(&hash)),
-            digest: hex(&self.digest),
+            digest: hex(self.digest),
             uuid: uuid::Uuid::from_bytes(self.header.uuid).to_string(),
             format_version: self.header.version,
             level: Level::from_number(self.header.level).map(|level| level.name().to_owned()),
@@ -435,12 +504,12 @@ impl Opened {
 
     /// What reports say of the source.
     pub fn source_report(&self) -> SourceReport {
-        source_report(&self.trailer, self.header.kind.name(), self.source_name())
+        source_report(self.trailer, self.header.kind.name(), self.source_name())
     }
 }
 
 /// The header's text as the trailer holds it, from which the reference table follows where it has none.
-fn unpack_header(trailer: &mut Trailer) -> Result<Vec<u8>> {
+pub fn unpack_header(trailer: &mut Trailer) -> Result<Vec<u8>> {
     let Some(packed) = &trailer.header_text else {
         return Ok(Vec::new());
     };

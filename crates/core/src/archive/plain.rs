@@ -9,6 +9,12 @@ use crate::{Error, Result};
 /// Bytes of a full block.
 const BLOCK: u64 = (CONTENT + STORED_EXTRA) as u64;
 
+/// The block that holds a place of the content: its offset, and the place in its own content.
+pub fn block_of(place: u64) -> (u64, u64) {
+    let content = CONTENT as u64;
+    ((place / content).saturating_mul(BLOCK), place % content)
+}
+
 /// Blocks made last.
 #[derive(Default)]
 pub struct State {

@@ -9,6 +9,7 @@ use super::regions::{Regions, chunks_of};
 use super::scan::Scan;
 use crate::codec::records::on_reference;
 use crate::container::chunk::ChunkKind;
+use crate::container::directory::Entry;
 use crate::source::bam::record::{self, Fixed, UNMAPPED};
 use crate::source::bam::{CoreFields, read_group};
 use crate::source::walk::Item;
@@ -149,31 +150,27 @@ pub struct Pass<T> {
 }
 
 /// Makes what is to be made of records that came in pieces.
-type Stitch<T> = Box<dyn Fn(&[u8], Vec<Range<usize>>) -> Result<Option<T>> + Send>;
+type Stitch<T> = Box<dyn Fn(Stretch<'_>) -> Result<Option<T>> + Send>;
 
-/// A pass over the records that `query` asks for. `make` gets content and where in it the records lie, at least one;
+/// Content with records in it.
+pub struct Stretch<'a> {
+    /// Where it starts in the source's content.
+    pub offset: u64,
+    pub content: &'a [u8],
+    /// Where in it the records lie, in order.
+    pub records: Vec<Range<usize>>,
+}
+
+/// A pass over the records that `query` asks for. `make` gets stretches that hold at least one;
 /// with `threads` above 1 it runs in that many worker threads.
 pub fn records<T: Send + 'static>(
     chunks: &Arc<Chunks>,
     heading: &Heading,
     query: &Query,
     threads: usize,
-    make: impl Fn(&[u8], Vec<Range<usize>>) -> Result<T> + Send + Sync + 'static,
+    make: impl Fn(Stretch<'_>) -> Result<T> + Send + Sync + 'static,
 ) -> Result<Pass<T>> {
-    let make = Arc::new(Make {
-        chunks: chunks.clone(),
-        query: query.clone(),
-        first: heading.length,
-        make,
-    });
-    let stitch = make.clone();
-    Pass::new(
-        chunks,
-        query,
-        threads,
-        move |number| make.pieces(number),
-        Box::new(move |content, records| stitch.records(content, records)),
-    )
+    pass(chunks, heading, query, threads, |_, _| Ok(None), make)
 }
 
 /// A pass over core fields of the records in the chunks that `query` asks for. `make` gets the fields of a chunk's records and
@@ -187,21 +184,13 @@ pub fn core_fields<T: Send + 'static>(
 ) -> Result<Pass<T>> {
     let make = Arc::new(make);
     let of_core = make.clone();
-    core_or_records(
-        chunks,
-        heading,
-        query,
-        threads,
-        move |fields, found| Some(of_core(fields, found)),
-        move |content, records| {
-            let mut fields = CoreFields::default();
-            for record in records {
-                fields.push(&content[record]);
-            }
-            let all = (0..fields.flags.len()).collect();
-            Ok(make(&fields, all))
-        },
-    )
+    let of_core = move |fields: &CoreFields, found| Some(of_core(fields, found));
+    let of_records = move |stretch: Stretch<'_>| {
+        let fields = stretch.core_fields();
+        let all = (0..fields.flags.len()).collect();
+        Ok(make(&fields, all))
+    };
+    core_or_records(chunks, heading, query, threads, of_core, of_records)
 }
 
 /// The same where `of_core` may say with none that core fields do not tell enough: then `of_records` makes it of the chunk's
@@ -212,39 +201,85 @@ pub fn core_or_records<T: Send + 'static>(
     query: &Query,
     threads: usize,
     of_core: impl Fn(&CoreFields, Vec<usize>) -> Option<T> + Send + Sync + 'static,
-    of_records: impl Fn(&[u8], Vec<Range<usize>>) -> Result<T> + Send + Sync + 'static,
+    of_records: impl Fn(Stretch<'_>) -> Result<T> + Send + Sync + 'static,
 ) -> Result<Pass<T>> {
     let (own, conditions) = (chunks.clone(), query.clone());
-    let whole = Arc::new(Make {
-        chunks: chunks.clone(),
-        query: query.clone(),
-        first: heading.length,
-        make: of_records,
-    });
-    let stitch = whole.clone();
-    let work = move |number| {
-        let entry = own.entry(number)?;
-        if entry.records == 0 || own.hides_records(number, &entry)? {
-            return whole.pieces(number);
-        }
+    let of_chunk = move |number, _: &Entry| {
         let fields = own.core_fields(number)?;
         let meets = |&index: &usize| conditions.meets(&Core::of(&fields, index));
         let found: Vec<usize> = (0..fields.flags.len()).filter(meets).collect();
         if found.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Some(Piece::Records(None)));
         }
-        match of_core(&fields, found) {
-            Some(made) => Ok(vec![Piece::Records(Some(made))]),
-            None => whole.pieces(number),
-        }
+        let made = of_core(&fields, found);
+        Ok(made.map(|made| Piece::Records(Some(made))))
     };
-    Pass::new(
+    pass(chunks, heading, query, threads, of_chunk, of_records)
+}
+
+/// A pass over all records, for what depends on their places in the content. `of_chunk` makes it of a chunk that holds
+/// records and nothing else but the header, by its number; where it gives none, `of_stretch` gets the records.
+pub fn places<T: Send + 'static>(
+    chunks: &Arc<Chunks>,
+    heading: &Heading,
+    threads: usize,
+    of_chunk: impl Fn(u64, &Entry) -> Result<Option<T>> + Send + Sync + 'static,
+    of_stretch: impl Fn(Stretch<'_>) -> Result<T> + Send + Sync + 'static,
+) -> Result<Pass<T>> {
+    let of_chunk = move |number, entry: &Entry| {
+        let made = of_chunk(number, entry)?;
+        Ok(made.map(|made| Piece::Records(Some(made))))
+    };
+    pass(
         chunks,
-        query,
+        heading,
+        &Query::default(),
         threads,
-        work,
-        Box::new(move |content, records| stitch.records(content, records)),
+        of_chunk,
+        of_stretch,
     )
+}
+
+/// A pass in which `of_chunk` is asked first of chunks that cannot hide records; where it gives none, the chunk is decoded
+/// and `make` gets its records.
+fn pass<T: Send + 'static>(
+    chunks: &Arc<Chunks>,
+    heading: &Heading,
+    query: &Query,
+    threads: usize,
+    of_chunk: impl Fn(u64, &Entry) -> Result<Option<Piece<T>>> + Send + Sync + 'static,
+    make: impl Fn(Stretch<'_>) -> Result<T> + Send + Sync + 'static,
+) -> Result<Pass<T>> {
+    let make = Arc::new(Make {
+        chunks: chunks.clone(),
+        query: query.clone(),
+        first: heading.length,
+        make,
+    });
+    let (own, stitch) = (chunks.clone(), make.clone());
+    let work = move |number| {
+        let entry = own.entry(number)?;
+        if entry.records > 0
+            && !own.hides_records(number, &entry)?
+            && let Some(piece) = of_chunk(number, &entry)?
+        {
+            return Ok(vec![piece]);
+        }
+        make.pieces(number)
+    };
+    let stitch = Box::new(move |stretch: Stretch<'_>| stitch.records(stretch));
+    Pass::new(chunks, query, threads, work, stitch)
+}
+
+impl Stretch<'_> {
+    /// Core fields of its records.
+    pub fn core_fields(&self) -> CoreFields {
+        let mut fields = CoreFields::default();
+        for record in &self.records {
+            fields.push(&self.content[record.clone()]);
+        }
+        fields
+    }
 }
 
 struct Make<F> {
@@ -259,7 +294,7 @@ impl<F> Make<F> {
     /// What is made of a chunk, piece by piece.
     fn pieces<T>(&self, number: u64) -> Result<Vec<Piece<T>>>
     where
-        F: Fn(&[u8], Vec<Range<usize>>) -> Result<T>,
+        F: Fn(Stretch<'_>) -> Result<T>,
     {
         let chunk = self.chunks.chunk(number)?;
         let entry = self.chunks.entry(number)?;
@@ -270,6 +305,13 @@ impl<F> Make<F> {
             )));
         }
         let (mut pieces, mut run, mut open) = (Vec::new(), Vec::new(), false);
+        let records = |records| {
+            self.records(Stretch {
+                offset: entry.content_offset,
+                content: &chunk.content,
+                records,
+            })
+        };
         for item in chunk.items() {
             match item {
                 Item::Record(range) => {
@@ -284,7 +326,7 @@ impl<F> Make<F> {
                     if start < range.end {
                         if std::mem::take(&mut open) {
                             let run = std::mem::take(&mut run);
-                            pieces.push(Piece::Records(self.records(&chunk.content, run)?));
+                            pieces.push(Piece::Records(records(run)?));
                         }
                         let offset = entry.content_offset + start as u64;
                         let bytes = chunk.content[start..range.end].to_vec();
@@ -294,21 +336,23 @@ impl<F> Make<F> {
             }
         }
         if open {
-            pieces.push(Piece::Records(self.records(&chunk.content, run)?));
+            pieces.push(Piece::Records(records(run)?));
         }
         Ok(pieces)
     }
 
     /// What is made of those of these records that meet the conditions.
-    fn records<T>(&self, content: &[u8], mut records: Vec<Range<usize>>) -> Result<Option<T>>
+    fn records<T>(&self, mut stretch: Stretch<'_>) -> Result<Option<T>>
     where
-        F: Fn(&[u8], Vec<Range<usize>>) -> Result<T>,
+        F: Fn(Stretch<'_>) -> Result<T>,
     {
-        records.retain(|record| self.query.meets_record(&content[record.clone()]));
-        if records.is_empty() {
+        let content = stretch.content;
+        let meets = |record: &Range<usize>| self.query.meets_record(&content[record.clone()]);
+        stretch.records.retain(meets);
+        if stretch.records.is_empty() {
             return Ok(None);
         }
-        (self.make)(content, records).map(Some)
+        (self.make)(stretch).map(Some)
     }
 }
 
@@ -351,7 +395,11 @@ impl<T: Send + 'static> Pass<T> {
             records.push(at..at + length);
             at += length;
         }
-        (self.stitch)(&bytes, records)
+        (self.stitch)(Stretch {
+            offset,
+            content: &bytes,
+            records,
+        })
     }
 
     fn advance(&mut self) -> Result<Option<T>> {

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::heading::Heading;
-use super::query::{self, Pass, Query};
+use super::query::{self, Pass, Query, Stretch};
 use super::regions::Regions;
 use super::view::Archive;
 use super::workers::lock;
@@ -97,9 +97,7 @@ impl Archive {
     /// # Errors
     /// As [`Archive::header_text`]; the iterator's: [`Error::Damaged`] too where the source itself is damaged.
     pub fn records(&self, query: &Query, threads: usize) -> Result<Pass<Batch>> {
-        self.pass(query, threads, |content, records| {
-            Ok(Batch::of(content, records))
-        })
+        self.pass(query, threads, |stretch| Ok(Batch::of(stretch)))
     }
 
     /// The same records as lines of SAM text.
@@ -109,7 +107,10 @@ impl Archive {
     pub fn sam(&self, query: &Query, threads: usize) -> Result<Pass<Vec<u8>>> {
         let heading = self.heading()?;
         let name = self.chunks.opened.name.clone();
-        self.pass(query, threads, move |content, records| {
+        self.pass(query, threads, move |stretch| {
+            let Stretch {
+                content, records, ..
+            } = stretch;
             let names: Vec<&[u8]> = heading
                 .references
                 .iter()
@@ -153,8 +154,8 @@ impl Archive {
             put(&mut header, *length as usize);
         }
         let header = in_blocks(&header, compressed);
-        let records = self.pass(query, threads, move |content, records| {
-            Ok(in_blocks(&Batch::of(content, records).bytes, compressed))
+        let records = self.pass(query, threads, move |stretch| {
+            Ok(in_blocks(&Batch::of(stretch).bytes, compressed))
         })?;
         let end = blocks::END_OF_FILE.to_vec();
         Ok(std::iter::once(Ok(header))
@@ -193,7 +194,7 @@ impl Archive {
                 .core(query, threads, |_, found| found.len() as u64)?
                 .sum();
         }
-        let count = |_: &[u8], found: Vec<Range<usize>>| Ok(found.len() as u64);
+        let count = |stretch: Stretch<'_>| Ok(stretch.records.len() as u64);
         self.pass(query, threads, count)?.sum()
     }
 
@@ -201,7 +202,7 @@ impl Archive {
         &self,
         query: &Query,
         threads: usize,
-        make: impl Fn(&[u8], Vec<Range<usize>>) -> Result<T> + Send + Sync + 'static,
+        make: impl Fn(Stretch<'_>) -> Result<T> + Send + Sync + 'static,
     ) -> Result<Pass<T>> {
         query::records(
             &self.chunks,
@@ -214,7 +215,10 @@ impl Archive {
 }
 
 impl Batch {
-    fn of(content: &[u8], records: Vec<Range<usize>>) -> Self {
+    fn of(stretch: Stretch<'_>) -> Self {
+        let Stretch {
+            content, records, ..
+        } = stretch;
         let mut batch = Self {
             bytes: Vec::with_capacity(records.iter().map(Range::len).sum()),
             ends: Vec::with_capacity(records.len()),
@@ -228,7 +232,7 @@ impl Batch {
 }
 
 /// Content in BGZF blocks.
-fn in_blocks(content: &[u8], compressed: bool) -> Vec<u8> {
+pub fn in_blocks(content: &[u8], compressed: bool) -> Vec<u8> {
     let mut out = Vec::new();
     let (mut maker, mut deflate) = (Maker::default(), Vec::new());
     for block in content.chunks(blocks::CONTENT) {

@@ -225,6 +225,43 @@ pub struct Info {
     pub streams: Vec<StreamReport>,
     /// Archive bytes outside streams: header, chunk heads, attachments, directory, trailer.
     pub framing_bytes: u64,
+    /// The sidecar that all of this was read from; none where it was the archive.
+    pub sidecar: Option<SidecarReport>,
+}
+
+/// A sidecar as a file.
+#[derive(Clone, Debug, Serialize)]
+pub struct SidecarReport {
+    /// Where it is.
+    pub path: String,
+    /// Length in bytes.
+    pub length: u64,
+    /// Indexes in it.
+    pub indexes: Vec<IndexReport>,
+}
+
+/// An index in a sidecar.
+#[derive(Clone, Debug, Serialize)]
+pub struct IndexReport {
+    /// View whose virtual offsets it holds: `exact` or `plain`.
+    pub view: String,
+    /// `bai` or `csi`.
+    pub kind: String,
+    /// Length in bytes.
+    pub length: u64,
+}
+
+/// What `index` did.
+#[derive(Clone, Debug, Serialize)]
+pub struct IndexingReport {
+    /// The archive.
+    pub archive: ArchiveReport,
+    /// Its source.
+    pub source: SourceReport,
+    /// Totals.
+    pub counts: Counts,
+    /// What was written.
+    pub sidecar: SidecarReport,
 }
 
 /// What `compress --estimate` predicts.

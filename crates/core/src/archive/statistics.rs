@@ -320,10 +320,10 @@ impl Archive {
         };
         if base_qualities {
             query.check_core_only()?;
-            let tell = move |content: &[u8], records: Vec<Range<usize>>| {
+            let tell = move |stretch: query::Stretch<'_>| {
                 let (mut sums, mut segments) = (Sums::default(), Vec::new());
-                for record in records {
-                    let bytes = &content[record];
+                for record in stretch.records {
+                    let bytes = &stretch.content[record];
                     if let (Some(fixed), Some(core)) = (Fixed::read(bytes), Core::of_record(bytes))
                     {
                         sums.see_record(&core, &fixed, bytes, &stretches);

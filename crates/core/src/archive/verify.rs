@@ -199,8 +199,8 @@ pub fn verify(
         "source"
     };
     Ok(VerifyReport {
-        archive: opened.archive_report(Some(sha256)),
-        source: opened.source_report(),
+        archive: opened.told().archive_report(Some(sha256)),
+        source: opened.told().source_report(),
         counts: open::counts(&opened.trailer),
         checked: checked.into(),
         against,

@@ -7,6 +7,7 @@ pub mod chunk;
 pub mod directory;
 pub mod frame;
 pub mod header;
+pub mod sidecar;
 pub mod trailer;
 pub mod wire;
 
@@ -22,3 +23,6 @@ pub const MAX_CHUNK_SOURCE: u64 = 16 << 20;
 
 /// Most bytes that one frame's payload may have; a chunk of incompressible content plus its layout stays below.
 pub const MAX_FRAME: u64 = 64 << 20;
+
+/// Longest index that is taken in or made: it is held in memory, and real ones are far below.
+pub const MAX_INDEX: u64 = 64 << 20;

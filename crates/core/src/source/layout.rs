@@ -180,6 +180,35 @@ fn numbers(data: Vec<u8>, count: usize) -> Result<Vec<i32>> {
         .collect())
 }
 
+/// Reads the content lengths of a chunk's `count` blocks, of which the first starts at `first`; `borders` are the ends of its
+/// items, which no cut rule needs that is not `at_borders`.
+pub fn decode_lengths(
+    streams: &mut Decoded<'_>,
+    count: usize,
+    cut: Cut,
+    first: usize,
+    borders: &[usize],
+) -> Result<Vec<usize>> {
+    let exceptions = streams.take(key::BLOCK_LENGTHS)?;
+    let exceptions = if exceptions.is_empty() {
+        vec![0; count]
+    } else {
+        numbers(exceptions, count)?
+    };
+    let mut start = first;
+    let length = |exception: i32| {
+        let expected = i32::try_from(cut.length(start, borders))
+            .map_err(|_| damaged("a block is too long"))?;
+        let length = usize::try_from(expected.wrapping_add(exception))
+            .ok()
+            .filter(|&length| length <= bgzf::MAX_CONTENT)
+            .ok_or_else(|| damaged("a block's content is too long"))?;
+        start += length;
+        Ok(length)
+    };
+    exceptions.into_iter().map(length).collect()
+}
+
 /// Reads a chunk's blocks back; `sizes` as [`decode_sizes`] gave them, `borders` the ends of its items.
 pub fn decode(
     streams: &mut Decoded<'_>,
@@ -188,12 +217,7 @@ pub fn decode(
     first: usize,
     borders: &[usize],
 ) -> Result<Vec<Block>> {
-    let lengths = streams.take(key::BLOCK_LENGTHS)?;
-    let lengths = if lengths.is_empty() {
-        vec![0; sizes.len()]
-    } else {
-        numbers(lengths, sizes.len())?
-    };
+    let lengths = decode_lengths(streams, sizes.len(), cut, first, borders)?;
     let encoders = streams.take(key::BLOCK_ENCODERS)?;
     let mut heads = Heads::read(&streams.take(key::BLOCK_HEADS)?, sizes.len())?;
     let corrections = streams.take(key::CORRECTIONS)?;
@@ -203,16 +227,9 @@ pub fn decode(
             "does not name as many encoders as the chunk has blocks",
         ));
     }
-    let mut start = first;
     let mut blocks = Vec::with_capacity(sizes.len());
     for (index, (&size, number)) in sizes.iter().zip(encoders).enumerate() {
-        let expected = i32::try_from(cut.length(start, borders))
-            .map_err(|_| damaged("a block is too long"))?;
-        let length = usize::try_from(expected.wrapping_add(lengths[index]))
-            .ok()
-            .filter(|&length| length <= bgzf::MAX_CONTENT)
-            .ok_or_else(|| damaged("a block's content is too long"))?;
-        start += length;
+        let length = lengths[index];
         let recipe = match number {
             recipe::CORRECTIONS => Recipe::Corrections(take_corrections(&mut corrections)?.to_vec()),
             recipe::KEPT => return Err(damaged("a re-created chunk has a kept block")),
