@@ -71,10 +71,10 @@ pub struct Member {
     pub kind: IndexKind,
     /// Bytes of the index.
     pub length: u64,
-    /// SHA-256 of them.
-    pub hash: [u8; 32],
     /// Bytes that it takes in the sidecar.
     pub stored: u64,
+    /// SHA-256 of these.
+    pub hash: [u8; 32],
 }
 
 /// Where the parts of a sidecar are, and what must be known to check them.
@@ -119,8 +119,8 @@ pub fn write(copied: &Copied, indexes: &[(View, IndexKind, Vec<u8>)]) -> std::io
         let stored = zstd::bulk::compress(bytes, LEVEL)?;
         payload.extend_from_slice(&[*view as u8, *kind as u8]);
         put_varint(&mut payload, bytes.len() as u64);
-        payload.extend_from_slice(&sha256(bytes));
         put_varint(&mut payload, stored.len() as u64);
+        payload.extend_from_slice(&sha256(&stored));
         packed.push(stored);
     }
     let mut out = MAGIC.to_vec();
@@ -254,7 +254,6 @@ fn read_member(cursor: &mut Cursor<'_>) -> Result<Member> {
         other => return Err(Error::Unsupported(format!("index of unknown kind {other}"))),
     };
     let length = cursor.bounded(MAX_INDEX, "length of an index")? as u64;
-    let hash = cursor.array()?;
     let stored = cursor.varint()?;
     if length > stored.saturating_mul(MOST_PACKED) {
         return Err(cursor.damaged("an index is longer than its bytes can tell"));
@@ -263,23 +262,87 @@ fn read_member(cursor: &mut Cursor<'_>) -> Result<Member> {
         view,
         kind,
         length,
-        hash,
         stored,
+        hash: cursor.array()?,
     })
 }
 
 impl Member {
     /// The index's bytes from what is stored.
     pub fn unpack(&self, stored: &[u8]) -> Result<Vec<u8>> {
-        let bytes = zstd::bulk::decompress(stored, self.length as usize);
-        match bytes {
-            Ok(bytes) if bytes.len() as u64 == self.length && sha256(&bytes) == self.hash => {
-                Ok(bytes)
-            }
-            _ => Err(Error::Damaged(format!(
+        let is_whole = |bytes: &Vec<u8>| bytes.len() as u64 == self.length;
+        let bytes = match sha256(stored) == self.hash {
+            true => zstd::bulk::decompress(stored, self.length as usize).ok(),
+            false => None,
+        };
+        bytes.filter(is_whole).ok_or_else(|| {
+            Error::Damaged(format!(
                 "index of the {} view: is not the one that was written",
                 self.view.name()
-            ))),
+            ))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A head of these numbers: lengths of header, trailer and pages, then of an index and what is stored of it.
+    fn head(lengths: [u64; 3], index: [u64; 2]) -> Vec<u8> {
+        let mut payload = Vec::new();
+        put_varint(&mut payload, 1 << 40);
+        payload.extend_from_slice(&[7; 32]);
+        lengths
+            .iter()
+            .for_each(|&length| put_varint(&mut payload, length));
+        put_varint(&mut payload, 1);
+        payload.extend_from_slice(&[View::Plain as u8, IndexKind::Csi as u8]);
+        index
+            .iter()
+            .for_each(|&length| put_varint(&mut payload, length));
+        payload.extend_from_slice(&[9; 32]);
+        let mut out = MAGIC.to_vec();
+        out.extend_from_slice(&VERSION.to_le_bytes());
+        out.extend_from_slice(&(payload.len() as u32).to_le_bytes());
+        out.extend_from_slice(&payload);
+        seal(&mut out, 0);
+        out
+    }
+
+    #[test]
+    fn a_head_comes_back_and_its_parts_must_fill_the_file() {
+        let bytes = head([60, 900, 500], [70_000, 300]);
+        assert_eq!(Head::length(&bytes[..PREFIX]).unwrap(), bytes.len() as u64);
+        let end = bytes.len() as u64 + 60 + 900 + 500 + 300;
+        let read = Head::read(&bytes, end).unwrap();
+        assert_eq!((read.header, read.trailer, read.pages), (60, 900, 500));
+        assert_eq!(
+            (read.indexes[0].length, read.indexes[0].stored),
+            (70_000, 300)
+        );
+        assert!(matches!(
+            Head::read(&bytes, end - 1),
+            Err(Error::Truncated(_))
+        ));
+        assert!(matches!(
+            Head::read(&bytes, end + 1),
+            Err(Error::Damaged(_))
+        ));
+    }
+
+    #[test]
+    fn a_head_that_promises_much_is_refused_before_memory_is_taken() {
+        for (lengths, index) in [
+            ([1 << 20, 900, 500], [70_000, 300]),
+            ([60, 1 << 40, 500], [70_000, 300]),
+            ([60, 900, u64::MAX], [70_000, 300]),
+            ([60, 900, 500], [MAX_INDEX + 1, 1 << 30]),
+            ([60, 900, 500], [MAX_INDEX, 300]),
+            ([60, 900, 500], [70_000, u64::MAX]),
+        ] {
+            let bytes = head(lengths, index);
+            assert!(Head::read(&bytes, 5000).is_err(), "{lengths:?} {index:?}");
         }
     }
 }
