@@ -64,6 +64,7 @@ mod _core {
     use crate::estimate::estimate;
     #[pymodule_export]
     use crate::frames::Frames;
+    #[pymodule_export]
     use crate::index::{index, read_index};
     #[pymodule_export]
     use crate::info::info;
