@@ -11,8 +11,8 @@ from readvault.cli import inputs
 from readvault.cli.exits import UsageError
 from readvault.cli.options import Archives, Force, Json, Quiet, Reference, Threads
 from readvault.cli.progress import progress
-from readvault.cli.terminal import say, size
-from readvault.report import IndexingReport, as_dict
+from readvault.cli.terminal import say
+from readvault.report import IndexingReport, as_dict, size
 
 
 class Views(Enum):
