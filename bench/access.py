@@ -1,29 +1,29 @@
-"""Reading in place: regions, counts, statistics and scans of whole files, against samtools and pysam on BAM and CRAM.
+"""Reading in place: regions, counts, statistics, scans and whole files, against samtools and pysam on BAM and CRAM.
 
-Each figure is of a forked child; regions are asked of a file that is open already. What it read by system calls is
-counted (`rchar`), whether the page cache had it or not. Caches are warm: every file is read once before.
+Each figure is of a process of its own; regions are asked of a file that is open already. Rows say whether the page
+cache had the file ("warm": it was read once before) or not ("cold": the cache was told to drop it, for regions before
+each). What was read by system calls is counted (`rchar`), whether the page cache had it or not. `peak_bytes` has about
+80 MB of Python and its modules; this process does no work itself, because children inherit its peak.
 """
 
 import csv
+import json
 import os
-import random
 import shutil
-import statistics
+import sys
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import partial
 from pathlib import Path
 
 import pysam
+import reading
 import readvault
-from measure import function
-from readvault import _core
+from measure import command, function
 from readvault.archive import Level
-
-# Regions asked of each file, and their length in bases.
-REGIONS = 60
-LENGTH = 1000
+from tools import RIVAL_VERSION
+from tools import readvault as command_line
 
 CRAMS = {
     "CRAM 3.1 archive": "cram,version=3.1,archive=1,embed_ref=2",
@@ -40,186 +40,157 @@ class Access:
     file: str
     what: str
     tool: str
+    cache: str
     seconds: float
     read_bytes: int
+    file_bytes: int
     peak_bytes: int
 
 
 def measure(files: Sequence[Path], out: Path, threads: int) -> list[Access]:
     """Measures every kind of reading of every file."""
     rows: list[Access] = []
-    for path in files:
-        with tempfile.TemporaryDirectory(prefix="bench-", dir=out.parent) as folder:
-            rows += _all(path, Path(folder), threads)
     with out.open("w", newline="") as target:
         writer = csv.DictWriter(target, [field.name for field in fields(Access)])
         writer.writeheader()
-        writer.writerows(asdict(row) for row in rows)
+        for path in files:
+            with tempfile.TemporaryDirectory(prefix="bench-", dir=out.parent) as folder:
+                for row in _Run(path, Path(folder), threads).rows():
+                    rows.append(row)
+                    writer.writerow(asdict(row))
+                    target.flush()
     return rows
 
 
-def _all(path: Path, folder: Path, threads: int) -> list[Access]:
-    bam = folder / path.name
-    shutil.copyfile(path, bam)
-    pysam.index("-@", "2", str(bam))
-    files = {"BAM": bam}
-    for name, options in CRAMS.items():
-        files[name] = folder / f"{name.replace(' ', '-')}.cram"
-        pysam.view("-@", "2", "--no-PG", "-O", options, "-o", str(files[name]), str(bam), catch_stdout=False)
-        pysam.index(str(files[name]))
-    for name, level in LEVELS.items():
-        files[name] = folder / f"{name.replace(' ', '-')}.rv"
-        readvault.compress(bam, files[name], level=level)
-    regions = _regions(bam)
-    rows: list[Access] = []
+class _Run:
+    """The measurements of one file, by each tool's copy of it."""
 
-    def row(what: str, tool: str, work: Callable[[], float]) -> None:
-        told = folder / "told"
+    def __init__(self, path: Path, folder: Path, threads: int) -> None:
+        self.path, self.folder, self.threads = path, folder, threads
+        self.told = folder / "told"
+        bam = folder / path.name
+        self.files = {"BAM": bam, **{name: folder / f"{name.replace(' ', '-')}.cram" for name in CRAMS}}
+        self.files |= {name: folder / f"{name.replace(' ', '-')}.rv" for name in LEVELS}
+        # samtools idxstats goes through a file that has no index.
+        self.bare = folder / "bare.bam"
+        self._child(lambda: shutil.copyfile(path, bam))
+        os.link(bam, self.bare)
+        self._child(lambda: pysam.index("-@", "2", str(bam)))
+        for name, options in CRAMS.items():
+            target = str(self.files[name])
+            words = ["-@", "2", "--no-PG", "-O", options, "-o", target, str(bam)]
+            self._child(lambda words=words: pysam.view(*words, catch_stdout=False))
+            self._child(lambda target=target: pysam.index(target))
+        for name, level in LEVELS.items():
+            target = str(self.files[name])
+            self._child(lambda target=target, level=level: readvault.compress(bam, target, level=level))
+        self._child(lambda: self.told.write_text(json.dumps(reading.regions_of(bam))))
+        self.regions: list[reading.Region] = [
+            (name, start, end) for name, start, end in json.loads(self.told.read_text())
+        ]
+
+    def _child(self, work: Callable[[], object]) -> int:
+        """Runs work in a child, and gives its peak memory."""
+        cost = function(work)
+        if cost.refused:
+            raise SystemExit(f"bench: {cost.refused}")
+        return cost.peak
+
+    def _row(self, what: str, tool: str, work: Callable[[Path], float], *, cold: bool = False) -> Access:
+        """A row of what work tells of the seconds that it took."""
+        file = self.files[tool]
 
         def child() -> None:
-            before = _read_bytes()
-            seconds = work()
-            told.write_text(f"{seconds} {_read_bytes() - before}")
+            before = reading.read_bytes()
+            seconds = work(file)
+            self._tell(seconds, reading.read_bytes() - before)
 
-        cost = function(child)
-        if cost.refused:
-            raise SystemExit(f"bench: {what}, {tool}: {cost.refused}")
-        seconds, read = told.read_text().split()
-        rows.append(Access(path.name, what, tool, float(seconds), int(read), cost.peak))
-        print(f"{what:40} {tool:20} {float(seconds):9.4f} s {int(read) / 1e6:9.2f} MB", flush=True)
+        if cold:
+            reading.forget(file)
+        else:
+            self._child(lambda: reading.warm(file))
+        peak = self._child(child)
+        seconds, read = self.told.read_text().split()
+        return self._told(what, tool, float(seconds), int(read), peak, cold=cold)
 
-    for name, file in files.items():
-        # In a child: what a process held once counts for all that it starts.
-        function(file.read_bytes)
-        ours = name in LEVELS
-        fetch, count = (_ours, _our_count) if ours else (_theirs, _their_count)
-        row("region of 1 kb, records, median", name, lambda fetch=fetch, file=file: fetch(file, regions))
-        if ours or name == "BAM":
-            row("region of 1 kb, count, median", name, lambda count=count, file=file: count(file, regions))
-    whole = {
-        "flagstat": (pysam.flagstat, lambda archive, query: archive.flag_statistics(query, threads=threads)),
-        "idxstats without index": (None, lambda archive, _: archive.index_statistics(threads=threads)),
-        "depth": (
-            pysam.depth,
-            lambda archive, _: _drain(archive.depth_text(_core.Query(excluded_flags=0x704), threads=threads)),
-        ),
-        "coverage without base qualities": (
-            None,
-            lambda archive, _: archive.coverage(
-                _core.Query(excluded_flags=0x704), threads=threads, base_qualities=False
-            ),
-        ),
-        "coverage": (
-            pysam.coverage,
-            lambda archive, _: archive.coverage(_core.Query(excluded_flags=0x704), threads=threads),
-        ),
-        "SAM text": (pysam.view, lambda archive, query: _drain(archive.sam(query, threads=threads))),
-        "uncompressed BAM": (
-            None,
-            lambda archive, query: _drain(archive.bam(query, threads=threads, compressed=False)),
-        ),
-    }
-    for what, (theirs, work) in whole.items():
+    def _told(self, what: str, tool: str, seconds: float, read: int, peak: int, *, cold: bool) -> Access:
+        cache = "cold" if cold else "warm"
+        length = self.files[tool].stat().st_size
+        print(f"{what:36} {tool:18} {cache} {seconds:9.4f} s {read / 1e6:9.2f} MB {peak / 1e6:6.0f} MB", flush=True)
+        return Access(self.path.name, what, tool, cache, seconds, read, length, peak)
+
+    def rows(self) -> Iterator[Access]:
+        """All of them, regions first."""
+        yield from self._of_regions()
+        yield from self._of_command_lines()
+        yield from self._of_files()
+        yield from self._of_tables()
+        yield from self._of_seeks()
+
+    def _of_regions(self) -> Iterator[Access]:
+        for name in self.files:
+            fetch, count = (
+                (reading.our_records, reading.our_count) if name in LEVELS else (reading.records, reading.count)
+            )
+            for cold in (False, True):
+                work = partial(fetch, regions=self.regions, cold=cold)
+                yield self._row("region of 1 kb, records, median", name, work, cold=cold)
+            if name in LEVELS or name == "BAM":
+                yield self._row("region of 1 kb, count, median", name, partial(count, regions=self.regions))
+
+    def _of_command_lines(self) -> Iterator[Access]:
+        """A region by commands that start anew, the cache cold."""
+        name, start, end = self.regions[0]
+        call = "import sys, pysam; pysam.view(*sys.argv[1:], catch_stdout=False)"
+        for tool, file in self.files.items():
+            words = [*command_line(), "view"] if tool in LEVELS else [sys.executable, "-c", call]
+            reading.forget(file)
+            cost = command([*words, "-o", "/dev/null", file, f"{name}:{start + 1}-{end}"])
+            if cost.refused:
+                raise SystemExit(f"bench: {tool}: {cost.refused}")
+            yield self._told("region of 1 kb, command line", tool, cost.wall, 0, cost.peak, cold=True)
+
+    def _of_files(self) -> Iterator[Access]:
+        for what, (theirs, ours) in reading.statistics_of(self.bare, self.threads).items():
+            for name in LEVELS:
+                yield self._row(what, name, ours)
+                if what != "coverage":
+                    yield self._row(what, name, ours, cold=True)
+            yield self._row(what, "BAM", theirs)
+        for what, (theirs, ours) in reading.conversions(self.threads).items():
+            for name in self.files:
+                yield self._row(what, name, ours if name in LEVELS else theirs)
+
+    def _of_tables(self) -> Iterator[Access]:
+        what = "four columns of every record"
         for name in LEVELS:
-            row(what, name, lambda work=work, name=name: _timed(lambda: work(_opened(files[name]), _core.Query())))
-        for name in ("BAM", *CRAMS):
-            whole_bam = what in ("SAM text", "uncompressed BAM")
-            if whole_bam or (theirs is not None and name == "BAM"):
-                row(what, name, _samtools(theirs or pysam.view, what, files[name], threads))
-    return rows
+            yield self._row(what, name, partial(reading.table, threads=self.threads))
+        yield self._row(what, "BAM", reading.iterate)
 
+    def _of_seeks(self) -> Iterator[Access]:
+        """Random reads of a view, in the place of `read_bytes` what resident memory grew by after the first tenth."""
+        for view in reading.VIEWS:
+            for name in LEVELS:
+                file = self.files[name]
+                peak = self._child(lambda file=file, view=view: self._tell(*reading.seek(file, view)))
+                seconds, growth = self.told.read_text().split()
+                what = f"{reading.SEEKS} reads of the {view} view, growth"
+                yield self._told(what, name, float(seconds), int(growth), peak, cold=False)
 
-def _samtools(command: Callable[..., object], what: str, file: Path, threads: int) -> Callable[[], float]:
-    words = [] if what == "coverage" else ["-@", str(threads - 1)]
-    words += ["-u"] if what == "uncompressed BAM" else []
-    told = what == "flagstat"
-    words += [] if told else ["-o", "/dev/null"]
-    return lambda: _timed(lambda: command(*words, str(file), catch_stdout=told))
-
-
-def _opened(file: Path) -> _core.Archive:
-    return _core.Archive(str(file))
-
-
-def _drain(pieces: _core.Pieces) -> int:
-    return sum(map(len, pieces))
-
-
-def _timed(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
-
-
-def _regions(bam: Path) -> list[tuple[str, int, int]]:
-    """Where records are: names and intervals, 0-based and half-open."""
-    chance = random.Random(1)
-    with pysam.AlignmentFile(str(bam)) as file:
-        spans = []
-        for name in file.references:
-            first = next(file.fetch(name), None)
-            if first is not None:
-                last = max(read.reference_start for read in _last(file, name))
-                spans.append((name, first.reference_start, last))
-    found = []
-    for _ in range(REGIONS):
-        name, first, last = chance.choices(spans, [last - first + 1 for _, first, last in spans])[0]
-        start = chance.randint(first, last)
-        found.append((name, start, start + LENGTH))
-    return found
-
-
-def _last(file: pysam.AlignmentFile, name: str) -> list[pysam.AlignedSegment]:
-    """Records near the end of those on a reference."""
-    step, end = 1 << 10, file.get_reference_length(name)
-    start = end
-    while start > 0:
-        start = max(0, end - step)
-        if found := list(file.fetch(name, start, end)):
-            return found
-        step *= 4
-    return []
-
-
-def _ours(file: Path, regions: list[tuple[str, int, int]]) -> float:
-    archive = _opened(file)
-    return _median(regions, lambda region: sum(len(ends) for _, ends in archive.records(_query(region))))
-
-
-def _our_count(file: Path, regions: list[tuple[str, int, int]]) -> float:
-    archive = _opened(file)
-    return _median(regions, lambda region: archive.count(_query(region)))
-
-
-def _query(region: tuple[str, int, int]) -> _core.Query:
-    return _core.Query(intervals=[region])
-
-
-def _theirs(file: Path, regions: list[tuple[str, int, int]]) -> float:
-    with pysam.AlignmentFile(str(file)) as opened:
-        return _median(regions, lambda region: sum(1 for _ in opened.fetch(*region)))
-
-
-def _their_count(file: Path, regions: list[tuple[str, int, int]]) -> float:
-    with pysam.AlignmentFile(str(file)) as opened:
-        return _median(regions, lambda region: opened.count(*region))
-
-
-def _median(regions: list[tuple[str, int, int]], work: Callable[[tuple[str, int, int]], int]) -> float:
-    return statistics.median(_timed(lambda region=region: work(region)) for region in regions)
-
-
-def _read_bytes() -> int:
-    with open(f"/proc/{os.getpid()}/io") as counters:
-        return int(next(line.split()[1] for line in counters if line.startswith("rchar")))
+    def _tell(self, seconds: float, count: int) -> None:
+        self.told.write_text(f"{seconds} {count}")
 
 
 def summary(rows: Sequence[Access]) -> str:
     """A Markdown table: one line for each kind of reading and tool."""
-    lines = ["| File | what | tool | ms | MB read | peak MB |", "|---|---|---|---:|---:|---:|"]
+    lines = [
+        "| File | what | tool | cache | ms | MB read | % of file | peak MB |",
+        "|---|---|---|---|---:|---:|---:|---:|",
+    ]
     lines += [
-        f"| {row.file} | {row.what} | {row.tool} | {1000 * row.seconds:,.1f} | {row.read_bytes / 1e6:,.2f} | "
-        f"{row.peak_bytes / 1e6:.0f} |"
+        f"| {row.file} | {row.what} | {row.tool} | {row.cache} | {1000 * row.seconds:,.1f} "
+        f"| {row.read_bytes / 1e6:,.2f} | {100 * row.read_bytes / row.file_bytes:.1f} | {row.peak_bytes / 1e6:.0f} |"
         for row in rows
     ]
-    return "\n".join(lines) + f"\n\nMB read of regions: all {REGIONS} of them. samtools {pysam.__samtools_version__}.\n"
+    asked = f"MB read of regions: of all {reading.REGIONS} of them; of the command line: not told."
+    return "\n".join(lines) + f"\n\n{asked} {RIVAL_VERSION}.\n"

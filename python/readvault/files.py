@@ -11,9 +11,14 @@ from typing import BinaryIO
 def whole(path: str, *, force: bool = True) -> Iterator[BinaryIO]:
     """A file to write: it appears at `path` when the block ends well, made durable; a crash leaves what was there.
 
-    Without `force` an existing file is refused with FileExistsError, at the start and again at the end.
+    Without `force` an existing file is refused with FileExistsError, at the start and again at the end. Devices
+    (`/dev/null`) and pipes are never replaced, forced or not: they are written to.
     """
     target = Path(path)
+    if target.is_char_device() or target.is_fifo():
+        with open(target, "wb") as device:
+            yield device
+        return
     refusal = f"{path} exists; -f replaces it"
     if not force and os.path.lexists(target):
         raise FileExistsError(refusal)

@@ -94,6 +94,13 @@ def test_a_device_as_output_is_refused_and_stays_a_device(rv: Rv, sample: Path) 
     assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
 
 
+@pytest.mark.parametrize("options", [(), ("--force",)])
+def test_records_can_go_to_a_device(rv: Rv, packed: Path, options: tuple[str, ...]) -> None:
+    done = rv("view", *options, "-o", "/dev/null", packed)
+    assert done.returncode == 0, done.stderr
+    assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
+
+
 def test_a_link_as_output_is_replaced_not_followed(rv: Rv, sample: Path) -> None:
     target, link = sample.with_name("precious"), sample.with_name("link.rv")
     target.write_bytes(b"precious")

@@ -57,6 +57,7 @@ def test_json_has_the_fields_and_nothing_more(told: Info) -> None:
         "bundles",
         "streams",
         "framing_bytes",
+        "sidecar",
     ]
 
 

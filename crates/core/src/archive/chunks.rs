@@ -9,6 +9,7 @@ use super::decode::Chunk;
 use super::open::Opened;
 use super::share::Group;
 use super::workers::lock;
+use crate::codec::records::Level;
 use crate::container::chunk::ChunkKind;
 use crate::container::directory::{Entry, OPAQUE, Page, Span};
 use crate::source::bam::CoreFields;
@@ -19,8 +20,12 @@ use crate::{Error, Result};
 /// reader's, and those that are decoded ahead.
 const CHUNKS: usize = 5;
 
-/// Groups whose first chunk is kept with the models that it left: what a reader goes through, and a second one's.
-const GROUPS: usize = 2;
+/// Groups of which the models are kept that their first chunks left: as many as take about 100 MB, 6 MB each. So a reader
+/// that asks here and there of some gigabytes decodes each first chunk once, which takes as long as ten others.
+const GROUPS: usize = 16;
+
+/// The same of archives at level max, whose models take 15 MB.
+const GROUPS_AT_MAX: usize = 6;
 
 /// Groups of which the models of core fields are kept.
 const CORE_GROUPS: usize = 8;
@@ -40,7 +45,7 @@ pub struct Chunks {
     firsts: Vec<u64>,
     count: u64,
     decoded: Kept<Arc<Chunk>>,
-    leaders: Kept<(Arc<Chunk>, Group)>,
+    leaders: Kept<Group>,
     core_leaders: Kept<(Arc<CoreFields>, Group)>,
 }
 
@@ -60,10 +65,13 @@ impl Chunks {
             pages: pages.iter().map(|_| OnceLock::new()).collect(),
             firsts,
             count,
-            opened,
             decoded: Kept::new(CHUNKS),
-            leaders: Kept::new(GROUPS),
+            leaders: Kept::new(match Level::from_number(opened.header.level) {
+                Some(Level::Max) => GROUPS_AT_MAX,
+                _ => GROUPS,
+            }),
             core_leaders: Kept::new(CORE_GROUPS),
+            opened,
         })
     }
 
@@ -168,23 +176,28 @@ impl Chunks {
         }
     }
 
+    /// What the first chunk of a group leaves, by its number. The chunk itself is kept among the others.
+    fn lead(&self, number: u64) -> Result<Group> {
+        self.leaders.get(number, || Ok(self.first(number)?.1))
+    }
+
     /// The first chunk of a group, by its number, and what it leaves.
-    fn lead(&self, number: u64) -> Result<(Arc<Chunk>, Group)> {
-        self.leaders.get(number, || {
-            let entry = self.entry(number)?;
-            let (chunk, left) = self.opened.chunk(number, &entry, &|| Ok(None))?;
-            Ok((Arc::new(chunk), left.map(Arc::new)))
-        })
+    fn first(&self, number: u64) -> Result<(Arc<Chunk>, Group)> {
+        let entry = self.entry(number)?;
+        let (chunk, left) = self.opened.chunk(number, &entry, &|| Ok(None))?;
+        Ok((Arc::new(chunk), left.map(Arc::new)))
     }
 
     /// Chunk `number`, decoded.
     pub fn chunk(&self, number: u64) -> Result<Arc<Chunk>> {
         let entry = self.entry(number)?;
-        if entry.group.is_some() {
-            return Ok(self.lead(number)?.0);
-        }
         self.decoded.get(number, || {
-            let leader = || Ok(self.lead(self.leader(number)?)?.1);
+            if entry.group.is_some() {
+                let (chunk, left) = self.first(number)?;
+                self.leaders.put(number, left);
+                return Ok(chunk);
+            }
+            let leader = || self.lead(self.leader(number)?);
             let (chunk, _) = self.opened.chunk(number, &entry, &leader)?;
             Ok(Arc::new(chunk))
         })
@@ -216,7 +229,7 @@ impl Chunks {
             match self.opened.core_fields(number, &entry, &|| Ok(None))? {
                 Some((fields, left)) => Ok((Arc::new(fields), left.map(Arc::new))),
                 None => {
-                    let (chunk, group) = self.lead(number)?;
+                    let (chunk, group) = self.first(number)?;
                     Ok((Arc::new(chunk.core_fields()), group))
                 }
             }
@@ -251,6 +264,11 @@ impl<T: Clone> Kept<T> {
         let made = make()?;
         *value = Some(made.clone());
         Ok(made)
+    }
+
+    /// Keeps a value that was made for another purpose.
+    fn put(&self, number: u64, value: T) {
+        *lock(&self.slot(number)) = Some(value);
     }
 
     fn slot(&self, number: u64) -> Slot<T> {

@@ -35,7 +35,7 @@ use crate::{Error, Result};
 pub const SIZES: Sizes = Sizes {
     key: 7 << 20,
     other: 1 << 20,
-    group: 256,
+    group: 1024,
 };
 
 impl Default for Sizes {

@@ -18,7 +18,7 @@ use crate::container::trailer::{
 use crate::container::wire::{put_varint, seal, sha256, short_hash};
 
 /// Chunks of a group: what a damaged key part can take with it.
-const CHUNKS_PER_GROUP: u64 = 256;
+const CHUNKS_PER_GROUP: u64 = 1024;
 
 /// Bytes of an attachment in one frame, before compression.
 pub const ATTACHMENT_PIECE: usize = 1 << 20;

@@ -88,12 +88,12 @@ pub struct SpanReader<R> {
 }
 
 impl Sizes {
-    /// The same for archives of a level. Without models chunks leave nothing to each other, so each is as large as a key
-    /// chunk: what their codecs learn, they learn in the chunk.
+    /// The same for archives of a level. Without models chunks leave nothing to each other, so each is half as large as a key
+    /// chunk: what their codecs learn, they learn in the chunk, and a reader of a region decodes all of it.
     pub fn at(self, level: Level) -> Self {
         match level {
             Level::Fast => Self {
-                other: self.key,
+                other: self.key / 2,
                 group: 1,
                 ..self
             },
