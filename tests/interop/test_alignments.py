@@ -1,7 +1,6 @@
 """Records of archives, field by field as pysam reads them from the BAM files themselves."""
 
 import array
-import os
 from collections.abc import Callable, Iterator
 from itertools import islice, zip_longest
 from pathlib import Path
@@ -11,6 +10,8 @@ import pysam
 import pytest
 import readvault
 from readvault.alignments import AlignedSegment
+
+from tests import corpus
 
 PROPERTIES = [
     *("query_name", "flag", "reference_id", "tid"),
@@ -44,9 +45,9 @@ PAIRS: list[tuple[str, tuple[Any, ...]]] = [
     ("get_aligned_pairs", (True,)),
     ("get_aligned_pairs", (False, False, True)),
 ]
-# Records of a corpus file that are compared, files of a class and of the odd ones: all kinds within a minute.
-RECORDS, FILES, EDGE_FILES = 60, 2, 60
-LARGEST = 3_000_000
+# Records of a corpus file that are compared, and how many strange files: all kinds within a minute.
+RECORDS = 10_000 if corpus.WHOLE else 60
+EDGE_FILES = 60
 REGION = 2000
 
 
@@ -248,15 +249,9 @@ def test_regions_and_counts_are_as_pysam_has_them(realistic: Path, tmp_path: Pat
 
 
 def corpus_files() -> list[Path]:
-    """A handful of small files of each class of the corpus; none where READVAULT_CORPUS is not set."""
-    given = os.environ.get("READVAULT_CORPUS")
-    if not given:
-        return []
-    small = [path for path in sorted(Path(given).rglob("*.bam")) if path.stat().st_size < LARGEST]
-    edge = [path for path in small if "edge" in path.parts]
-    classes = sorted({path.parent for path in small if path not in edge})
-    edge = edge[:: len(edge) // EDGE_FILES + 1]
-    return edge + [path for kind in classes for path in [path for path in small if path.parent == kind][:FILES]]
+    """Files of each kind of the corpus, and strange ones."""
+    edge = corpus.strange_files()
+    return edge[:: 1 if corpus.WHOLE else len(edge) // EDGE_FILES + 1] + corpus.files()
 
 
 @pytest.mark.skipif(not corpus_files(), reason="READVAULT_CORPUS is not set: real files are not compared")

@@ -1,11 +1,10 @@
 """Indexes made for the views of an archive, in the hands of htslib (in pysam): every query must give what it gives of
 the source with samtools' own index."""
 
-import os
 import random
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pysam
@@ -13,27 +12,17 @@ import pytest
 import readvault
 from readvault.archive import View
 
+from tests import corpus
 from tests.conftest import Completed
 
 REGIONS = 200
-CORPUS = os.environ.get("READVAULT_CORPUS")
-# Larger ones take long; two of each kind are enough.
-LARGEST = 1_500_000
-PER_KIND = 2
-
 VIEWS: tuple[View, ...] = ("exact", "plain")
 
 
-def sources() -> Iterator[Path]:
-    """Sorted corpus files of each kind."""
-    kinds: dict[str, list[Path]] = {}
-    for path in sorted(Path(CORPUS or "/nowhere").glob("*/*.bam")):
-        if path.stat().st_size <= LARGEST and path.parent.name != "edge":
-            with pysam.AlignmentFile(str(path), "rb", check_sq=False) as bam:
-                if bam.header.to_dict().get("HD", {}).get("SO") == "coordinate":
-                    kinds.setdefault(path.parent.name, []).append(path)
-    for paths in kinds.values():
-        yield from sorted(paths, key=lambda path: -path.stat().st_size)[:PER_KIND]
+def is_sorted(path: Path) -> bool:
+    """Whether its header says that it has an index's order."""
+    with pysam.AlignmentFile(str(path), "rb", check_sq=False) as bam:
+        return bool(bam.header.to_dict().get("HD", {}).get("SO") == "coordinate")
 
 
 def records(bam: pysam.AlignmentFile, *region: object) -> list[str]:
@@ -159,7 +148,7 @@ def test_references_too_long_for_bai_get_csi(tmp_path: Path) -> None:
     assert readvault.read_index(tmp_path / "own.idx").startswith(b"\x1f\x8b")
 
 
-@pytest.mark.parametrize("source", list(sources()), ids=lambda path: path.name)
+@pytest.mark.parametrize("source", corpus.files(is_sorted), ids=lambda path: path.name)
 def test_queries_of_real_files_are_those_of_the_source(source: Path, tmp_path: Path) -> None:
     compare(source, tmp_path)
 

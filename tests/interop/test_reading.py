@@ -3,31 +3,18 @@
 import os
 import random
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pysam
 import pytest
 import readvault
 
+from tests import corpus
 from tests.conftest import Completed
 
 # A generated BAM, and real ones of every kind if there is a folder of them. Regions asked of each.
-REGIONS = 60
-CORPUS = os.environ.get("READVAULT_CORPUS")
-# One or two files of each kind: all of them take many minutes.
-PER_KIND = 2
-LARGEST = 1_500_000
-
-
-def sources() -> Iterator[Path]:
-    """Corpus files by kind, the largest first that are not too large."""
-    kinds: dict[str, list[Path]] = {}
-    for path in sorted(Path(CORPUS or "/nowhere").glob("*/*.bam")):
-        if path.stat().st_size <= LARGEST and path.parent.name != "edge":
-            kinds.setdefault(path.parent.name, []).append(path)
-    for paths in kinds.values():
-        yield from sorted(paths, key=lambda path: -path.stat().st_size)[:PER_KIND]
+REGIONS = 200 if corpus.WHOLE else 60
 
 
 @pytest.fixture(scope="module")
@@ -121,8 +108,8 @@ def test_a_generated_archive_reads_as_its_source(
     compare(rv, generated, tmp_path, level)
 
 
-@pytest.mark.skipif(CORPUS is None, reason="READVAULT_CORPUS names no folder of real files")
-@pytest.mark.parametrize("source", list(sources()), ids=lambda path: path.name)
+@pytest.mark.skipif(corpus.GIVEN is None, reason="READVAULT_CORPUS names no folder of real files")
+@pytest.mark.parametrize("source", corpus.files(), ids=lambda path: path.name)
 def test_a_real_archive_reads_as_its_source(rv: Callable[..., Completed], source: Path, tmp_path: Path) -> None:
     compare(rv, source, tmp_path, "default")
 
