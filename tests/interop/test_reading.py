@@ -141,6 +141,29 @@ def test_options_choose_as_those_of_samtools(rv: Callable[..., Completed], gener
     assert everything == samtools(pysam.depth, tmp_path, "-aa", "-Q", "20", "-r", place, local)
 
 
+def test_a_cigar_that_is_too_long_for_its_place_is_counted(rv: Callable[..., Completed], tmp_path: Path) -> None:
+    header = pysam.AlignmentHeader.from_dict(
+        {"HD": {"VN": "1.6", "SO": "coordinate"}, "SQ": [{"SN": "c0", "LN": 500_000}]}
+    )
+    source, archive = tmp_path / "x.bam", tmp_path / "x.bam.rv"
+    with pysam.AlignmentFile(str(source), "wb", header=header) as file:
+        for name, cigar in (("short", [(0, 90_000)]), ("long", [(0, 2), (1, 1)] * 35_000 + [(0, 3)])):
+            record = pysam.AlignedSegment(header)
+            length = sum(count for _, count in cigar)
+            record.query_name, record.reference_id, record.reference_start = name, 0, 100
+            record.query_sequence, record.mapping_quality = "A" * length, 60
+            record.query_qualities = pysam.qualitystring_to_array("I" * length)  # type: ignore[assignment]
+            record.cigartuples = cigar
+            file.write(record)
+    pysam.index(str(source))
+    for level in ("fast", "default"):
+        readvault.compress(source, archive, level=level, force=True)  # type: ignore[arg-type]
+        assert out(rv("depth", archive)) == samtools(pysam.depth, tmp_path, source)
+        assert out(rv("coverage", archive)) == samtools(pysam.coverage, tmp_path, source)
+        region = "c0:60000-60010"
+        assert out(rv("coverage", archive, region)) == samtools(pysam.coverage, tmp_path, "-r", region, source)
+
+
 def test_what_cannot_be_is_refused_with_words(rv: Callable[..., Completed], generated: Path, tmp_path: Path) -> None:
     archive, text = tmp_path / "x.rv", tmp_path / "text"
     readvault.compress(generated, archive)

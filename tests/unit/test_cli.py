@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from readvault import errors, proof
 from readvault.cli import exits, main
 from readvault.cli.facts import bits
+from readvault.cli.flagstat import _share
 from readvault.cli.progress import progress
 from readvault.cli.terminal import message_of, ratio, shown
 from readvault.report import size
@@ -165,3 +166,10 @@ def test_away_from_a_terminal_progress_is_a_line_every_five_seconds(
 def test_quiet_commands_have_no_progress() -> None:
     with progress("compressing", "a.bam", quiet=True) as update:
         assert update is None
+
+
+def test_shares_are_rounded_as_samtools_rounds_them() -> None:
+    # Exactly 91.875 per cent, which is less in single precision.
+    assert _share(19_992, 21_760) == "91.87%"
+    assert _share(1, 8) == "12.50%"
+    assert _share(0, 0) == "N/A"

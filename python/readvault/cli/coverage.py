@@ -32,7 +32,7 @@ def coverage(
         bool,
         typer.Option(
             "--base-qualities/--no-base-qualities",
-            help="Mean base qualities, for which all of the records are decoded.",
+            help="Mean base qualities, for which most of the records is decoded.",
         ),
     ] = True,
     no_header: Annotated[bool, typer.Option("--no-header", "-H", help="No line with the columns' names.")] = False,

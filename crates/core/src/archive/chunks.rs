@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock};
 
-use super::decode::Chunk;
+use super::decode::{Chunk, QualityFields};
 use super::open::Opened;
 use super::share::Group;
 use super::workers::lock;
@@ -30,6 +30,9 @@ const GROUPS_AT_MAX: usize = 6;
 /// Groups of which the models of core fields are kept.
 const CORE_GROUPS: usize = 8;
 
+/// The same of the models of qualities: what a pass goes through.
+const QUALITY_GROUPS: usize = 2;
+
 /// Place of the content's bytes among the trailer's counts.
 const CONTENT_BYTES: usize = 5;
 
@@ -47,6 +50,7 @@ pub struct Chunks {
     decoded: Kept<Arc<Chunk>>,
     leaders: Kept<Group>,
     core_leaders: Kept<(Arc<CoreFields>, Group)>,
+    quality_leaders: Kept<Group>,
 }
 
 impl Chunks {
@@ -71,6 +75,7 @@ impl Chunks {
                 _ => GROUPS,
             }),
             core_leaders: Kept::new(CORE_GROUPS),
+            quality_leaders: Kept::new(QUALITY_GROUPS),
             opened,
         })
     }
@@ -220,6 +225,35 @@ impl Chunks {
             Some((fields, _)) => Ok(Arc::new(fields)),
             None => Ok(Arc::new(self.chunk(number)?.core_fields())),
         }
+    }
+
+    /// Core fields and qualities of the records of chunk `number`; none where they cannot be told without the rest.
+    pub fn quality_fields(&self, number: u64) -> Result<Option<QualityFields>> {
+        let entry = self.entry(number)?;
+        if entry.group.is_some() {
+            let Some((fields, left)) = self.quality_lead(number)? else {
+                return Ok(None);
+            };
+            self.quality_leaders.put(number, left);
+            return Ok(Some(fields));
+        }
+        let leader = || {
+            let number = self.leader(number)?;
+            self.quality_leaders
+                .get(number, || match self.quality_lead(number)? {
+                    Some((_, left)) => Ok(left),
+                    None => self.lead(number),
+                })
+        };
+        let read = self.opened.quality_fields(number, &entry, &leader)?;
+        Ok(read.map(|(fields, _)| fields))
+    }
+
+    /// The same of the first chunk of a group, by its number, with what it leaves of the models that these need.
+    fn quality_lead(&self, number: u64) -> Result<Option<(QualityFields, Group)>> {
+        let entry = self.entry(number)?;
+        let read = self.opened.quality_fields(number, &entry, &|| Ok(None))?;
+        Ok(read.map(|(fields, left)| (fields, left.map(Arc::new))))
     }
 
     /// Core fields of the first chunk of a group, by its number, and what it leaves of the models that these need.

@@ -125,6 +125,65 @@ pub fn core_fields(
     Ok(Some((fields, left)))
 }
 
+/// Core fields of a chunk's records, and their qualities.
+pub struct QualityFields {
+    pub core: CoreFields,
+    /// Qualities of all records, joined; 0xff where a record has none.
+    qualities: Vec<u8>,
+    /// Where each record's qualities end.
+    ends: Vec<usize>,
+}
+
+/// Parts of which [`QualityFields`] are made: qualities follow from bases, and these from where else their templates lie.
+const QUALITY_PARTS: [Part; 4] = [
+    Part::Alignment,
+    Part::Templates,
+    Part::Bases,
+    Part::Qualities,
+];
+
+/// Whether core fields and qualities need a unit.
+pub fn is_for_qualities(unit: &Unit) -> bool {
+    let is = |key: u32| [key::TEMPLATES_PART, key::BASES_PART, key::QUALITIES_PART].contains(&key);
+    is_core(unit) || unit.members.iter().any(|&(key, _)| is(key))
+}
+
+/// Core fields and qualities of a chunk's records, from a payload of which only the units are there that [`is_for_qualities`]
+/// tells; as [`core_fields`] otherwise. None also where records are not coded by models: of these, the whole chunk is decoded
+/// nearly as fast.
+pub fn quality_fields(
+    payload: &[u8],
+    shared: &Shared,
+    leader: Leader<'_>,
+) -> Result<Option<(QualityFields, Option<Models>)>> {
+    let head = chunk::read(payload)?;
+    if !matches!(head.kind, ChunkKind::Key | ChunkKind::Modelled) {
+        return Ok(None);
+    }
+    let mut streams = Decoded::new(stored_units(payload, &head, is_for_qualities)?);
+    let forms = streams.take(key::FORMS)?;
+    if bam::has_opaque(&forms) || bam::has_escapes(&forms) {
+        return Ok(None);
+    }
+    let count = bam::count(&forms, head.content_length as usize)?;
+    let parts = &QUALITY_PARTS;
+    let (mut records, left) = decode_parts(&head, &mut streams, shared, leader, count, parts)?;
+    let fields = QualityFields {
+        qualities: std::mem::take(&mut records.qualities),
+        ends: std::mem::take(&mut records.base_ends),
+        core: CoreFields::merge(&mut streams, &forms, records)?,
+    };
+    Ok(Some((fields, left)))
+}
+
+impl QualityFields {
+    /// Qualities of record number `index`.
+    pub fn of(&self, index: usize) -> &[u8] {
+        let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.qualities[start..self.ends[index]]
+    }
+}
+
 /// Units of a chunk that are wanted, their stored bytes checked.
 fn stored_units<'a>(
     payload: &'a [u8],
@@ -155,7 +214,7 @@ fn stored_units<'a>(
     Ok(stored)
 }
 
-/// The first `parts` of the fields of a chunk's `count` regular records, and what a key chunk leaves.
+/// These `parts`, in order, of the fields of a chunk's `count` regular records, and what a key chunk leaves.
 fn decode_parts(
     head: &Head,
     streams: &mut Decoded<'_>,

@@ -6,7 +6,7 @@ use super::cells::{Cells, Values};
 use super::columns::Column;
 use super::query::{Core, Pass, Query, Stretch, core_or_records, records};
 use super::view::Archive;
-use crate::source::bam::{self, CoreFields, Parts, Tag, record};
+use crate::source::bam::{self, CoreFields, Parts, Tag};
 use crate::{Error, Result};
 
 /// Records as columns.
@@ -99,13 +99,7 @@ impl Making {
                     let mut ends = Vec::with_capacity(found.len());
                     let mut present = Vec::with_capacity(found.len());
                     for &index in found {
-                        let cigar = fields.cigar_of(index);
-                        if let &[first, second] = cigar
-                            && first & 15 == record::SOFT_CLIP
-                            && second & 15 == record::SKIP
-                        {
-                            return None;
-                        }
+                        let cigar = fields.whole_cigar_of(index)?;
                         present.push(!cigar.is_empty());
                         if !cigar.is_empty() {
                             bam::put_cigar(&mut text, cigar.iter().copied());

@@ -6,7 +6,9 @@ mod cells;
 mod chunks;
 mod columns;
 mod compress;
+mod coverage;
 pub(crate) mod decode;
+mod depth;
 mod estimate;
 mod frames;
 mod heading;
@@ -37,12 +39,14 @@ pub use crate::source::bam::CoreFields;
 pub use crate::source::span::Sizes;
 pub use cells::{Cells, Lists, Values};
 pub use columns::{Column, Kind};
+pub use coverage::Coverage;
+pub use depth::Depth;
 pub use frames::Frame;
 pub use query::{Pass, Query};
 pub use records::Batch;
 pub use regions::Regions;
 pub use report::*;
-pub use statistics::{Coverage, Depth, FlagCounts, FlagStatistics, IndexStatistics};
+pub use statistics::{FlagCounts, FlagStatistics, IndexStatistics};
 pub use view::Archive;
 
 /// Hears how far a verb is and may stop it.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::attach;
-use super::decode::{self, Chunk};
+use super::decode::{self, Chunk, QualityFields};
 use super::report::{
     ArchiveReport, AttachmentReport, Counts, EncoderReport, Exactness, Fingerprint, SourceReport,
 };
@@ -329,9 +329,26 @@ impl Opened {
             let Some((fields, left)) = decode::core_fields(&payload, &self.shared, leader)? else {
                 return Ok(None);
             };
-            if fields.flags.len() as u64 != entry.records {
-                return Err(Error::Damaged("is not what the directory says".into()));
-            }
+            check_count(&fields, entry)?;
+            Ok(Some((fields, left)))
+        };
+        read().map_err(|error| self.at_chunk(error, number, entry))
+    }
+
+    /// The same of core fields and qualities.
+    pub fn quality_fields(
+        &self,
+        number: u64,
+        entry: &Entry,
+        leader: Leader<'_>,
+    ) -> Result<Option<(QualityFields, Option<Models>)>> {
+        let read = || {
+            let payload = self.units(entry, decode::is_for_qualities)?;
+            let read = decode::quality_fields(&payload, &self.shared, leader)?;
+            let Some((fields, left)) = read else {
+                return Ok(None);
+            };
+            check_count(&fields.core, entry)?;
             Ok(Some((fields, left)))
         };
         read().map_err(|error| self.at_chunk(error, number, entry))
@@ -455,6 +472,13 @@ impl Opened {
     pub fn source_name(&self) -> String {
         self.told().source_name()
     }
+}
+
+fn check_count(fields: &CoreFields, entry: &Entry) -> Result<()> {
+    if fields.flags.len() as u64 == entry.records {
+        return Ok(());
+    }
+    Err(Error::Damaged("is not what the directory says".into()))
 }
 
 /// What an archive says of itself, read from it or from its sidecar.

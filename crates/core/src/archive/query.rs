@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::chunks::Chunks;
+use super::decode::QualityFields;
 use super::heading::Heading;
 use super::regions::{Regions, chunks_of};
 use super::scan::Scan;
@@ -11,7 +12,7 @@ use crate::codec::records::on_reference;
 use crate::container::chunk::ChunkKind;
 use crate::container::directory::Entry;
 use crate::source::bam::record::{self, Fixed, UNMAPPED};
-use crate::source::bam::{CoreFields, read_group};
+use crate::source::bam::{CoreFields, Parts, read_group};
 use crate::source::walk::Item;
 use crate::{Error, Result};
 
@@ -203,15 +204,64 @@ pub fn core_or_records<T: Send + 'static>(
     of_core: impl Fn(&CoreFields, Vec<usize>) -> Option<T> + Send + Sync + 'static,
     of_records: impl Fn(Stretch<'_>) -> Result<T> + Send + Sync + 'static,
 ) -> Result<Pass<T>> {
-    let (own, conditions) = (chunks.clone(), query.clone());
+    let own = chunks.clone();
+    let fields = move |number| own.core_fields(number).map(Some);
+    fields_or_records(
+        chunks,
+        heading,
+        query,
+        threads,
+        fields,
+        |core| core,
+        of_core,
+        of_records,
+    )
+}
+
+/// The same over core fields and qualities, where these can be told without the rest.
+pub fn quality_fields_or_records<T: Send + 'static>(
+    chunks: &Arc<Chunks>,
+    heading: &Heading,
+    query: &Query,
+    threads: usize,
+    of_fields: impl Fn(&QualityFields, Vec<usize>) -> Option<T> + Send + Sync + 'static,
+    of_records: impl Fn(Stretch<'_>) -> Result<T> + Send + Sync + 'static,
+) -> Result<Pass<T>> {
+    let own = chunks.clone();
+    let fields = move |number| Ok(own.quality_fields(number)?.map(Arc::new));
+    let core: fn(&QualityFields) -> &CoreFields = |fields| &fields.core;
+    fields_or_records(
+        chunks, heading, query, threads, fields, core, of_fields, of_records,
+    )
+}
+
+/// A pass over what `fields` gives of a chunk, of which `core` is what tells whether a record is asked for.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "four of them are what a pass is made of"
+)]
+fn fields_or_records<F: 'static, T: Send + 'static>(
+    chunks: &Arc<Chunks>,
+    heading: &Heading,
+    query: &Query,
+    threads: usize,
+    fields: impl Fn(u64) -> Result<Option<Arc<F>>> + Send + Sync + 'static,
+    core: fn(&F) -> &CoreFields,
+    of_fields: impl Fn(&F, Vec<usize>) -> Option<T> + Send + Sync + 'static,
+    of_records: impl Fn(Stretch<'_>) -> Result<T> + Send + Sync + 'static,
+) -> Result<Pass<T>> {
+    let conditions = query.clone();
     let of_chunk = move |number, _: &Entry| {
-        let fields = own.core_fields(number)?;
-        let meets = |&index: &usize| conditions.meets(&Core::of(&fields, index));
-        let found: Vec<usize> = (0..fields.flags.len()).filter(meets).collect();
+        let Some(fields) = fields(number)? else {
+            return Ok(None);
+        };
+        let core = core(&fields);
+        let meets = |&index: &usize| conditions.meets(&Core::of(core, index));
+        let found: Vec<usize> = (0..core.flags.len()).filter(meets).collect();
         if found.is_empty() {
             return Ok(Some(Piece::Records(None)));
         }
-        let made = of_core(&fields, found);
+        let made = of_fields(&fields, found);
         Ok(made.map(|made| Piece::Records(Some(made))))
     };
     pass(chunks, heading, query, threads, of_chunk, of_records)
@@ -279,6 +329,15 @@ impl Stretch<'_> {
             fields.push(&self.content[record.clone()]);
         }
         fields
+    }
+
+    /// Places and parts of its records.
+    pub fn parts(&self) -> impl Iterator<Item = (Core, Parts<'_>)> {
+        let records = self
+            .records
+            .iter()
+            .map(|range| &self.content[range.clone()]);
+        records.filter_map(|bytes| Some((Core::of_record(bytes)?, Parts::read(bytes)?)))
     }
 }
 

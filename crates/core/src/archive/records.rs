@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::decode::QualityFields;
 use super::heading::Heading;
 use super::query::{self, Pass, Query, Stretch};
 use super::regions::Regions;
@@ -182,6 +183,39 @@ impl Archive {
         query.check_core_only()?;
         let threads = super::threads(threads);
         query::core_fields(&self.chunks, &*self.heading()?, query, threads, make)
+    }
+
+    /// A pass over core fields, or whole records where these do not tell enough.
+    pub(super) fn core_or_records<T: Send + 'static>(
+        &self,
+        query: &Query,
+        threads: usize,
+        of_core: impl Fn(&CoreFields, Vec<usize>) -> Option<T> + Send + Sync + 'static,
+        of_records: impl Fn(Stretch<'_>) -> Result<T> + Send + Sync + 'static,
+    ) -> Result<Pass<T>> {
+        query.check_core_only()?;
+        let (heading, threads) = (self.heading()?, super::threads(threads));
+        query::core_or_records(&self.chunks, &heading, query, threads, of_core, of_records)
+    }
+
+    /// The same over core fields and qualities.
+    pub(super) fn quality_fields_or_records<T: Send + 'static>(
+        &self,
+        query: &Query,
+        threads: usize,
+        of_fields: impl Fn(&QualityFields, Vec<usize>) -> Option<T> + Send + Sync + 'static,
+        of_records: impl Fn(Stretch<'_>) -> Result<T> + Send + Sync + 'static,
+    ) -> Result<Pass<T>> {
+        query.check_core_only()?;
+        let (heading, threads) = (self.heading()?, super::threads(threads));
+        query::quality_fields_or_records(
+            &self.chunks,
+            &heading,
+            query,
+            threads,
+            of_fields,
+            of_records,
+        )
     }
 
     /// How many records there are that `query` asks for. Reads and decodes no more than that takes.

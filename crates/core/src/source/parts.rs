@@ -53,7 +53,7 @@ pub fn encode(
         .collect()
 }
 
-/// Decodes the first `parts` of `count` records of at most `limit` bytes; `find` gives the unit that holds a key. With `keep`,
+/// Decodes these `parts` of `count` records of at most `limit` bytes, which must be in order and have what each needs; `find` gives the unit that holds a key. With `keep`,
 /// gives what their models know afterwards.
 pub fn decode<'a>(
     count: usize,

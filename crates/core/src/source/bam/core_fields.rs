@@ -2,7 +2,7 @@
 
 use super::form;
 use super::rebuild::Pieces;
-use super::record::{self, Fixed};
+use super::record::{self, Fixed, SKIP, SOFT_CLIP};
 use crate::Result;
 use crate::codec::records::Records;
 use crate::source::key;
@@ -84,6 +84,16 @@ impl CoreFields {
             .checked_sub(1)
             .map_or(0, |before| self.cigar_ends[before]);
         &self.cigars[start..self.cigar_ends[index]]
+    }
+
+    /// CIGAR operations of record number `index`; none where they may stand for longer ones that are in a tag (SAM
+    /// specification, section 4.2.2).
+    pub(crate) fn whole_cigar_of(&self, index: usize) -> Option<&[u32]> {
+        let cigar = self.cigar_of(index);
+        match *cigar {
+            [first, second] if first & 15 == SOFT_CLIP && second & 15 == SKIP => None,
+            _ => Some(cigar),
+        }
     }
 
     /// Adds a record as it stands in BAM; of one that lies about its lengths, what there is.

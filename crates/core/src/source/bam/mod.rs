@@ -22,7 +22,8 @@ pub use parse::{Parsed, parse};
 pub use rebuild::{Aligned, Rebuilt, core, rebuild};
 pub use restore::{count, restore};
 pub use sam::{
-    Parts, Tag, next_tag, put_cigar, put_value, read_group, real_of, whole, write as write_sam,
+    Parts, Tag, decimal, next_tag, put_cigar, put_value, read_group, real_of, whole,
+    write as write_sam,
 };
 pub use split::split;
 
@@ -82,4 +83,9 @@ mod mate {
 /// Whether there are opaque bytes among items of these forms.
 pub fn has_opaque(forms: &[u8]) -> bool {
     forms.iter().any(|form| form & form::OPAQUE != 0)
+}
+
+/// Whether there are escaped records among them.
+pub fn has_escapes(forms: &[u8]) -> bool {
+    forms.iter().any(|form| form & form::ESCAPE != 0)
 }

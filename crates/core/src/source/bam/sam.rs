@@ -179,10 +179,14 @@ impl<'a> Parts<'a> {
 
     /// Writes the CIGAR; `*` where there is none. Whether it is the one in the tag CG.
     pub fn put_cigar(&self, out: &mut Vec<u8>) -> bool {
-        let long = self.long_cigar();
-        let operations = long.unwrap_or(self.cigar).iter();
-        put_cigar(out, operations.map(|bytes| u32::from_le_bytes(*bytes)));
-        long.is_some()
+        put_cigar(out, self.cigar());
+        self.long_cigar().is_some()
+    }
+
+    /// The CIGAR's operations, be they in their place or in the tag CG.
+    pub fn cigar(&self) -> impl Iterator<Item = u32> + Clone + use<'a> {
+        let operations = self.long_cigar().unwrap_or(self.cigar).iter();
+        operations.map(|bytes| u32::from_le_bytes(*bytes))
     }
 
     /// The operations of a CIGAR that is too long for its place and stands in the tag CG (SAM specification, section
@@ -306,7 +310,8 @@ fn real(bytes: &[u8]) -> f64 {
     }
 }
 
-fn decimal(out: &mut Vec<u8>, value: i64) {
+/// Writes a number.
+pub fn decimal(out: &mut Vec<u8>, value: i64) {
     if value < 0 {
         out.push(b'-');
     }
