@@ -76,6 +76,10 @@ class _Run:
         self._child(lambda: shutil.copyfile(path, bam))
         os.link(bam, self.bare)
         self._child(lambda: pysam.index("-@", "2", str(bam)))
+        self._child(lambda: self.told.write_text(json.dumps(reading.regions_of(bam))))
+        self.regions: list[reading.Region] = [
+            (name, start, end) for name, start, end in json.loads(self.told.read_text())
+        ]
         for name, options in CRAMS.items():
             target = str(self.files[name])
             words = ["-@", "2", "--no-PG", "-O", options, "-o", target, str(bam)]
@@ -84,10 +88,6 @@ class _Run:
         for name, level in LEVELS.items():
             target = str(self.files[name])
             self._child(lambda target=target, level=level: readvault.compress(bam, target, level=level))
-        self._child(lambda: self.told.write_text(json.dumps(reading.regions_of(bam))))
-        self.regions: list[reading.Region] = [
-            (name, start, end) for name, start, end in json.loads(self.told.read_text())
-        ]
 
     def _child(self, work: Callable[[], object]) -> int:
         """Runs work in a child, and gives its peak memory."""
@@ -123,9 +123,10 @@ class _Run:
         """All of them, regions first."""
         yield from self._of_regions()
         yield from self._of_command_lines()
-        yield from self._of_files()
+        yield from self._of_statistics()
         yield from self._of_tables()
         yield from self._of_seeks()
+        yield from self._of_conversions()
 
     def _of_regions(self) -> Iterator[Access]:
         for name in self.files:
@@ -150,13 +151,15 @@ class _Run:
                 raise SystemExit(f"bench: {tool}: {cost.refused}")
             yield self._told("region of 1 kb, command line", tool, cost.wall, 0, cost.peak, cold=True)
 
-    def _of_files(self) -> Iterator[Access]:
+    def _of_statistics(self) -> Iterator[Access]:
         for what, (theirs, ours) in reading.statistics_of(self.bare, self.threads).items():
             for name in LEVELS:
                 yield self._row(what, name, ours)
                 if what != "coverage":
                     yield self._row(what, name, ours, cold=True)
             yield self._row(what, "BAM", theirs)
+
+    def _of_conversions(self) -> Iterator[Access]:
         for what, (theirs, ours) in reading.conversions(self.threads).items():
             for name in self.files:
                 yield self._row(what, name, ours if name in LEVELS else theirs)

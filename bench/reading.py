@@ -165,8 +165,7 @@ def regions_of(bam: Path) -> list[Region]:
         for name in file.references:
             first = next(file.fetch(name), None)
             if first is not None:
-                last = max(read.reference_start for read in _last(file, name))
-                spans.append((name, first.reference_start, last))
+                spans.append((name, first.reference_start, _last(file, name)))
     found = []
     for _ in range(REGIONS):
         name, first, last = chance.choices(spans, [last - first + 1 for _, first, last in spans])[0]
@@ -175,16 +174,16 @@ def regions_of(bam: Path) -> list[Region]:
     return found
 
 
-def _last(file: pysam.AlignmentFile, name: str) -> list[pysam.AlignedSegment]:
-    """Records near the end of those on a reference."""
-    step, end = 1 << 10, file.get_reference_length(name)
-    start = end
-    while start > 0:
-        start = max(0, end - step)
-        if found := list(file.fetch(name, start, end)):
-            return found
-        step *= 4
-    return []
+def _last(file: pysam.AlignmentFile, name: str) -> int:
+    """A position near the last record on a reference that has some: none starts a thousand bases behind it."""
+    low, high = 0, file.get_reference_length(name)
+    while high - low > LENGTH:
+        middle = (low + high) // 2
+        if next(file.fetch(name, middle, file.get_reference_length(name)), None) is None:
+            high = middle
+        else:
+            low = middle
+    return low
 
 
 def our_records(file: Path, regions: list[Region], *, cold: bool = False) -> float:
