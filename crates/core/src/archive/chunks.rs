@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock};
 
-use super::decode::{Chunk, QualityFields};
+use super::decode::{Chunk, Partial, Wanted};
 use super::open::Opened;
 use super::share::Group;
 use super::workers::lock;
@@ -30,8 +30,8 @@ const GROUPS_AT_MAX: usize = 6;
 /// Groups of which the models of core fields are kept.
 const CORE_GROUPS: usize = 8;
 
-/// The same of the models of qualities: what a pass goes through.
-const QUALITY_GROUPS: usize = 2;
+/// Groups of which the models of some parts are kept: what a pass goes through, and a second one's.
+const PARTIAL_GROUPS: usize = 2;
 
 /// Place of the content's bytes among the trailer's counts.
 const CONTENT_BYTES: usize = 5;
@@ -50,7 +50,8 @@ pub struct Chunks {
     decoded: Kept<Arc<Chunk>>,
     leaders: Kept<Group>,
     core_leaders: Kept<(Arc<CoreFields>, Group)>,
-    quality_leaders: Kept<Group>,
+    /// By the group's number and what is wanted.
+    partial_leaders: Kept<Group>,
 }
 
 impl Chunks {
@@ -75,7 +76,7 @@ impl Chunks {
                 _ => GROUPS,
             }),
             core_leaders: Kept::new(CORE_GROUPS),
-            quality_leaders: Kept::new(QUALITY_GROUPS),
+            partial_leaders: Kept::new(PARTIAL_GROUPS),
             opened,
         })
     }
@@ -227,33 +228,34 @@ impl Chunks {
         }
     }
 
-    /// Core fields and qualities of the records of chunk `number`; none where they cannot be told without the rest.
-    pub fn quality_fields(&self, number: u64) -> Result<Option<QualityFields>> {
+    /// The records of chunk `number` with the fields that are wanted; none where these cannot be told without the rest.
+    pub fn partial(&self, number: u64, wanted: Wanted) -> Result<Option<Partial>> {
         let entry = self.entry(number)?;
+        let key = |number: u64| number << 3 | wanted.number();
         if entry.group.is_some() {
-            let Some((fields, left)) = self.quality_lead(number)? else {
+            let Some((partial, left)) = self.partial_lead(number, wanted)? else {
                 return Ok(None);
             };
-            self.quality_leaders.put(number, left);
-            return Ok(Some(fields));
+            self.partial_leaders.put(key(number), left);
+            return Ok(Some(partial));
         }
         let leader = || {
             let number = self.leader(number)?;
-            self.quality_leaders
-                .get(number, || match self.quality_lead(number)? {
+            self.partial_leaders
+                .get(key(number), || match self.partial_lead(number, wanted)? {
                     Some((_, left)) => Ok(left),
                     None => self.lead(number),
                 })
         };
-        let read = self.opened.quality_fields(number, &entry, &leader)?;
-        Ok(read.map(|(fields, _)| fields))
+        let read = self.opened.partial(number, &entry, wanted, &leader)?;
+        Ok(read.map(|(partial, _)| partial))
     }
 
     /// The same of the first chunk of a group, by its number, with what it leaves of the models that these need.
-    fn quality_lead(&self, number: u64) -> Result<Option<(QualityFields, Group)>> {
+    fn partial_lead(&self, number: u64, wanted: Wanted) -> Result<Option<(Partial, Group)>> {
         let entry = self.entry(number)?;
-        let read = self.opened.quality_fields(number, &entry, &|| Ok(None))?;
-        Ok(read.map(|(fields, left)| (fields, left.map(Arc::new))))
+        let read = self.opened.partial(number, &entry, wanted, &|| Ok(None))?;
+        Ok(read.map(|(partial, left)| (partial, left.map(Arc::new))))
     }
 
     /// Core fields of the first chunk of a group, by its number, and what it leaves of the models that these need.

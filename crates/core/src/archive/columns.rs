@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 
+use super::decode::Wanted;
 use super::query::{Query, records};
 use super::view::Archive;
 use crate::source::bam::record::Fixed;
@@ -120,6 +121,19 @@ impl Column {
                 | Self::MateReference
                 | Self::Cigar
         )
+    }
+
+    /// What must be decoded for it beside what is wanted already; none where that is all of the records, as for tags.
+    pub(super) fn wanted(wanted: Wanted, column: &Self) -> Option<Wanted> {
+        let mut wanted = wanted;
+        match column {
+            Self::Name => wanted.names = true,
+            Self::Sequence => wanted.bases = true,
+            Self::Qualities => wanted.qualities = true,
+            Self::ReadGroup | Self::Tag(..) => return None,
+            _ => {}
+        }
+        Some(wanted)
     }
 }
 

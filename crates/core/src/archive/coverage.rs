@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::decode::QualityFields;
+use super::decode::Wanted;
 use super::depth::{Depth, Segment, each_match, push_segments};
-use super::query::{Core, Query, Stretch};
+use super::query::{self, Core, Query, Stretch};
 use super::regions::Regions;
 use super::view::Archive;
 use crate::Result;
@@ -71,16 +71,13 @@ impl Archive {
             Ok(told)
         };
         if base_qualities {
-            let of_fields = move |fields: &QualityFields, found: Vec<usize>| {
-                let mut told = Told::default();
-                for index in found {
-                    let core = Core::of(&fields.core, index);
-                    let cigar = fields.core.whole_cigar_of(index)?.iter().copied();
-                    told.see(&core, cigar, Some(fields.of(index)), &intervals);
-                }
-                Some(told)
+            query.check_core_only()?;
+            let wanted = Wanted {
+                qualities: true,
+                ..Wanted::default()
             };
-            self.quality_fields_or_records(query, threads, of_fields, of_records)?
+            let threads = super::threads(threads);
+            query::partial(&self.chunks, &heading, query, threads, wanted, of_records)?
                 .try_for_each(&mut add)?;
         } else {
             let of_core = move |fields: &CoreFields, found: Vec<usize>| {

@@ -1,5 +1,7 @@
 //! One chunk's payload back into content, and content back into the source's bytes.
 
+use std::ops::Range;
+
 use readvault_encoders::Inflater;
 
 use super::share::{Leader, Shared};
@@ -14,6 +16,9 @@ use crate::source::streams::{Decoded, StoredUnit};
 use crate::source::walk::Item;
 use crate::source::{bam, key, parts};
 use crate::{Error, Result};
+
+/// BAM's code of the base N.
+const N: u8 = 15;
 
 /// A chunk, decoded.
 pub struct Chunk {
@@ -125,63 +130,86 @@ pub fn core_fields(
     Ok(Some((fields, left)))
 }
 
-/// Core fields of a chunk's records, and their qualities.
-pub struct QualityFields {
-    pub core: CoreFields,
-    /// Qualities of all records, joined; 0xff where a record has none.
-    qualities: Vec<u8>,
-    /// Where each record's qualities end.
-    ends: Vec<usize>,
+/// Which fields of records are wanted beside flags, places, CIGARs, mates and template lengths.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    pub names: bool,
+    pub bases: bool,
+    pub qualities: bool,
 }
 
-/// Parts of which [`QualityFields`] are made: qualities follow from bases, and these from where else their templates lie.
-const QUALITY_PARTS: [Part; 4] = [
-    Part::Alignment,
-    Part::Templates,
-    Part::Bases,
-    Part::Qualities,
-];
+impl Wanted {
+    /// The parts that hold them, with what these need.
+    fn parts(self) -> Vec<Part> {
+        let needs = |part: &Part| match part {
+            Part::Alignment | Part::Templates => true,
+            Part::Names => self.names,
+            Part::Bases => self.bases || self.qualities,
+            Part::Qualities => self.qualities,
+            Part::Tags => false,
+        };
+        Part::ALL.into_iter().filter(needs).collect()
+    }
 
-/// Whether core fields and qualities need a unit.
-pub fn is_for_qualities(unit: &Unit) -> bool {
-    let is = |key: u32| [key::TEMPLATES_PART, key::BASES_PART, key::QUALITIES_PART].contains(&key);
-    is_core(unit) || unit.members.iter().any(|&(key, _)| is(key))
+    /// Whether a chunk's records need a unit.
+    pub fn needs(self, unit: &Unit) -> bool {
+        let parts = self.parts();
+        let is = |key: u32| key == key::BINS || parts.iter().any(|&part| parts::key(part) == key);
+        is_core(unit) || unit.members.iter().any(|&(key, _)| is(key))
+    }
+
+    /// A number that tells it from others, below 8.
+    pub fn number(self) -> u64 {
+        u64::from(self.names) | u64::from(self.bases) << 1 | u64::from(self.qualities) << 2
+    }
 }
 
-/// Core fields and qualities of a chunk's records, from a payload of which only the units are there that [`is_for_qualities`]
-/// tells; as [`core_fields`] otherwise. None also where records are not coded by models: of these, the whole chunk is decoded
-/// nearly as fast.
-pub fn quality_fields(
+/// Records as they stand in BAM but for the fields that are not wanted: names are empty, bases N, qualities missing, and there
+/// are no tags.
+pub struct Partial {
+    pub content: Vec<u8>,
+    pub records: Vec<Range<usize>>,
+}
+
+/// A chunk's records with the fields that are wanted, from a payload of which only the units are there that these need; as
+/// [`core_fields`] otherwise. None also where records are not coded by models (of these, the whole chunk is decoded nearly
+/// as fast), and where a CIGAR may be in a tag.
+pub fn partial(
     payload: &[u8],
+    wanted: Wanted,
     shared: &Shared,
     leader: Leader<'_>,
-) -> Result<Option<(QualityFields, Option<Models>)>> {
+) -> Result<Option<(Partial, Option<Models>)>> {
     let head = chunk::read(payload)?;
     if !matches!(head.kind, ChunkKind::Key | ChunkKind::Modelled) {
         return Ok(None);
     }
-    let mut streams = Decoded::new(stored_units(payload, &head, is_for_qualities)?);
+    let mut streams = Decoded::new(stored_units(payload, &head, |unit| wanted.needs(unit))?);
     let forms = streams.take(key::FORMS)?;
-    if bam::has_opaque(&forms) || bam::has_escapes(&forms) {
+    if bam::has_opaque(&forms) {
         return Ok(None);
     }
-    let count = bam::count(&forms, head.content_length as usize)?;
-    let parts = &QUALITY_PARTS;
-    let (mut records, left) = decode_parts(&head, &mut streams, shared, leader, count, parts)?;
-    let fields = QualityFields {
-        qualities: std::mem::take(&mut records.qualities),
-        ends: std::mem::take(&mut records.base_ends),
-        core: CoreFields::merge(&mut streams, &forms, records)?,
-    };
-    Ok(Some((fields, left)))
-}
-
-impl QualityFields {
-    /// Qualities of record number `index`.
-    pub fn of(&self, index: usize) -> &[u8] {
-        let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
-        &self.qualities[start..self.ends[index]]
+    let length = head.content_length as usize;
+    let count = bam::count(&forms, length)?;
+    let parts = wanted.parts();
+    let (mut records, left) = decode_parts(&head, &mut streams, shared, leader, count, &parts)?;
+    let may_be_long = |record| bam::may_be_long(records.cigar_of(record));
+    if (0..count).any(may_be_long) {
+        return Ok(None);
     }
+    let bases = records.base_ends.last().copied().unwrap_or(0);
+    for part in Part::ALL.iter().filter(|part| !parts.contains(part)) {
+        match part {
+            Part::Names => records.name_ends = vec![0; count],
+            Part::Bases => records.bases = vec![N; bases],
+            Part::Qualities => records.qualities = vec![0xff; bases],
+            Part::Alignment | Part::Templates | Part::Tags => {}
+        }
+    }
+    (records.lines, records.line_tags) = (vec![0; count], vec![Vec::new()]);
+    records.columns.clear();
+    let (content, records) = bam::restore_records(&mut streams, &forms, &records, length)?;
+    Ok(Some((Partial { content, records }, left)))
 }
 
 /// Units of a chunk that are wanted, their stored bytes checked.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::cells::{Cells, Values};
 use super::columns::Column;
-use super::query::{Core, Pass, Query, Stretch, core_or_records, records};
+use super::decode::Wanted;
+use super::query::{self, Core, Pass, Query, Stretch};
 use super::view::Archive;
 use crate::source::bam::{self, CoreFields, Parts, Tag};
 use crate::{Error, Result};
@@ -20,7 +21,7 @@ pub struct Frame {
 
 impl Archive {
     /// The records that `query` asks for as columns, a frame for each chunk that has any. Where core fields tell all that is
-    /// asked for, nothing else is read. `threads`: 0 means all that the process may use.
+    /// asked for, nothing else is read; where no tags are, only the parts that hold the columns. `threads`: 0 means all that the process may use.
     ///
     /// # Errors
     /// As [`Archive::records`]; the iterator's: [`Error::Invalid`] too for a tag's value that its column cannot hold.
@@ -34,11 +35,15 @@ impl Archive {
         });
         let whole = making.clone();
         let of_records = move |stretch: Stretch<'_>| whole.of_records(stretch);
-        if !query.needs_core_only() || !columns.iter().all(Column::is_core) {
-            return records(chunks, &heading, query, threads, of_records);
+        let wanted = columns.iter().try_fold(Wanted::default(), Column::wanted);
+        let Some(wanted) = wanted.filter(|_| query.needs_core_only()) else {
+            return query::records(chunks, &heading, query, threads, of_records);
+        };
+        if !columns.iter().all(Column::is_core) {
+            return query::partial(chunks, &heading, query, threads, wanted, of_records);
         }
         let of_core = move |fields: &CoreFields, found: Vec<usize>| making.of_core(fields, &found);
-        core_or_records(chunks, &heading, query, threads, of_core, of_records)
+        query::core_or_records(chunks, &heading, query, threads, of_core, of_records)
     }
 }
 

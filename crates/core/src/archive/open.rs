@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::attach;
-use super::decode::{self, Chunk, QualityFields};
+use super::decode::{self, Chunk, Partial, Wanted};
 use super::report::{
     ArchiveReport, AttachmentReport, Counts, EncoderReport, Exactness, Fingerprint, SourceReport,
 };
@@ -329,27 +329,27 @@ impl Opened {
             let Some((fields, left)) = decode::core_fields(&payload, &self.shared, leader)? else {
                 return Ok(None);
             };
-            check_count(&fields, entry)?;
+            check_count(fields.flags.len(), entry)?;
             Ok(Some((fields, left)))
         };
         read().map_err(|error| self.at_chunk(error, number, entry))
     }
 
-    /// The same of core fields and qualities.
-    pub fn quality_fields(
+    /// The same of records with the fields that are wanted.
+    pub fn partial(
         &self,
         number: u64,
         entry: &Entry,
+        wanted: Wanted,
         leader: Leader<'_>,
-    ) -> Result<Option<(QualityFields, Option<Models>)>> {
+    ) -> Result<Option<(Partial, Option<Models>)>> {
         let read = || {
-            let payload = self.units(entry, decode::is_for_qualities)?;
-            let read = decode::quality_fields(&payload, &self.shared, leader)?;
-            let Some((fields, left)) = read else {
-                return Ok(None);
-            };
-            check_count(&fields.core, entry)?;
-            Ok(Some((fields, left)))
+            let payload = self.units(entry, |unit| wanted.needs(unit))?;
+            let read = decode::partial(&payload, wanted, &self.shared, leader)?;
+            if let Some((partial, _)) = &read {
+                check_count(partial.records.len(), entry)?;
+            }
+            Ok(read)
         };
         read().map_err(|error| self.at_chunk(error, number, entry))
     }
@@ -474,8 +474,8 @@ impl Opened {
     }
 }
 
-fn check_count(fields: &CoreFields, entry: &Entry) -> Result<()> {
-    if fields.flags.len() as u64 == entry.records {
+fn check_count(records: usize, entry: &Entry) -> Result<()> {
+    if records as u64 == entry.records {
         return Ok(());
     }
     Err(Error::Damaged("is not what the directory says".into()))

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::chunks::Chunks;
-use super::decode::QualityFields;
+use super::decode::Wanted;
 use super::heading::Heading;
 use super::regions::{Regions, chunks_of};
 use super::scan::Scan;
@@ -171,7 +171,8 @@ pub fn records<T: Send + 'static>(
     threads: usize,
     make: impl Fn(Stretch<'_>) -> Result<T> + Send + Sync + 'static,
 ) -> Result<Pass<T>> {
-    pass(chunks, heading, query, threads, |_, _| Ok(None), make)
+    let make = Make::new(chunks, heading, query, make);
+    pass(&make, threads, |_, _| Ok(None))
 }
 
 /// A pass over core fields of the records in the chunks that `query` asks for. `make` gets the fields of a chunk's records and
@@ -204,67 +205,45 @@ pub fn core_or_records<T: Send + 'static>(
     of_core: impl Fn(&CoreFields, Vec<usize>) -> Option<T> + Send + Sync + 'static,
     of_records: impl Fn(Stretch<'_>) -> Result<T> + Send + Sync + 'static,
 ) -> Result<Pass<T>> {
-    let own = chunks.clone();
-    let fields = move |number| own.core_fields(number).map(Some);
-    fields_or_records(
-        chunks,
-        heading,
-        query,
-        threads,
-        fields,
-        |core| core,
-        of_core,
-        of_records,
-    )
-}
-
-/// The same over core fields and qualities, where these can be told without the rest.
-pub fn quality_fields_or_records<T: Send + 'static>(
-    chunks: &Arc<Chunks>,
-    heading: &Heading,
-    query: &Query,
-    threads: usize,
-    of_fields: impl Fn(&QualityFields, Vec<usize>) -> Option<T> + Send + Sync + 'static,
-    of_records: impl Fn(Stretch<'_>) -> Result<T> + Send + Sync + 'static,
-) -> Result<Pass<T>> {
-    let own = chunks.clone();
-    let fields = move |number| Ok(own.quality_fields(number)?.map(Arc::new));
-    let core: fn(&QualityFields) -> &CoreFields = |fields| &fields.core;
-    fields_or_records(
-        chunks, heading, query, threads, fields, core, of_fields, of_records,
-    )
-}
-
-/// A pass over what `fields` gives of a chunk, of which `core` is what tells whether a record is asked for.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "four of them are what a pass is made of"
-)]
-fn fields_or_records<F: 'static, T: Send + 'static>(
-    chunks: &Arc<Chunks>,
-    heading: &Heading,
-    query: &Query,
-    threads: usize,
-    fields: impl Fn(u64) -> Result<Option<Arc<F>>> + Send + Sync + 'static,
-    core: fn(&F) -> &CoreFields,
-    of_fields: impl Fn(&F, Vec<usize>) -> Option<T> + Send + Sync + 'static,
-    of_records: impl Fn(Stretch<'_>) -> Result<T> + Send + Sync + 'static,
-) -> Result<Pass<T>> {
-    let conditions = query.clone();
+    let (own, conditions) = (chunks.clone(), query.clone());
     let of_chunk = move |number, _: &Entry| {
-        let Some(fields) = fields(number)? else {
-            return Ok(None);
-        };
-        let core = core(&fields);
-        let meets = |&index: &usize| conditions.meets(&Core::of(core, index));
-        let found: Vec<usize> = (0..core.flags.len()).filter(meets).collect();
+        let fields = own.core_fields(number)?;
+        let meets = |&index: &usize| conditions.meets(&Core::of(&fields, index));
+        let found: Vec<usize> = (0..fields.flags.len()).filter(meets).collect();
         if found.is_empty() {
             return Ok(Some(Piece::Records(None)));
         }
-        let made = of_fields(&fields, found);
+        let made = of_core(&fields, found);
         Ok(made.map(|made| Piece::Records(Some(made))))
     };
-    pass(chunks, heading, query, threads, of_chunk, of_records)
+    let make = Make::new(chunks, heading, query, of_records);
+    pass(&make, threads, of_chunk)
+}
+
+/// A pass over the records that `query` asks for, of which only the fields are decoded that are wanted, where that can be: the
+/// others of these records are not what they are in the source. The conditions must not be about read groups.
+pub fn partial<T: Send + 'static>(
+    chunks: &Arc<Chunks>,
+    heading: &Heading,
+    query: &Query,
+    threads: usize,
+    wanted: Wanted,
+    make: impl Fn(Stretch<'_>) -> Result<T> + Send + Sync + 'static,
+) -> Result<Pass<T>> {
+    let make = Make::new(chunks, heading, query, make);
+    let own = make.clone();
+    let of_chunk = move |number, entry: &Entry| {
+        let Some(partial) = own.chunks.partial(number, wanted)? else {
+            return Ok(None);
+        };
+        let made = own.records(Stretch {
+            offset: entry.content_offset,
+            content: &partial.content,
+            records: partial.records,
+        })?;
+        Ok(Some(Piece::Records(made)))
+    };
+    pass(&make, threads, of_chunk)
 }
 
 /// A pass over all records, for what depends on their places in the content. `of_chunk` makes it of a chunk that holds
@@ -280,45 +259,33 @@ pub fn places<T: Send + 'static>(
         let made = of_chunk(number, entry)?;
         Ok(made.map(|made| Piece::Records(Some(made))))
     };
-    pass(
-        chunks,
-        heading,
-        &Query::default(),
-        threads,
-        of_chunk,
-        of_stretch,
-    )
+    let make = Make::new(chunks, heading, &Query::default(), of_stretch);
+    pass(&make, threads, of_chunk)
 }
 
 /// A pass in which `of_chunk` is asked first of chunks that cannot hide records; where it gives none, the chunk is decoded
 /// and `make` gets its records.
-fn pass<T: Send + 'static>(
-    chunks: &Arc<Chunks>,
-    heading: &Heading,
-    query: &Query,
+fn pass<F, T: Send + 'static>(
+    make: &Arc<Make<F>>,
     threads: usize,
     of_chunk: impl Fn(u64, &Entry) -> Result<Option<Piece<T>>> + Send + Sync + 'static,
-    make: impl Fn(Stretch<'_>) -> Result<T> + Send + Sync + 'static,
-) -> Result<Pass<T>> {
-    let make = Arc::new(Make {
-        chunks: chunks.clone(),
-        query: query.clone(),
-        first: heading.length,
-        make,
-    });
-    let (own, stitch) = (chunks.clone(), make.clone());
+) -> Result<Pass<T>>
+where
+    F: Fn(Stretch<'_>) -> Result<T> + Send + Sync + 'static,
+{
+    let (own, stitch) = (make.clone(), make.clone());
     let work = move |number| {
-        let entry = own.entry(number)?;
+        let entry = own.chunks.entry(number)?;
         if entry.records > 0
-            && !own.hides_records(number, &entry)?
+            && !own.chunks.hides_records(number, &entry)?
             && let Some(piece) = of_chunk(number, &entry)?
         {
             return Ok(vec![piece]);
         }
-        make.pieces(number)
+        own.pieces(number)
     };
     let stitch = Box::new(move |stretch: Stretch<'_>| stitch.records(stretch));
-    Pass::new(chunks, query, threads, work, stitch)
+    Pass::new(&make.chunks, &make.query, threads, work, stitch)
 }
 
 impl Stretch<'_> {
@@ -350,6 +317,15 @@ struct Make<F> {
 }
 
 impl<F> Make<F> {
+    fn new(chunks: &Arc<Chunks>, heading: &Heading, query: &Query, make: F) -> Arc<Self> {
+        Arc::new(Self {
+            chunks: chunks.clone(),
+            query: query.clone(),
+            first: heading.length,
+            make,
+        })
+    }
+
     /// What is made of a chunk, piece by piece.
     fn pieces<T>(&self, number: u64) -> Result<Vec<Piece<T>>>
     where

@@ -3,7 +3,6 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::decode::QualityFields;
 use super::heading::Heading;
 use super::query::{self, Pass, Query, Stretch};
 use super::regions::Regions;
@@ -196,26 +195,6 @@ impl Archive {
         query.check_core_only()?;
         let (heading, threads) = (self.heading()?, super::threads(threads));
         query::core_or_records(&self.chunks, &heading, query, threads, of_core, of_records)
-    }
-
-    /// The same over core fields and qualities.
-    pub(super) fn quality_fields_or_records<T: Send + 'static>(
-        &self,
-        query: &Query,
-        threads: usize,
-        of_fields: impl Fn(&QualityFields, Vec<usize>) -> Option<T> + Send + Sync + 'static,
-        of_records: impl Fn(Stretch<'_>) -> Result<T> + Send + Sync + 'static,
-    ) -> Result<Pass<T>> {
-        query.check_core_only()?;
-        let (heading, threads) = (self.heading()?, super::threads(threads));
-        query::quality_fields_or_records(
-            &self.chunks,
-            &heading,
-            query,
-            threads,
-            of_fields,
-            of_records,
-        )
     }
 
     /// How many records there are that `query` asks for. Reads and decodes no more than that takes.

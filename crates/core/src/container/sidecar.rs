@@ -9,7 +9,7 @@ use super::{MAX_FRAME, MAX_INDEX, frame};
 use crate::{Error, Result};
 
 /// First eight bytes of every sidecar.
-pub const MAGIC: [u8; 8] = *b"\x89RVI\r\n\x1a\n";
+pub const MAGIC: [u8; 8] = *b"\x89RVX\r\n\x1a\n";
 
 /// Version of the format that this code writes, and the newest that it reads.
 const VERSION: u32 = 1;

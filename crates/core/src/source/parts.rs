@@ -23,6 +23,11 @@ fn place(part: Part) -> (u8, u32) {
     }
 }
 
+/// Key of the stream that a part is.
+pub fn key(part: Part) -> u32 {
+    place(part).1
+}
+
 /// Codes the records, each part starting from what `models` know of it.
 pub fn encode(
     records: &mut Records,

@@ -89,11 +89,7 @@ impl CoreFields {
     /// CIGAR operations of record number `index`; none where they may stand for longer ones that are in a tag (SAM
     /// specification, section 4.2.2).
     pub(crate) fn whole_cigar_of(&self, index: usize) -> Option<&[u32]> {
-        let cigar = self.cigar_of(index);
-        match *cigar {
-            [first, second] if first & 15 == SOFT_CLIP && second & 15 == SKIP => None,
-            _ => Some(cigar),
-        }
+        Some(self.cigar_of(index)).filter(|cigar| !may_be_long(cigar))
     }
 
     /// Adds a record as it stands in BAM; of one that lies about its lengths, what there is.
@@ -116,4 +112,9 @@ impl CoreFields {
         self.cigars.extend(record::cigar(&fixed, bytes));
         self.cigar_ends.push(self.cigars.len());
     }
+}
+
+/// Whether a CIGAR may stand for a longer one that is in a tag.
+pub(crate) fn may_be_long(cigar: &[u32]) -> bool {
+    matches!(*cigar, [first, second] if first & 15 == SOFT_CLIP && second & 15 == SKIP)
 }

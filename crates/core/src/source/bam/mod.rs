@@ -17,10 +17,11 @@ mod split;
 mod tags;
 
 pub use core_fields::CoreFields;
+pub(crate) use core_fields::may_be_long;
 pub use header::{from_text as header_of_text, references, text as header_text};
 pub use parse::{Parsed, parse};
 pub use rebuild::{Aligned, Rebuilt, core, rebuild};
-pub use restore::{count, restore};
+pub use restore::{count, restore, restore_records};
 pub use sam::{
     Parts, Tag, decimal, next_tag, put_cigar, put_value, read_group, real_of, whole,
     write as write_sam,
@@ -83,9 +84,4 @@ mod mate {
 /// Whether there are opaque bytes among items of these forms.
 pub fn has_opaque(forms: &[u8]) -> bool {
     forms.iter().any(|form| form & form::OPAQUE != 0)
-}
-
-/// Whether there are escaped records among them.
-pub fn has_escapes(forms: &[u8]) -> bool {
-    forms.iter().any(|form| form & form::ESCAPE != 0)
 }

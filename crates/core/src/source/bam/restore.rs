@@ -1,6 +1,7 @@
 //! Fields back into records.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use foldhash::fast::RandomState;
 
@@ -42,13 +43,7 @@ pub fn restore(
         streams.take(key::OPAQUE_LENGTHS)?,
         streams.take(key::OPAQUE)?,
     );
-    let mut writer = Writer {
-        out: Vec::with_capacity(length),
-        fields,
-        next: 0,
-        columns: fields.columns.iter().map(Values::new).collect(),
-        lines: columns_of_lines(fields)?,
-    };
+    let mut writer = Writer::new(fields, length)?;
     let mut borders = Vec::with_capacity(forms.len());
     for &form in forms {
         if form & form::HEADER != 0 {
@@ -79,6 +74,36 @@ pub fn restore(
         borders,
         opaque: opaque_items(forms),
     })
+}
+
+/// Writes the records of a chunk without opaque bytes, and nothing else of it: at most `length` bytes. Gives where they lie.
+pub fn restore_records(
+    streams: &mut Decoded<'_>,
+    forms: &[u8],
+    fields: &Records,
+    length: usize,
+) -> Result<(Vec<u8>, Vec<Range<usize>>)> {
+    let mut bins = Numbers::new(streams.take(key::BINS)?);
+    let mut escapes = Pieces::new(
+        streams.take(key::ESCAPE_LENGTHS)?,
+        streams.take(key::ESCAPES)?,
+    );
+    let mut writer = Writer::new(fields, length)?;
+    let mut records = Vec::with_capacity(forms.len());
+    for &form in forms.iter().filter(|&&form| form & form::HEADER == 0) {
+        let start = writer.out.len();
+        if form & form::ESCAPE != 0 {
+            writer.out.extend_from_slice(escapes.next()?);
+        } else {
+            let bin = (form & form::BIN != 0).then(|| bins.next()).transpose()?;
+            writer.record(bin.map(|bin| bin as u16), length)?;
+        }
+        if writer.out.len() > length {
+            return Err(damaged("the records are longer than the chunk"));
+        }
+        records.push(start..writer.out.len());
+    }
+    Ok((writer.out, records))
 }
 
 /// For each line of tags, the columns that hold its values.
@@ -165,7 +190,17 @@ impl<'a> Values<'a> {
     }
 }
 
-impl Writer<'_> {
+impl<'a> Writer<'a> {
+    fn new(fields: &'a Records, length: usize) -> Result<Self> {
+        Ok(Self {
+            out: Vec::with_capacity(length),
+            fields,
+            next: 0,
+            columns: fields.columns.iter().map(Values::new).collect(),
+            lines: columns_of_lines(fields)?,
+        })
+    }
+
     /// Writes the next regular record.
     fn record(&mut self, bin: Option<u16>, limit: usize) -> Result<()> {
         let (fields, index, start) = (self.fields, self.next, self.out.len());
