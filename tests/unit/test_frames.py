@@ -291,3 +291,15 @@ def test_realistic_records_are_those_of_pysam(realistic: Path, tmp_path: Path) -
     assert rows == [{name: row[name] for name in columns} for row in seen_by_pysam(realistic)]
     core = columns[:7]
     assert frames.scan(path, core).to_arrow().to_pylist() == [{name: row[name] for name in core} for row in rows]
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [["name"], ["sequence"], ["qualities"], ["mate_position", "template_length"], ["qualities", "name", "position"]],
+)
+def test_parts_of_realistic_records_are_those_of_pysam(realistic: Path, tmp_path: Path, columns: list[str]) -> None:
+    path = tmp_path / "a.rv"
+    readvault.compress(realistic, path)
+    seen = [{name: row[name] for name in columns} for row in seen_by_pysam(realistic)]
+    for threads in (1, 2):
+        assert frames.scan(path, columns, threads=threads).to_arrow().to_pylist() == seen
