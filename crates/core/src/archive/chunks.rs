@@ -28,7 +28,7 @@ const GROUPS: usize = 16;
 const GROUPS_AT_MAX: usize = 6;
 
 /// Groups of which the models of core fields are kept.
-const CORE_GROUPS: usize = 8;
+const CORE_GROUPS: usize = 32;
 
 /// Groups of which the models of some parts are kept: what a pass goes through, and a second one's.
 const PARTIAL_GROUPS: usize = 2;
