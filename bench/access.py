@@ -171,7 +171,7 @@ class _Run:
         yield self._row(what, "BAM", reading.iterate)
 
     def _of_seeks(self) -> Iterator[Access]:
-        """Random reads of a view, in the place of `read_bytes` what resident memory grew by after the first tenth."""
+        """Random reads of a view, in the place of `read_bytes` what resident memory grew by."""
         for view in reading.VIEWS:
             for name in LEVELS:
                 file = self.files[name]

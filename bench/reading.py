@@ -123,18 +123,22 @@ def iterate(file: Path) -> float:
 
 
 def seek(file: Path, view: View) -> tuple[float, int]:
-    """Seconds of the median read, and how much resident memory grew after the first tenth of them."""
+    """Seconds of the median read, and how much more memory was resident in the last tenth of them than in the second.
+
+    Chunks come and go, so both are means.
+    """
     chance = random.Random(2)
     taken: list[float] = []
-    settled = 0
+    resident: list[int] = []
     with readvault.open(file, view=view) as source:
         length = source.seek(0, os.SEEK_END)
-        for number in range(SEEKS):
-            if number == SEEKS // 10:
-                settled = _resident()
+        for _ in range(SEEKS):
             source.seek(chance.randrange(max(1, length - SEEK_LENGTH)))
             taken.append(timed(lambda: source.read(SEEK_LENGTH)))
-    return statistics.median(taken), _resident() - settled
+            resident.append(_resident())
+    tenth = SEEKS // 10
+    growth = statistics.mean(resident[-tenth:]) - statistics.mean(resident[tenth : 2 * tenth])
+    return statistics.median(taken), round(growth)
 
 
 def _resident() -> int:

@@ -20,12 +20,12 @@ use crate::{Error, Result};
 /// reader's, and those that are decoded ahead.
 const CHUNKS: usize = 5;
 
-/// Groups of which the models are kept that their first chunks left: as many as take about 100 MB, 6 MB each. So a reader
-/// that asks here and there of some gigabytes decodes each first chunk once, which takes as long as ten others.
-const GROUPS: usize = 16;
+/// Groups of which the models are kept that their first chunks left: as many as take about 75 MB, 6 MB each. So a reader
+/// that asks here and there of some gigabytes seldom decodes a first chunk again, which takes as long as ten others.
+const GROUPS: usize = 12;
 
 /// The same of archives at level max, whose models take 15 MB.
-const GROUPS_AT_MAX: usize = 6;
+const GROUPS_AT_MAX: usize = 5;
 
 /// Groups of which the models of core fields are kept.
 const CORE_GROUPS: usize = 32;
