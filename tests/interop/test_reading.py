@@ -152,12 +152,12 @@ def test_a_cigar_that_is_too_long_for_its_place_is_counted(rv: Callable[..., Com
             length = sum(count for _, count in cigar)
             record.query_name, record.reference_id, record.reference_start = name, 0, 100
             record.query_sequence, record.mapping_quality = "A" * length, 60
-            record.query_qualities = pysam.qualitystring_to_array("I" * length)  # type: ignore[assignment]
+            record.query_qualities = pysam.qualitystring_to_array("I" * length)
             record.cigartuples = cigar
             file.write(record)
     pysam.index(str(source))
     for level in ("fast", "default"):
-        readvault.compress(source, archive, level=level, force=True)  # type: ignore[arg-type]
+        readvault.compress(source, archive, level=level, force=True)
         assert out(rv("depth", archive)) == samtools(pysam.depth, tmp_path, source)
         assert out(rv("coverage", archive)) == samtools(pysam.coverage, tmp_path, source)
         region = "c0:60000-60010"
