@@ -58,8 +58,8 @@ pub fn encode(
         .collect()
 }
 
-/// Decodes these `parts` of `count` records of at most `limit` bytes, which must be in order and have what each needs; `find` gives the unit that holds a key. With `keep`,
-/// gives what their models know afterwards.
+/// Decodes these `parts` of `count` records of at most `limit` bytes, which must be in order and have what each needs; `find`
+/// gives the unit that holds a key. With `keep`, gives what their models know afterwards.
 pub fn decode<'a>(
     count: usize,
     limit: usize,

@@ -34,16 +34,11 @@ pub fn restore(
     header_text: &[u8],
     length: usize,
 ) -> Result<Rebuilt> {
-    let mut bins = Numbers::new(streams.take(key::BINS)?);
-    let mut escapes = Pieces::new(
-        streams.take(key::ESCAPE_LENGTHS)?,
-        streams.take(key::ESCAPES)?,
-    );
     let mut opaque = Pieces::new(
         streams.take(key::OPAQUE_LENGTHS)?,
         streams.take(key::OPAQUE)?,
     );
-    let mut writer = Writer::new(fields, length)?;
+    let mut writer = Writer::new(streams, fields, length)?;
     let mut borders = Vec::with_capacity(forms.len());
     for &form in forms {
         if form & form::HEADER != 0 {
@@ -55,11 +50,8 @@ pub fn restore(
             writer.out.extend_from_slice(&header);
         } else if form & form::OPAQUE != 0 {
             writer.out.extend_from_slice(opaque.next()?);
-        } else if form & form::ESCAPE != 0 {
-            writer.out.extend_from_slice(escapes.next()?);
         } else {
-            let bin = (form & form::BIN != 0).then(|| bins.next()).transpose()?;
-            writer.record(bin.map(|bin| bin as u16), length)?;
+            writer.item(form, length)?;
         }
         if writer.out.len() > length {
             return Err(damaged("the records are longer than the chunk"));
@@ -83,21 +75,11 @@ pub fn restore_records(
     fields: &Records,
     length: usize,
 ) -> Result<(Vec<u8>, Vec<Range<usize>>)> {
-    let mut bins = Numbers::new(streams.take(key::BINS)?);
-    let mut escapes = Pieces::new(
-        streams.take(key::ESCAPE_LENGTHS)?,
-        streams.take(key::ESCAPES)?,
-    );
-    let mut writer = Writer::new(fields, length)?;
+    let mut writer = Writer::new(streams, fields, length)?;
     let mut records = Vec::with_capacity(forms.len());
     for &form in forms.iter().filter(|&&form| form & form::HEADER == 0) {
         let start = writer.out.len();
-        if form & form::ESCAPE != 0 {
-            writer.out.extend_from_slice(escapes.next()?);
-        } else {
-            let bin = (form & form::BIN != 0).then(|| bins.next()).transpose()?;
-            writer.record(bin.map(|bin| bin as u16), length)?;
-        }
+        writer.item(form, length)?;
         if writer.out.len() > length {
             return Err(damaged("the records are longer than the chunk"));
         }
@@ -125,6 +107,9 @@ fn columns_of_lines(fields: &Records) -> Result<Vec<Vec<usize>>> {
 struct Writer<'a> {
     out: Vec<u8>,
     fields: &'a Records,
+    /// Bins that do not follow from places, and records that are stored as they are.
+    bins: Numbers,
+    escapes: Pieces,
     /// Number of the next regular record.
     next: usize,
     columns: Vec<Values<'a>>,
@@ -191,14 +176,32 @@ impl<'a> Values<'a> {
 }
 
 impl<'a> Writer<'a> {
-    fn new(fields: &'a Records, length: usize) -> Result<Self> {
+    fn new(streams: &mut Decoded<'_>, fields: &'a Records, length: usize) -> Result<Self> {
         Ok(Self {
             out: Vec::with_capacity(length),
             fields,
+            bins: Numbers::new(streams.take(key::BINS)?),
+            escapes: Pieces::new(
+                streams.take(key::ESCAPE_LENGTHS)?,
+                streams.take(key::ESCAPES)?,
+            ),
             next: 0,
             columns: fields.columns.iter().map(Values::new).collect(),
             lines: columns_of_lines(fields)?,
         })
+    }
+
+    /// Writes the next record, which has this form: an escaped or a regular one.
+    fn item(&mut self, form: u8, limit: usize) -> Result<()> {
+        if form & form::ESCAPE != 0 {
+            self.out.extend_from_slice(self.escapes.next()?);
+            return Ok(());
+        }
+        let bin = match form & form::BIN {
+            0 => None,
+            _ => Some(self.bins.next()? as u16),
+        };
+        self.record(bin, limit)
     }
 
     /// Writes the next regular record.
