@@ -136,6 +136,13 @@ def test_faces_use_only_the_public_page_of_core() -> None:
         assert used <= {"archive", "Error", "Result"}, path
 
 
+def test_the_proxy_of_faults_stands_alone() -> None:
+    for manifest in (ROOT / "crates").glob("*/Cargo.toml"):
+        named = set(re.findall(r"^(readvault-[a-z]+)\b", manifest.read_text(), re.MULTILINE))
+        assert "readvault-faults" not in named, manifest
+        assert manifest.parent.name != "faults" or not named
+
+
 def test_only_aws_knows_boto3() -> None:
     for path in python_sources():
         if python_part(path) != "aws":
