@@ -98,8 +98,9 @@ def free_port() -> int:
 
 def ask(method: str, url: str, body: bytes | None = None, fields: dict[str, str] | None = None) -> bytes:
     """One request of plain HTTP; the proxies of the environment are not for loopback."""
-    fields = {"Content-Type": "application/octet-stream", **(fields or {})}
-    request = urllib.request.Request(url, data=body, method=method, headers=fields)
+    # urllib would call any body a form, which moto takes it for.
+    kind = {} if body is None else {"Content-Type": "application/octet-stream"}
+    request = urllib.request.Request(url, data=body, method=method, headers={**kind, **(fields or {})})
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(request, timeout=PATIENCE) as answer:
         content: bytes = answer.read()

@@ -1,10 +1,11 @@
 //! One connection of a client: request after request goes to the backend, and the answers come back as the faults want.
 
 use crate::answers::{self, Change, End};
+use crate::backend::{Answered, Backend};
 use crate::body::{Framing, pass};
 use crate::head::Head;
 use crate::pace::Pace;
-use crate::peer::{Buffer, Peer};
+use crate::peer::{Buffer, LAST_WORDS, Peer};
 use crate::settings::Fault;
 use crate::state::{Shared, Verdict};
 use std::io;
@@ -12,12 +13,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
-
-/// Time to wait for what the other end may still say when a connection ends.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+use tokio::time::{sleep, sleep_until, timeout};
 
 /// Serves connections until the runtime ends.
 pub async fn serve(listener: TcpListener, backend: SocketAddr, shared: Arc<Shared>) {
@@ -39,8 +37,7 @@ async fn run(socket: TcpStream, address: SocketAddr, shared: Arc<Shared>) {
     };
     let mut connection = Connection {
         client,
-        backend: None,
-        address,
+        backend: Backend::new(address),
         shared: &shared,
         pace: Pace::new(),
     };
@@ -66,18 +63,9 @@ enum After {
 
 struct Connection<'a> {
     client: Peer,
-    backend: Option<Peer>,
-    address: SocketAddr,
+    backend: Backend,
     shared: &'a Shared,
     pace: Pace,
-}
-
-/// The backend's answer so far: its head, whether all of the request was sent before it came, and until when it was.
-struct Answered {
-    head: Head,
-    backend: Peer,
-    asked_all: bool,
-    asked: Instant,
 }
 
 impl Connection<'_> {
@@ -107,13 +95,27 @@ impl Connection<'_> {
                 .write_all(b"HTTP/1.1 100 Continue\r\n\r\n")
                 .await?;
         }
-        match self.ask(&request, &verdict, framing).await {
+        let mut head = request.clone();
+        head.remove("Expect");
+        if verdict.fault == Some(Fault::Whole) && !request.signs("Range") {
+            head.remove("Range");
+        }
+        if verdict.etag.is_some() && !request.signs("If-Match") {
+            head.remove("If-Match");
+        }
+        let count = |bytes| {
+            self.shared.received.fetch_add(bytes as u64, Relaxed);
+        };
+        let asked = self
+            .backend
+            .ask(&head, &mut self.client, framing, &mut self.pace, count);
+        match asked.await {
             Ok(answered) => self.answer(&request, &mut verdict, answered).await,
             Err(error) => {
                 self.shared.note(&request, &verdict, Some(502), false);
                 let message = format!(
                     "readvault-faults: the backend at {}: {error}\n",
-                    self.address
+                    self.backend.address
                 );
                 let head = "HTTP/1.1 502 Bad Gateway\r\nConnection: close\r\nContent-Length";
                 let answer = format!("{head}: {}\r\n\r\n{message}", message.len());
@@ -138,71 +140,6 @@ impl Connection<'_> {
         .await
     }
 
-    /// Sends a request to the backend, and waits for the head of its answer.
-    async fn ask(
-        &mut self,
-        request: &Head,
-        verdict: &Verdict,
-        mut framing: Framing,
-    ) -> io::Result<Answered> {
-        let mut head = request.clone();
-        head.remove("Expect");
-        if verdict.fault == Some(Fault::Whole) && !request.signs("Range") {
-            head.remove("Range");
-        }
-        if verdict.etag.is_some() && !request.signs("If-Match") {
-            head.remove("If-Match");
-        }
-        let has_body = !framing.ended();
-        if let Some(backend) = self.backend.take().filter(|backend| !backend.is_stale()) {
-            match self.send(backend, &head, &mut framing).await {
-                // The backend closes connections that it has kept for long, sometimes just now.
-                Err(_) if !has_body => {}
-                answered => return answered,
-            }
-        }
-        let backend = Peer::new(TcpStream::connect(self.address).await?)?;
-        self.send(backend, &head, &mut framing).await
-    }
-
-    async fn send(
-        &mut self,
-        mut backend: Peer,
-        head: &Head,
-        framing: &mut Framing,
-    ) -> io::Result<Answered> {
-        let (mut from, mut to) = backend.socket.split();
-        to.write_all(&head.bytes()).await?;
-        let mut early = None;
-        let mut sent = Ok(());
-        if !framing.ended() {
-            let Peer { socket, buffer } = &mut self.client;
-            let count = |bytes| {
-                self.shared.received.fetch_add(bytes as u64, Relaxed);
-            };
-            tokio::select! {
-                biased;
-                all = pass(socket, buffer, framing, &mut to, &mut self.pace, None, count) => sent = all,
-                head = final_head(&mut backend.buffer, &mut from) => early = Some(head?),
-            }
-        }
-        let asked = Instant::now();
-        let head = match (early, &sent) {
-            (Some(head), _) => head,
-            (None, Ok(())) => final_head(&mut backend.buffer, &mut from).await?,
-            // The backend may have answered before it closed; the client may have gone: then no answer comes.
-            (None, Err(_)) => {
-                timeout(LAST_WORDS, final_head(&mut backend.buffer, &mut from)).await??
-            }
-        };
-        Ok(Answered {
-            head,
-            backend,
-            asked_all: framing.ended() && sent.is_ok(),
-            asked,
-        })
-    }
-
     /// Gives the backend's answer to the client.
     async fn answer(
         &mut self,
@@ -212,7 +149,7 @@ impl Connection<'_> {
     ) -> io::Result<After> {
         let Answered {
             head: mut answer,
-            mut backend,
+            mut peer,
             asked_all,
             asked,
         } = answered;
@@ -235,7 +172,7 @@ impl Connection<'_> {
         }
         self.client.socket.write_all(&answer.bytes()).await?;
         self.zeros(zeros.0).await?;
-        let Peer { socket, buffer } = &mut backend;
+        let Peer { socket, buffer } = &mut peer;
         let count = |bytes| {
             self.shared.sent.fetch_add(bytes as u64, Relaxed);
         };
@@ -254,7 +191,7 @@ impl Connection<'_> {
             End::Reset | End::Unanswered => return Ok(After::Reset),
             End::Closed => return Ok(After::Close),
             End::Framed if answer.keeps() && framing.ended() && asked_all => {
-                self.backend = Some(backend)
+                self.backend.keep(peer)
             }
             End::Framed | End::Shortened => {}
         }
@@ -306,20 +243,6 @@ impl Connection<'_> {
                 ),
             )
             .await;
-        }
-    }
-}
-
-/// The head of an answer that is the last for its request: not "100 Continue" and the like.
-async fn final_head(buffer: &mut Buffer, from: &mut (impl AsyncRead + Unpin)) -> io::Result<Head> {
-    loop {
-        let raw = buffer
-            .head(from)
-            .await?
-            .ok_or(io::ErrorKind::UnexpectedEof)?;
-        let head = Head::parse(&raw)?;
-        if !(100..200).contains(&head.status()) {
-            return Ok(head);
         }
     }
 }

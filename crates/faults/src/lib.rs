@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod answers;
+mod backend;
 mod body;
 mod connection;
 mod control;

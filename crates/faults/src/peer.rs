@@ -1,11 +1,15 @@
 //! One side of the proxy: a socket, and the bytes that came from it and are not yet passed on.
 
 use std::io;
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::net::TcpStream;
 
 /// Bytes that are read at once: few calls at full speed, and little enough for the caches with 50 connections.
 const BUFFER: usize = 256 << 10;
+
+/// Time to wait for what the other end may still say when a connection ends.
+pub const LAST_WORDS: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub struct Peer {

@@ -1,5 +1,5 @@
-//! What the proxy is to do: one JSON object, the same on the command line and over the control port. docs of each setting
-//! are here and nowhere else.
+//! What the proxy is to do: one JSON object, the same on the command line and over the control port. What each setting means
+//! is written here and nowhere else.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

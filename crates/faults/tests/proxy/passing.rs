@@ -2,6 +2,7 @@
 
 use crate::common::{Client, End, LENGTH, Proxy, Server, field, object};
 use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -64,7 +65,7 @@ fn who_expects_100_is_told_to_continue() {
 fn a_missing_backend_is_named() {
     let mut server = Server::start();
     // A port that nobody listens on: taken and left.
-    server.address = std::net::TcpListener::bind("127.0.0.1:0")
+    server.address = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
         .unwrap();
@@ -205,4 +206,24 @@ fn wrong_settings_are_refused_and_change_nothing() {
             .contains("json")
     );
     assert_eq!(proxy.control("GET", "/_faults", "")["delay_ms"], 1.0);
+}
+
+#[test]
+fn an_answer_before_the_body_was_read_passes() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut server = Server::start();
+    server.address = listener.local_addr().unwrap();
+    let refusing = thread::spawn(move || {
+        let mut socket = listener.accept().unwrap().0;
+        socket.read_exact(&mut [0; 10]).unwrap();
+        socket
+            .write_all(b"HTTP/1.1 412 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            .unwrap();
+        // It is not closed before the client has its answer: that would reset it.
+        socket
+    });
+    let proxy = Proxy::start(&server, "{}");
+    let answer = proxy.client().ask("PUT", "/b/k", "", &object());
+    assert_eq!((answer.status, answer.end), (412, End::Whole));
+    refusing.join().unwrap();
 }
