@@ -259,12 +259,15 @@ class Azure:
     container: str
 
     def ask(self, method: str, path: str, query: str = "") -> bytes:
-        """A request without a body, signed with the account's key; `query` is one NAME=VALUE."""
+        """A request without a body, signed with the account's key; `query` is NAME=VALUE, with & between."""
         date = email.utils.formatdate(usegmt=True)
         fields = {"x-ms-date": date, "x-ms-version": "2021-12-02"}
         # An empty line for each of the usual fields; the account stands twice, as in the emulator's paths.
         signed = [method, *[""] * 11, *(f"{name}:{value}" for name, value in fields.items())]
-        signed += [f"/{self.account}/{self.account}/{path}", *([query.replace("=", ":")] if query else [])]
+        signed += [
+            f"/{self.account}/{self.account}/{path}",
+            *sorted(pair.replace("=", ":") for pair in query.split("&") if pair),
+        ]
         digest = hmac.new(base64.b64decode(self.key), "\n".join(signed).encode(), hashlib.sha256).digest()
         fields["Authorization"] = f"SharedKey {self.account}:{base64.b64encode(digest).decode()}"
         return ask(method, f"{self.url}/{path}{'?' if query else ''}{query}", fields=fields)

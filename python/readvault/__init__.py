@@ -33,6 +33,7 @@ _HOMES = {
         "read_index",
         "verify",
     ),
+    "config": ("configure",),
     "errors": ("DamagedError", "InvalidError", "ReadvaultError", "StoreError", "TruncatedError", "UnsupportedError"),
 }
 # Parts that are used by their own names.
@@ -51,6 +52,7 @@ __all__ = [
     "UnsupportedError",
     "__version__",
     "compress",
+    "configure",
     "decompress",
     "estimate",
     "frames",
@@ -77,6 +79,7 @@ if TYPE_CHECKING:
         read_index,
         verify,
     )
+    from readvault.config import configure
     from readvault.errors import (
         DamagedError,
         InvalidError,

@@ -9,14 +9,19 @@ __all__ = [
     "Pieces",
     "Pipe",
     "Query",
+    "SourceReader",
+    "Target",
     "__version__",
     "compress",
+    "configure_transfers",
     "decompress",
     "estimate",
     "index",
     "info",
+    "open",
     "quickcheck",
     "read_index",
+    "transfer_totals",
     "verify",
 ]
 
@@ -75,6 +80,41 @@ def index(
 def read_index(path: str | PathLike[str], *, plain: bool = False) -> bytes: ...
 def quickcheck(archive: str | PathLike[str] | None) -> None: ...
 def info(archive: str | PathLike[str] | None) -> str: ...
+def configure_transfers(
+    *,
+    connections: int,
+    min_part: int,
+    max_part: int,
+    retries: int,
+    memory: int,
+    timeout: float,
+    cache: str | PathLike[str] | None,
+    cache_size: int,
+    anonymous: bool,
+    requester_pays: bool,
+    tags: Sequence[tuple[str, str]],
+    storage_class: str | None,
+) -> None: ...
+def transfer_totals() -> str: ...
+
+@final
+class Target:
+    def __new__(cls, path: str | PathLike[str], *, force: bool = False) -> Target: ...
+    def write(self, data: bytes, /) -> int: ...
+    def publish(self) -> None: ...
+    def close(self) -> None: ...
+
+def open(  # noqa: A001
+    path: str | PathLike[str], *, reference: str | PathLike[str] | None = None, threads: int = 1
+) -> Archive | SourceReader: ...
+
+@final
+class SourceReader:
+    @property
+    def source_length(self) -> int: ...
+    @property
+    def source_name(self) -> str: ...
+    def read_at(self, offset: int, length: int) -> bytes: ...
 
 @final
 class Archive:

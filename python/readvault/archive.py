@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from readvault import _core
+from readvault.errors import InvalidError
 from readvault.report import CompressReport, DecompressReport, Estimate, IndexingReport, Info, VerifyReport, parse
 
 if TYPE_CHECKING:
@@ -187,6 +188,9 @@ def open(  # noqa: A001 - as gzip.open
 ) -> "io.BufferedReader | SourceFile":
     """Open `archive` for reading its source's bytes, as the builtin `open` in mode `rb` would open the source itself.
 
+    A source that is in no archive, a BAM, CRAM or other gzip file or object of a store, is read as it is: of an object
+    many parts are fetched at a time. TruncatedError when a BGZF file lacks the block that ends it.
+
     `view="plain"` gives the same BAM in BGZF blocks that are not compressed: nothing needs to be deflated for it, so it
     is faster where the very bytes of the source do not matter. The result is buffered and may be shared between
     threads. `buffering=0` gives the unbuffered `SourceFile`. `reference`: as for `decompress`. `threads` decode
@@ -216,15 +220,21 @@ def default_sidecar(archive: StrPath) -> str:
 
 
 class SourceFile(io.RawIOBase):
-    """The bytes of a source inside its archive, or of another view: readable and seekable, decoded on demand."""
+    """The bytes of a source, from its archive or as it is, or of another view: readable and seekable on demand."""
 
     def __init__(
         self, archive: StrPath, *, view: View = "exact", reference: StrPath | None = None, threads: int = 1
     ) -> None:
         super().__init__()
         check_view(view)
-        self._archive: _core.Archive | None = _core.Archive(os.fspath(archive), reference=reference, threads=threads)
-        self._is_plain = view == "plain"
+        opened = _core.open(os.fspath(archive), reference=reference, threads=threads)
+        self._archive: _core.Archive | _core.SourceReader | None = opened
+        if view == "exact":
+            self._read, self._length = opened.read_at, opened.source_length
+        elif isinstance(opened, _core.Archive):
+            self._read, self._length = opened.read_plain_at, opened.plain_length
+        else:
+            raise InvalidError(f"{os.fspath(archive)}: is no archive, and so has no plain view")
         self._position = 0
         self._lock = threading.Lock()
 
@@ -241,8 +251,8 @@ class SourceFile(io.RawIOBase):
     @property
     def length(self) -> int:
         """Length of the view in bytes."""
-        archive = self._open()
-        return archive.plain_length if self._is_plain else archive.source_length
+        self._open()
+        return self._length
 
     def readable(self) -> bool:
         """True while open."""
@@ -258,8 +268,7 @@ class SourceFile(io.RawIOBase):
         """The bytes from `offset` on, `length` of them (fewer only at the end); the position stays where it is."""
         if offset < 0 or length < 0:
             raise ValueError("offset and length must not be negative")
-        archive, offset = self._open(), min(offset, self.length)
-        return archive.read_plain_at(offset, length) if self._is_plain else archive.read_at(offset, length)
+        return self._read(min(offset, self.length), length)
 
     def readinto(self, buffer: "WriteableBuffer", /) -> int:
         """Fill `buffer` from the position on and move it; returns the number of bytes, 0 at the end."""
@@ -302,9 +311,11 @@ class SourceFile(io.RawIOBase):
     def close(self) -> None:
         """Let the archive go; reading afterwards raises ValueError."""
         self._archive = None
+        # It holds the archive too.
+        self.__dict__.pop("_read", None)
         super().close()
 
-    def _open(self) -> _core.Archive:
+    def _open(self) -> _core.Archive | _core.SourceReader:
         archive = self._archive
         if archive is None:
             raise ValueError("I/O operation on closed file")

@@ -1,19 +1,33 @@
-"""Files that appear whole or not at all."""
+"""Files, and objects of stores, that appear whole or not at all."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Protocol
+
+from readvault import _core
+from readvault.places import is_url
+
+
+class Writer(Protocol):
+    """What bytes are written to."""
+
+    def write(self, data: bytes, /) -> int:
+        """Write all of `data`."""
 
 
 @contextmanager
-def whole(path: str, *, force: bool = True) -> Iterator[BinaryIO]:
+def whole(path: str, *, force: bool = True) -> Iterator[Writer]:
     """A file to write: it appears at `path` when the block ends well, made durable; a crash leaves what was there.
 
     Without `force` an existing file is refused with FileExistsError, at the start and again at the end. Devices
     (`/dev/null`) and pipes are never replaced, forced or not: they are written to.
     """
+    if is_url(path):
+        with _object(path, force=force) as writer:
+            yield writer
+        return
     target = Path(path)
     if target.is_char_device() or target.is_fifo():
         with open(target, "wb") as device:
@@ -44,6 +58,16 @@ def whole(path: str, *, force: bool = True) -> Iterator[BinaryIO]:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+@contextmanager
+def _object(url: str, *, force: bool) -> Iterator[Writer]:
+    target = _core.Target(url, force=force)
+    try:
+        yield target
+        target.publish()
+    finally:
+        target.close()
 
 
 def write_whole(text: str, path: str) -> None:

@@ -9,7 +9,8 @@ use rustix::time::{ClockId, clock_gettime};
 fn main() {
     let archive = std::env::args_os().nth(1).expect("scan ARCHIVE");
     let (mut records, mut mapped, mut bases) = (0, 0, 0);
-    let archive = Archive::open(archive.as_ref(), None).expect("the archive can be read");
+    let archive =
+        Archive::open(std::path::Path::new(&archive), None).expect("the archive can be read");
     let pass = archive.core_fields(&Query::default(), 1);
     for found in pass.expect("the archive can be read") {
         let found = found.expect("the archive can be read");

@@ -43,10 +43,33 @@ impl Error {
         }
     }
 
-    /// The same error with `place` put before its text.
+    /// This error inside one of reading or writing, for code that knows no other kind; [`Error::from_io`] takes it out again.
+    pub(crate) fn into_io(self) -> std::io::Error {
+        match self {
+            Self::Interrupted => std::io::ErrorKind::TimedOut.into(),
+            other => std::io::Error::other(other),
+        }
+    }
+
+    /// The error that [`Error::into_io`] put into `error`.
+    pub(crate) fn from_io(error: std::io::Error) -> Self {
+        match error.downcast::<Self>() {
+            Ok(inner) => inner,
+            Err(source) => Self::Store {
+                context: "cannot read or write".into(),
+                source,
+            },
+        }
+    }
+
+    /// The same error with `place` put before its text, unless that names it already, as those of object stores do.
     #[must_use]
     pub fn at(self, place: impl std::fmt::Display) -> Self {
+        let place = place.to_string();
         match self {
+            Self::Store { context, source } if context.contains(&place) => {
+                Self::Store { context, source }
+            }
             Self::Damaged(text) => Self::Damaged(format!("{place}: {text}")),
             Self::Truncated(text) => Self::Truncated(format!("{place}: {text}")),
             Self::Unsupported(text) => Self::Unsupported(format!("{place}: {text}")),

@@ -233,7 +233,7 @@ pub fn archive(bytes: &[u8]) {
         return;
     };
     if fs::write(file.path(), bytes).is_ok() {
-        let input = Input::Path(file.path().into());
+        let input = Input::from(file.path());
         let options = VerifyOptions {
             threads: 1,
             ..VerifyOptions::default()

@@ -16,7 +16,7 @@ use crate::source::span::SpanReader;
 use crate::source::streams::{self, CodedUnit, Decoded, Stream};
 use crate::source::walk::Walk;
 use crate::source::{bam, key};
-use crate::store::local::Source;
+use crate::store::Source;
 use crate::{Error, Result};
 
 /// A step, summed over chunks: CPU seconds of this thread in each direction, and stored bytes.
@@ -50,7 +50,7 @@ pub struct Sums {
 pub fn file(path: &Path, level: Level, most: u64) -> Result<Sums> {
     let stop = AtomicBool::new(false);
     let sizes = Sizes::default().at(level);
-    let mut reader = SpanReader::new(Source::open(path, &stop)?, sizes);
+    let mut reader = SpanReader::new(Source::open(&path.into(), &stop)?, sizes);
     let (mut carry, mut inflater) = (Carry::new(Walk::new(true)), Inflater::new());
     let mut run = Run::new(level);
     while run.sums.source < most {

@@ -55,7 +55,7 @@ fn try_compress(
 ) -> Result<(), Error> {
     let mut options = threads(2);
     options.force = force;
-    let (input, output) = (Input::Path(source.into()), Output::Path(output.into()));
+    let (input, output) = (Input::from(source), Output::from(output));
     compress(&input, &output, &options, progress).map(drop)
 }
 
@@ -121,9 +121,9 @@ fn an_interrupted_verb_leaves_nothing() {
         assert_eq!(names(folder.path()), ["large.bam"]);
     }
     pack(&source, 2).unwrap();
-    let output = Output::Path(folder.path().join("restored"));
+    let output = Output::from(folder.path().join("restored"));
     let stopped = decompress(
-        &Input::Path(archive),
+        &Input::from(archive),
         Some(&output),
         &DecompressOptions::default(),
         &After::times(0, || false),
@@ -172,7 +172,7 @@ fn an_existing_index_stops_decompress_before_anything_is_written() {
     let archive = samples::all()[0].pack(folder.path());
     fs::remove_file(folder.path().join("plain.bam")).unwrap();
     let done = decompress(
-        &Input::Path(archive),
+        &Input::from(archive),
         None,
         &DecompressOptions::default(),
         &Silent,

@@ -105,7 +105,7 @@ fn every_golden_archive_decodes_to_its_source() {
 fn the_golden_archives_use_every_kind_of_chunk_and_recipe() {
     let (mut encoders, mut streams) = (BTreeMap::new(), BTreeMap::new());
     for archive in archives("v1") {
-        let report = info(&Input::Path(archive), &Silent).unwrap();
+        let report = info(&Input::from(archive), &Silent).unwrap();
         for encoder in report.exactness.encoders {
             encoders.insert(encoder.name, ());
         }
@@ -143,7 +143,7 @@ fn the_golden_archives_of_version_2_use_every_part_level_and_kind_of_chunk() {
     let (mut streams, mut levels) = (BTreeSet::new(), BTreeSet::new());
     let (mut kinds, mut groups, mut headers) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for archive in archives("v2") {
-        let report = info(&Input::Path(archive.clone()), &Silent).unwrap();
+        let report = info(&Input::from(archive.clone()), &Silent).unwrap();
         levels.extend(report.archive.level);
         streams.extend(report.streams.into_iter().flat_map(|stream| stream.codecs));
         let parts = Parts::read(&fs::read(archive).unwrap());
@@ -184,7 +184,7 @@ fn the_golden_archives_of_version_2_use_every_part_level_and_kind_of_chunk() {
 fn the_golden_archives_of_version_3_use_every_quick_model() {
     let (mut streams, mut levels) = (BTreeSet::new(), BTreeSet::new());
     for archive in archives("v3") {
-        let report = info(&Input::Path(archive), &Silent).unwrap();
+        let report = info(&Input::from(archive), &Silent).unwrap();
         levels.extend(report.archive.level);
         streams.extend(report.streams.into_iter().flat_map(|stream| stream.codecs));
     }
@@ -208,7 +208,7 @@ fn the_golden_archives_of_version_3_use_every_quick_model() {
 fn the_golden_archives_of_versions_4_and_5_have_original_qualities() {
     for version in ["v4", "v5"] {
         let archive = golden(version).join("recalibrated.bam.rv");
-        let report = info(&Input::Path(archive), &Silent).unwrap();
+        let report = info(&Input::from(archive), &Silent).unwrap();
         let mut streams = report.streams.into_iter();
         let originals = streams.find(|stream| stream.name.starts_with("tag OQ"));
         assert!(

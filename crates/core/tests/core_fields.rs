@@ -70,8 +70,8 @@ fn found(source: &[u8], level: Level, threads: usize) -> CoreFields {
     fs::write(&path, source).unwrap();
     let mut options = CompressOptions::default();
     (options.level, options.sizes) = (level, samples::GROUPS);
-    let output = Output::Path(archive.clone());
-    compress(&Input::Path(path), &output, &options, &Silent).unwrap();
+    let output = Output::from(archive.clone());
+    compress(&Input::from(path), &output, &options, &Silent).unwrap();
     let archive = Archive::open(&archive, None).unwrap();
     let mut all = CoreFields::default();
     for fields in archive.core_fields(&Query::default(), threads).unwrap() {
@@ -107,9 +107,9 @@ fn a_query_about_read_groups_is_refused() {
     let folder = folder();
     let (path, archive) = (folder.path().join("x.bam"), folder.path().join("x.rv"));
     fs::write(&path, samples::plain(50)).unwrap();
-    let output = Output::Path(archive.clone());
+    let output = Output::from(archive.clone());
     let options = CompressOptions::default();
-    compress(&Input::Path(path), &output, &options, &Silent).unwrap();
+    compress(&Input::from(path), &output, &options, &Silent).unwrap();
     let mut query = Query::default();
     query.read_groups = Some(vec!["a".into()]);
     let archive = Archive::open(&archive, None).unwrap();

@@ -62,16 +62,16 @@ fn round_trip(path: &Path, folder: &Path) -> CompressReport {
     let mut options = CompressOptions::default();
     options.force = true;
     options.threads = 1;
-    let input = Input::Path(path.into());
-    let report = compress(&input, &Output::Path(archive.clone()), &options, &Silent)
+    let input = Input::from(path);
+    let report = compress(&input, &Output::from(archive.clone()), &options, &Silent)
         .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let restored = folder.join("restored");
     let mut options = DecompressOptions::default();
     options.force = true;
     options.threads = 1;
     options.attachments = false;
-    let output = Output::Path(restored.clone());
-    decompress(&Input::Path(archive), Some(&output), &options, &Silent)
+    let output = Output::from(restored.clone());
+    decompress(&Input::from(archive), Some(&output), &options, &Silent)
         .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     assert!(
         fs::read(&restored).unwrap() == source,

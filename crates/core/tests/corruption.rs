@@ -105,7 +105,7 @@ fn is_named(error: &Error) -> bool {
 /// Reads a hostile archive in every way: what is given back must be the source, or an error that names the damage.
 /// Gives whether it was taken for whole.
 fn judge(archive: &Path, output: &Path, source: &[u8], what: &str) -> bool {
-    let input = Input::Path(archive.into());
+    let input = Input::from(archive);
     let mut errors = vec![info(&input, &Silent).map(drop), quickcheck(&input, &Silent)];
     let verified = check(archive, 1);
     let whole = verified.is_ok();

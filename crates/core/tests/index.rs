@@ -48,8 +48,8 @@ fn packed(source: &[u8], level: Level, folder: &Path) -> PathBuf {
     fs::write(&path, source).unwrap();
     let mut options = CompressOptions::default();
     (options.level, options.sizes, options.force) = (level, samples::GROUPS, true);
-    let output = Output::Path(archive.clone());
-    compress(&Input::Path(path), &output, &options, &Silent).unwrap();
+    let output = Output::from(archive.clone());
+    compress(&Input::from(path), &output, &options, &Silent).unwrap();
     archive
 }
 
@@ -103,17 +103,17 @@ fn an_index_counts_the_records_of_each_reference() {
 fn a_sidecar_tells_what_its_archive_says_of_itself() {
     let folder = folder();
     let archive = sorted(Level::Default, folder.path());
-    let told = info(&Input::Path(archive.clone()), &Silent).unwrap();
+    let told = info(&Input::from(archive.clone()), &Silent).unwrap();
     let sidecar = made(&archive, false).unwrap();
     fs::remove_file(&archive).unwrap();
-    let alone = info(&Input::Path(sidecar.clone()), &Silent).unwrap();
+    let alone = info(&Input::from(sidecar.clone()), &Silent).unwrap();
     assert_eq!(alone.archive.digest, told.archive.digest);
     assert_eq!(alone.archive.length, told.archive.length);
     assert_eq!(alone.source.fingerprint, told.source.fingerprint);
     assert_eq!(alone.counts.references, 2);
     assert_eq!(alone.sidecar.unwrap().indexes.len(), 2);
     read_index(&sidecar, View::Plain).unwrap();
-    let verified = verify(&Input::Path(sidecar), &Default::default(), &Silent);
+    let verified = verify(&Input::from(sidecar), &Default::default(), &Silent);
     assert!(matches!(verified, Err(Error::Invalid(text)) if text.contains("is a sidecar")));
 }
 
@@ -137,7 +137,7 @@ fn no_flipped_bit_and_no_cut_of_a_sidecar_passes() {
     let sidecar = fs::read(made(&archive, false).unwrap()).unwrap();
     let path = folder.path().join("other.idx");
     let all = || -> Result<(), Error> {
-        info(&Input::Path(path.clone()), &Silent)?;
+        info(&Input::from(path.clone()), &Silent)?;
         read_index(&path, View::Exact)?;
         read_index(&path, View::Plain).map(drop)
     };
@@ -190,7 +190,7 @@ fn the_golden_sidecar_gives_its_indexes() {
         let known = fs::read(golden().join(name)).unwrap();
         assert!(read_index(&sidecar, view).unwrap() == known, "{view:?}");
     }
-    let told = info(&Input::Path(sidecar), &Silent).unwrap();
+    let told = info(&Input::from(sidecar), &Silent).unwrap();
     assert_eq!((told.counts.records, told.counts.references), (240, 2));
 }
 

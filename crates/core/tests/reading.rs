@@ -33,8 +33,8 @@ fn opened(folder: &Path, source: &[u8], level: Level) -> Archive {
     fs::write(&path, source).unwrap();
     let mut options = CompressOptions::default();
     (options.level, options.sizes, options.force) = (level, samples::GROUPS, true);
-    let output = Output::Path(archive.clone());
-    compress(&Input::Path(path), &output, &options, &Silent).unwrap();
+    let output = Output::from(archive.clone());
+    compress(&Input::from(path), &output, &options, &Silent).unwrap();
     Archive::open(&archive, None).unwrap()
 }
 

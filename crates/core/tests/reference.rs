@@ -71,8 +71,8 @@ fn pack(source: &Path, reference: Option<&Path>) -> Result<(PathBuf, CompressRep
     options.force = true;
     options.reference = reference.map(Path::to_owned);
     let report = compress(
-        &Input::Path(source.into()),
-        &Output::Path(archive.clone()),
+        &Input::from(source),
+        &Output::from(archive.clone()),
         &options,
         &Silent,
     )?;
@@ -84,8 +84,8 @@ fn unpack(archive: &Path, reference: Option<&Path>) -> Result<Vec<u8>, Error> {
     let mut options = DecompressOptions::default();
     options.force = true;
     options.reference = reference.map(Path::to_owned);
-    let to = Output::Path(output.clone());
-    decompress(&Input::Path(archive.into()), Some(&to), &options, &Silent)?;
+    let to = Output::from(output.clone());
+    decompress(&Input::from(archive), Some(&to), &options, &Silent)?;
     Ok(fs::read(output).unwrap())
 }
 
@@ -109,7 +109,7 @@ fn a_reference_makes_archives_smaller_and_is_needed_to_decode() {
         unpack(&archive, Some(&right)).unwrap(),
         fs::read(&source).unwrap()
     );
-    let from = Input::Path(archive.clone());
+    let from = Input::from(archive.clone());
     verify(&from, &leaning_on(Some(&right)), &Silent).unwrap();
     let mut buffer = [0; 1000];
     let view = Archive::open(&archive, Some(&right)).unwrap();
@@ -136,7 +136,7 @@ fn a_missing_or_different_reference_is_refused_by_name() {
         assert!(error.contains("c1") && error.contains("-T"), "{error}");
         let view = Archive::open(&archive, reference).unwrap();
         assert!(view.read_at(0, &mut [0; 10]).is_err());
-        let from = Input::Path(archive.clone());
+        let from = Input::from(archive.clone());
         assert!(verify(&from, &leaning_on(reference), &Silent).is_err());
     }
     // A reference that does not fit the header is refused before anything is written.

@@ -16,7 +16,7 @@ fn an_archive_cut_at_any_byte_is_named_truncated() {
         let (cut, output) = (folder.path().join("cut.rv"), folder.path().join("output"));
         for length in 0..archive.len() {
             fs::write(&cut, &archive[..length]).unwrap();
-            let input = Input::Path(cut.clone());
+            let input = Input::from(cut.clone());
             let errors = [
                 check(&cut, 1).map(drop),
                 unpack(&cut, &output, 1).map(drop),

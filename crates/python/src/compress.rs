@@ -28,7 +28,7 @@ pub fn compress(
     options.level = crate::level(level)?;
     options.reference = reference;
     options.reference_folders = reference_folders;
-    let (from, to) = (crate::input(source), crate::output(archive));
+    let (from, to) = (crate::input(py, source)?, crate::output(py, archive)?);
     crate::progress::run(py, progress, |progress| {
         archive::compress(&from, &to, &options, progress)
     })

@@ -27,11 +27,13 @@ pub fn decompress(
     options.force = force;
     options.attachments = attachments;
     options.reference = reference;
-    let from = crate::input(archive);
+    let from = crate::input(py, archive)?;
     let to = if stdout {
         Some(Output::Stdout)
     } else {
-        output.map(Output::Path)
+        output
+            .map(|output| crate::output(py, Some(output)))
+            .transpose()?
     };
     crate::progress::run(py, progress, |progress| {
         archive::decompress(&from, to.as_ref(), &options, progress)

@@ -19,7 +19,8 @@ pub fn raise(py: Python<'_>, error: &Error) -> PyErr {
         Error::Unsupported(_) => ours(py, "UnsupportedError", text),
         Error::Invalid(_) => ours(py, "InvalidError", text),
         Error::Store { source, .. } => store(py, text, source),
-        Error::Interrupted => PyKeyboardInterrupt::new_err(()),
+        // What a signal's handler raised while a store was waited for, if it did.
+        Error::Interrupted => PyErr::take(py).unwrap_or_else(|| PyKeyboardInterrupt::new_err(())),
         _ => ours(py, "ReadvaultError", text),
     }
 }

@@ -14,7 +14,7 @@ pub fn estimate(
     level: &str,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<String> {
-    let from = crate::input(source);
+    let from = crate::input(py, source)?;
     let level = crate::level(level)?;
     crate::progress::run(py, progress, |progress| {
         archive::estimate(&from, level, progress)

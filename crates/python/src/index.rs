@@ -7,6 +7,7 @@ use pyo3::types::PyBytes;
 use readvault_core::archive::{self, IndexOptions, View};
 
 use crate::errors;
+use crate::transfers::place;
 
 /// Makes indexes of the views of `archive` into a sidecar at `output` (none: beside it).
 #[pyfunction]
@@ -31,8 +32,10 @@ pub fn index(
     options.threads = threads;
     options.force = force;
     options.reference = reference;
+    let archive = place(py, archive)?;
+    let output = output.map(|output| place(py, output)).transpose()?;
     crate::progress::run(py, progress, |progress| {
-        archive::index(&archive, output.as_deref(), &options, progress)
+        archive::index(&archive, output.as_ref(), &options, progress)
     })
 }
 
@@ -41,7 +44,8 @@ pub fn index(
 #[pyo3(signature = (path, *, plain=false))]
 pub fn read_index(py: Python<'_>, path: PathBuf, plain: bool) -> PyResult<Bound<'_, PyBytes>> {
     let view = if plain { View::Plain } else { View::Exact };
-    py.detach(|| archive::read_index(&path, view))
+    let location = place(py, path)?;
+    py.detach(|| archive::read_index(&location, view))
         .map(|bytes| PyBytes::new(py, &bytes))
         .map_err(|error| errors::raise(py, &error))
 }

@@ -9,6 +9,6 @@ use readvault_core::archive;
 #[pyfunction]
 #[pyo3(signature = (archive))]
 pub fn info(py: Python<'_>, archive: Option<PathBuf>) -> PyResult<String> {
-    let from = crate::input(archive);
+    let from = crate::input(py, archive)?;
     crate::progress::run(py, None, |progress| archive::info(&from, progress))
 }

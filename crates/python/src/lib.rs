@@ -15,6 +15,7 @@ mod pipe;
 mod progress;
 mod quickcheck;
 mod records;
+mod transfers;
 mod verify;
 
 use std::path::PathBuf;
@@ -24,19 +25,25 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use readvault_core::archive::{Input, Level, Output};
 
+use crate::transfers::place;
+
 /// Chunks are taken apart and rebuilt in buffers of a megabyte or two; the system's allocator gives each back to the
 /// kernel and asks for it again, which costs some 6 % of a restore.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// A path, or standard input where there is none.
-fn input(path: Option<PathBuf>) -> Input {
-    path.map_or(Input::Stdin, Input::Path)
+/// What a path or URL names, or standard input where there is none.
+fn input(py: Python<'_>, path: Option<PathBuf>) -> PyResult<Input> {
+    path.map_or(Ok(Input::Stdin), |path| {
+        place(py, path).map(Input::Location)
+    })
 }
 
-/// A path, or standard output where there is none.
-fn output(path: Option<PathBuf>) -> Output {
-    path.map_or(Output::Stdout, Output::Path)
+/// What a path or URL names, or standard output where there is none.
+fn output(py: Python<'_>, path: Option<PathBuf>) -> PyResult<Output> {
+    path.map_or(Ok(Output::Stdout), |path| {
+        place(py, path).map(Output::Location)
+    })
 }
 
 /// The value, whatever became of the thread that had it last.
@@ -69,7 +76,7 @@ mod _core {
     #[pymodule_export]
     use crate::info::info;
     #[pymodule_export]
-    use crate::open::Archive;
+    use crate::open::{Archive, SourceReader, open};
     #[pymodule_export]
     use crate::pipe::Pipe;
     #[pymodule_export]
@@ -77,10 +84,13 @@ mod _core {
     #[pymodule_export]
     use crate::records::{Batches, Pieces, Query};
     #[pymodule_export]
+    use crate::transfers::{Target, configure_transfers, transfer_totals};
+    #[pymodule_export]
     use crate::verify::verify;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        readvault_core::archive::while_waiting(crate::transfers::may_go_on);
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

@@ -2,12 +2,71 @@
 
 use std::path::PathBuf;
 
+use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyMemoryError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use readvault_core::archive;
 
 use crate::errors;
+
+/// Opens what is at `path`: an archive, or a file or object that starts as BAM, CRAM and gzip files do.
+#[pyfunction]
+#[pyo3(signature = (path, *, reference=None, threads=1))]
+pub fn open<'py>(
+    py: Python<'py>,
+    path: PathBuf,
+    reference: Option<PathBuf>,
+    threads: usize,
+) -> PyResult<Bound<'py, PyAny>> {
+    let location = crate::transfers::place(py, path)?;
+    let readable = py
+        .detach(|| archive::Readable::open(&location, reference.as_deref()))
+        .map_err(|error| errors::raise(py, &error))?;
+    match readable {
+        archive::Readable::Archive(archive) => {
+            Archive(archive.with_threads(threads)).into_bound_py_any(py)
+        }
+        archive::Readable::Source(source) => {
+            let name = String::from_utf8_lossy(&location.name().unwrap_or_default()).into_owned();
+            SourceReader { source, name }.into_bound_py_any(py)
+        }
+    }
+}
+
+/// An open file or object that is no archive.
+#[pyclass(frozen, module = "readvault._core")]
+pub struct SourceReader {
+    source: archive::SourceReader,
+    name: String,
+}
+
+#[pymethods]
+impl SourceReader {
+    /// Its length in bytes.
+    #[getter]
+    fn source_length(&self) -> u64 {
+        self.source.length()
+    }
+
+    /// Its name without folders.
+    #[getter]
+    fn source_name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its bytes from `offset` on, `length` of them (fewer only at the end).
+    fn read_at<'py>(
+        &self,
+        py: Python<'py>,
+        offset: u64,
+        length: usize,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        bytes(py, self.source.length(), offset, length, |buffer| {
+            self.source.read_at(offset, buffer)
+        })
+    }
+}
 
 /// An open archive. It holds no position, so any number of threads may read from one.
 #[pyclass(frozen, module = "readvault._core")]
@@ -23,7 +82,8 @@ impl Archive {
         reference: Option<PathBuf>,
         threads: usize,
     ) -> PyResult<Self> {
-        py.detach(|| archive::Archive::open(&path, reference.as_deref()))
+        let location = crate::transfers::place(py, path)?;
+        py.detach(|| archive::Archive::open(location, reference.as_deref()))
             .map(|archive| archive.with_threads(threads))
             .map(Self)
             .map_err(|error| errors::raise(py, &error))
@@ -48,13 +108,9 @@ impl Archive {
         offset: u64,
         length: usize,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        self.bytes(
-            py,
-            self.0.source_length(),
-            offset,
-            length,
-            |archive, buffer| archive.read_at(offset, buffer),
-        )
+        bytes(py, self.0.source_length(), offset, length, |buffer| {
+            self.0.read_at(offset, buffer)
+        })
     }
 
     /// Length of the plain view in bytes.
@@ -70,37 +126,30 @@ impl Archive {
         offset: u64,
         length: usize,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        self.bytes(
-            py,
-            self.0.plain_length(),
-            offset,
-            length,
-            |archive, buffer| archive.read_plain_at(offset, buffer),
-        )
+        bytes(py, self.0.plain_length(), offset, length, |buffer| {
+            self.0.read_plain_at(offset, buffer)
+        })
     }
 }
 
-impl Archive {
-    /// What `read` fills a buffer with, of a view with so many bytes.
-    fn bytes<'py>(
-        &self,
-        py: Python<'py>,
-        total: u64,
-        offset: u64,
-        length: usize,
-        read: impl FnOnce(&archive::Archive, &mut [u8]) -> readvault_core::Result<usize> + Send,
-    ) -> PyResult<Bound<'py, PyBytes>> {
-        let left = total.saturating_sub(offset);
-        let length = usize::try_from(left).unwrap_or(usize::MAX).min(length);
-        let mut bytes = Vec::new();
-        bytes
-            .try_reserve_exact(length)
-            .map_err(|_| PyMemoryError::new_err(()))?;
-        bytes.resize(length, 0);
-        let filled = py
-            .detach(|| read(&self.0, &mut bytes))
-            .map_err(|error| errors::raise(py, &error))?;
-        bytes.truncate(filled);
-        Ok(PyBytes::new(py, &bytes))
-    }
+/// What `read` fills a buffer with, of something with so many bytes.
+fn bytes<'py>(
+    py: Python<'py>,
+    total: u64,
+    offset: u64,
+    length: usize,
+    read: impl FnOnce(&mut [u8]) -> readvault_core::Result<usize> + Send,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let left = total.saturating_sub(offset);
+    let length = usize::try_from(left).unwrap_or(usize::MAX).min(length);
+    let mut bytes = Vec::new();
+    bytes
+        .try_reserve_exact(length)
+        .map_err(|_| PyMemoryError::new_err(()))?;
+    bytes.resize(length, 0);
+    let filled = py
+        .detach(|| read(&mut bytes))
+        .map_err(|error| errors::raise(py, &error))?;
+    bytes.truncate(filled);
+    Ok(PyBytes::new(py, &bytes))
 }

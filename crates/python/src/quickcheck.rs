@@ -9,6 +9,6 @@ use readvault_core::archive;
 #[pyfunction]
 #[pyo3(signature = (archive))]
 pub fn quickcheck(py: Python<'_>, archive: Option<PathBuf>) -> PyResult<()> {
-    let from = crate::input(archive);
+    let from = crate::input(py, archive)?;
     crate::progress::run(py, None, |progress| archive::quickcheck(&from, progress)).map(drop)
 }

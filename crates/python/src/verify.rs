@@ -18,9 +18,11 @@ pub fn verify(
     content_only: bool,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<String> {
-    let from = crate::input(archive);
+    let from = crate::input(py, archive)?;
     let mut options = archive::VerifyOptions::default();
-    options.against = against.map(archive::Input::Path);
+    options.against = against
+        .map(|against| crate::input(py, Some(against)))
+        .transpose()?;
     options.reference = reference;
     options.threads = threads;
     options.content_only = content_only;

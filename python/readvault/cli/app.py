@@ -4,9 +4,7 @@ Typer only parses: it hands back the command with its arguments, and `main` runs
 error of a command passes through typer, which would turn some of them into words and codes of its own.
 """
 
-from collections.abc import Callable
-from functools import partial, wraps
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -19,6 +17,7 @@ from readvault.cli.head import head
 from readvault.cli.index import index
 from readvault.cli.info import info
 from readvault.cli.quickcheck import quickcheck
+from readvault.cli.transfers import taking
 from readvault.cli.verify import verify
 from readvault.cli.view import view
 
@@ -39,14 +38,6 @@ def _root(
     # `main` answers --version before this module is loaded; the option stands here for the help.
 
 
-def _parsed(command: Callable[..., int]) -> Callable[..., Callable[[], int]]:
-    @wraps(command)
-    def bind(**arguments: Any) -> Callable[[], int]:
-        return partial(command, **arguments)
-
-    return bind
-
-
 for _command in (
     compress,
     decompress,
@@ -62,4 +53,4 @@ for _command in (
     coverage,
     depth,
 ):
-    app.command()(_parsed(_command))
+    app.command()(taking(_command))

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from readvault import archive, proof
+from readvault import archive, places, proof
 from readvault.cli import inputs
 from readvault.cli.exits import UsageError
 from readvault.cli.options import Force, Json, Level, Quiet, Threads
@@ -112,18 +112,20 @@ def _refuse_nonsense(
     if remove and (from_stdin or to_stdout):
         raise UsageError("--rm cannot be used with standard input or output")
     for source in sources if remove else ():
+        if places.is_url(source):
+            raise UsageError(f"--rm: {source} is no file of this machine; only those are removed")
         if Path(source).is_symlink():
             raise UsageError(f"--rm: {source} is a symbolic link, and removing it would free nothing")
     if name is not None and not from_stdin:
         raise UsageError("--name is for standard input: files keep their own names")
 
 
-def _target(source: str, output: str | None, folder: Path | None, name: str | None) -> str:
+def _target(source: str, output: str | None, folder: str | None, name: str | None) -> str:
     if source == "-" and folder is None and output is None:
         output = "-" if name is None else Path(name).name + ".rv"
     if folder is not None:
         given = (name or "stdin") if source == "-" else source
-        return str(folder / (Path(given).name + ".rv"))
+        return places.join(folder, places.name_of(given) + ".rv")
     target = archive.default_archive(source) if output is None else output
     if target == "-":
         refuse_terminal("-o FILE")
@@ -131,7 +133,8 @@ def _target(source: str, output: str | None, folder: Path | None, name: str | No
 
 
 def _refuse_existing(source: str, proof_path: str | None, *, force: bool) -> None:
-    if proof_path is not None and not force and Path(proof_path).exists() and (source == "-" or Path(source).exists()):
+    readable = source == "-" or places.is_url(source) or Path(source).exists()
+    if proof_path is not None and not force and places.exists(proof_path) and readable:
         raise FileExistsError(f"{proof_path} exists already: use -f to replace it")
 
 

@@ -1,11 +1,10 @@
 """`readvault decompress`: archives back into their sources."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from readvault import _core, archive
+from readvault import _core, archive, places
 from readvault.cli import inputs
 from readvault.cli.exits import UsageError
 from readvault.cli.options import Archives, Force, Json, Quiet, Reference, Threads
@@ -44,9 +43,9 @@ def decompress(
     def job(path: str) -> dict[str, Any]:
         target = "-" if to_stdout else output
         if folder is not None:
-            target = str(folder / _recorded_name(path))
+            target = places.join(folder, _recorded_name(path))
         if len(archives) > 1:
-            written.claim(target or Path(path).with_name(_recorded_name(path)))
+            written.claim(target or places.beside(path, _recorded_name(path)))
         with progress("decompressing", path, quiet=quiet) as update:
             report = archive.decompress(
                 path,

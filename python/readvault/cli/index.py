@@ -1,12 +1,11 @@
 """`readvault index`: indexes for the views of archives, in sidecars beside them."""
 
 from enum import Enum
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from readvault import archive
+from readvault import archive, places
 from readvault.cli import inputs
 from readvault.cli.exits import UsageError
 from readvault.cli.options import Archives, Force, Json, Quiet, Reference, Threads
@@ -52,7 +51,7 @@ def index(
     written = inputs.Written()
 
     def job(path: str) -> dict[str, Any]:
-        target = str(folder / Path(archive.default_sidecar(path)).name) if folder else output
+        target = places.join(folder, places.name_of(archive.default_sidecar(path))) if folder else output
         written.claim(target or archive.default_sidecar(path))
         with progress("indexing", path, quiet=quiet) as update:
             report = archive.index(

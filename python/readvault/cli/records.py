@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from readvault import _core
+from readvault import _core, places
 from readvault.cli import inputs
 from readvault.cli.exits import UsageError
 from readvault.files import whole
@@ -121,7 +121,7 @@ def run(
             for piece in job(archive):
                 write_all(piece)
         else:
-            if Path(output).exists() and Path(output).samefile(path):
+            if places.exists(output) and places.exists(path) and Path(output).samefile(path):
                 raise UsageError(f"{output} cannot be both archive and output")
             with whole(output, force=force) as file:
                 for piece in job(archive):

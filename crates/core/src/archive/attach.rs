@@ -1,12 +1,15 @@
 //! Indexes found beside a source: taken into the archive, and looked at whether they belong to it.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use super::write::NewAttachment;
 use crate::container::MAX_INDEX;
 use crate::container::trailer::Naming;
+use crate::store::{Facts, Location, Source};
+use crate::{Error, Result};
 
 /// Most an inflated CSI index may take.
 const MAX_CSI: usize = 256 << 20;
@@ -24,9 +27,20 @@ pub fn path_of(source: &Path, kind: &str, naming: Naming) -> PathBuf {
     }
 }
 
+/// The same of a source at `location`.
+pub fn location_of(source: &Location, kind: &str, naming: Naming) -> Location {
+    let name = source.name().unwrap_or_default();
+    let name = path_of(Path::new(&*String::from_utf8_lossy(&name)), kind, naming);
+    match (source, naming) {
+        // Names of files need be no text.
+        (Location::Path(path), naming) => path_of(path, kind, naming).into(),
+        (source, _) => source.beside(&name.to_string_lossy()),
+    }
+}
+
 /// The indexes beside `source`, and warnings about those that could not be taken.
 pub fn find(
-    source: &Path,
+    source: &Location,
     source_mtime_ns: i64,
     source_length: u64,
     references: usize,
@@ -34,37 +48,18 @@ pub fn find(
     let (mut found, mut warnings) = (Vec::new(), Vec::new());
     for kind in ["bai", "csi"] {
         for naming in [Naming::Appended, Naming::Replaced] {
-            let path = path_of(source, kind, naming);
-            let Ok(metadata) = fs::metadata(&path) else {
-                continue;
-            };
-            if !metadata.is_file() {
-                continue;
-            }
-            let name = path
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
-            if metadata.len() > MAX_INDEX {
-                warnings.push(format!(
-                    "index {name} is too large to be attached and was left out"
-                ));
-                continue;
-            }
-            let bytes = match fs::read(&path) {
-                Ok(bytes) => bytes,
+            let location = location_of(source, kind, naming);
+            let name = location.name().unwrap_or_default();
+            let name = String::from_utf8_lossy(&name).into_owned();
+            let (facts, bytes) = match read(&location) {
+                Ok(Some(found)) => found,
+                Ok(None) => continue,
                 Err(error) => {
-                    warnings.push(format!(
-                        "index {name} cannot be read and was left out: {error}"
-                    ));
+                    warnings.push(format!("index {name} was left out: {error}"));
                     continue;
                 }
             };
-            let mtime_ns = metadata
-                .mtime()
-                .saturating_mul(1_000_000_000)
-                .saturating_add(metadata.mtime_nsec());
+            let mtime_ns = facts.mtime_ns;
             let mut stale = String::new();
             if !matches(kind, &bytes, source_length, references) {
                 stale = "does not match the source".to_owned();
@@ -84,6 +79,36 @@ pub fn find(
         }
     }
     (found, warnings)
+}
+
+/// An index at `location`, if there is a file or object.
+fn read(location: &Location) -> Result<Option<(Facts, Vec<u8>)>> {
+    // Opening a pipe would wait for its writer.
+    if let Location::Path(path) = location
+        && !fs::metadata(path).is_ok_and(|metadata| metadata.is_file())
+    {
+        return Ok(None);
+    }
+    let stop = AtomicBool::new(false);
+    let mut source = match Source::open(location, &stop) {
+        Ok(source) => source,
+        Err(Error::Store { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
+    let Some(facts) = source.facts() else {
+        return Ok(None);
+    };
+    if facts.length > MAX_INDEX {
+        return Err(Error::Invalid(
+            "it is longer than any index may be".to_owned(),
+        ));
+    }
+    let mut bytes = Vec::new();
+    let read = (&mut source).take(facts.length).read_to_end(&mut bytes);
+    read.map_err(|error| source.error(error))?;
+    Ok(Some((facts, bytes)))
 }
 
 /// Whether an index fits a source of this length with this many references: it parses, names as many references,

@@ -2,7 +2,6 @@
 //! last few are kept.
 
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use super::decode::{Chunk, Partial, Wanted};
@@ -55,9 +54,8 @@ pub struct Chunks {
 }
 
 impl Chunks {
-    /// Those of the archive at `path`; see [`super::Archive::open`].
-    pub fn open(path: &Path, reference: Option<&Path>) -> Result<Self> {
-        let mut opened = Opened::open_path(path, &AtomicBool::new(false))?;
+    /// Those of an archive; see [`super::Archive::open`].
+    pub fn of(mut opened: Opened, reference: Option<&Path>) -> Result<Self> {
         opened.give_reference(reference)?;
         let pages = &opened.trailer.pages;
         let mut count = 0u64;
@@ -194,10 +192,30 @@ impl Chunks {
         Ok((Arc::new(chunk), left.map(Arc::new)))
     }
 
+    /// Says that these chunks will be decoded soon, so that those in a store are fetched together.
+    pub fn will_need(&self, numbers: impl Iterator<Item = u64>) {
+        if self.opened.is_remote() {
+            // What cannot be told now fails when it is needed.
+            let entries = numbers.filter_map(|number| self.entry(number).ok());
+            self.opened.will_read(entries);
+        }
+    }
+
+    /// The same of one chunk, and of the one that starts its group where that is not decoded yet.
+    fn will_decode(&self, number: u64) {
+        if self.opened.is_remote()
+            && let Ok(leader) = self.leader(number)
+        {
+            let first = (leader != number && !self.leaders.has(leader)).then_some(leader);
+            self.will_need(first.into_iter().chain([number]));
+        }
+    }
+
     /// Chunk `number`, decoded.
     pub fn chunk(&self, number: u64) -> Result<Arc<Chunk>> {
         let entry = self.entry(number)?;
         self.decoded.get(number, || {
+            self.will_decode(number);
             if entry.group.is_some() {
                 let (chunk, left) = self.first(number)?;
                 self.leaders.put(number, left);
@@ -300,6 +318,11 @@ impl<T: Clone> Kept<T> {
         let made = make()?;
         *value = Some(made.clone());
         Ok(made)
+    }
+
+    /// Whether there is one, or it is being made.
+    fn has(&self, number: u64) -> bool {
+        lock(&self.slots).iter().any(|&(of, _)| of == number)
     }
 
     /// Keeps a value that was made for another purpose.

@@ -27,7 +27,7 @@ use crate::source::recipe::{Finder, Known};
 use crate::source::reference::{self, Places, Reference as Given};
 use crate::source::span::{Kind, Sizes, SpanReader};
 use crate::source::walk::{self, Walk};
-use crate::store::local::{self, Pending, Source};
+use crate::store::{Location, Source, Target, cannot_write};
 use crate::{Error, Result};
 
 /// What a group of chunks is made of: a key chunk of about 20,000 short reads, and others of 2,500 to 3,000, which cost
@@ -294,7 +294,7 @@ fn run<'a, W: Write + Send>(
         version: crate::container::VERSION,
         level: options.level.number(),
     };
-    let total = reader.input().stamp().map(|stamp| stamp.length);
+    let total = reader.input().facts().map(|facts| facts.length);
     let writer = ArchiveWriter::new(out, &header).map_err(write_error)?;
     let threads = threads(options.threads);
     let shared = Shared {
@@ -407,9 +407,9 @@ pub fn compress(
     options: &CompressOptions,
     progress: &dyn Progress,
 ) -> Result<CompressReport> {
-    let stop = AtomicBool::new(false);
+    let stop = Arc::new(AtomicBool::new(false));
     let source = match input {
-        Input::Path(path) => Source::open(path, &stop)?,
+        Input::Location(location) => Source::open(location, &stop)?,
         Input::Stdin => Source::stdin(&stop)?,
     };
     let reader = SpanReader::new(source, options.sizes);
@@ -420,27 +420,32 @@ pub fn compress(
             let (written, attachments, warnings) = finish(run, &reader, input, options)?;
             Ok(report(&header, &written, None, attachments, warnings, cpu))
         }
-        Output::Path(path) => {
-            if matches!(input, Input::Path(from) if local::same_place(from, path)) {
+        Output::Location(to) => {
+            if input.location().is_some_and(|from| from.is_same(to)) {
                 return Err(Error::Invalid(format!(
-                    "{} cannot be both source and archive",
-                    path.display()
+                    "{to} cannot be both source and archive"
                 )));
             }
-            let mut pending = Pending::create(path, options.force, input.path())?;
-            let buffered = io::BufWriter::with_capacity(1 << 20, &mut pending);
+            let mut target = Target::create(
+                to,
+                options.force,
+                input.location(),
+                reader.input().facts().map(|facts| facts.length),
+                &stop,
+            )?;
+            let buffered = io::BufWriter::with_capacity(1 << 20, &mut target);
             let (run, reader, header) = run(reader, buffered, options, progress, &stop)
-                .map_err(|error| naming_output(error, path))?;
+                .map_err(|error| naming_output(error, to))?;
             let cpu = run.cpu;
             let (written, attachments, warnings) =
-                finish(run, &reader, input, options).map_err(|error| naming_output(error, path))?;
-            pending.sync()?;
-            check_written(&pending, &written)?;
-            pending.publish()?;
+                finish(run, &reader, input, options).map_err(|error| naming_output(error, to))?;
+            target.sync()?;
+            check_written(&target, &written)?;
+            target.publish(Some(&written.sha256))?;
             Ok(report(
                 &header,
                 &written,
-                Some(path.display().to_string()),
+                Some(to.to_string()),
                 attachments,
                 warnings,
                 cpu,
@@ -450,10 +455,10 @@ pub fn compress(
 }
 
 /// Names the output in errors of writing it.
-fn naming_output(error: Error, path: &std::path::Path) -> Error {
+fn naming_output(error: Error, to: &Location) -> Error {
     match error {
         Error::Store { context, source } if context == "cannot write the archive" => {
-            Error::store("cannot write", path, source)
+            cannot_write(to, source)
         }
         other => other,
     }
@@ -474,11 +479,11 @@ fn finish<W: Write>(
         cpu: _,
     } = run;
     let source = reader.input();
-    source.check_unchanged(digests.0)?;
+    source.check_unchanged(digests.0, &digests.2)?;
     let (mut attachments, mut warnings) = (Vec::new(), Vec::new());
-    if let (Input::Path(path), Some(stamp)) = (input, source.stamp()) {
+    if let (Input::Location(location), Some(facts)) = (input, source.facts()) {
         (attachments, warnings) =
-            attach::find(path, stamp.mtime_ns, stamp.length, references.len());
+            attach::find(location, facts.mtime_ns, facts.length, references.len());
     }
     for attachment in &attachments {
         writer.attach(attachment).map_err(write_error)?;
@@ -492,7 +497,7 @@ fn finish<W: Write>(
     let ending = Ending {
         digests,
         name: name.unwrap_or_default(),
-        mtime_ns: source.stamp().map(|stamp| stamp.mtime_ns),
+        mtime_ns: source.facts().map(|facts| facts.mtime_ns),
         references,
         references_in_text,
         given,
@@ -502,9 +507,11 @@ fn finish<W: Write>(
 }
 
 /// Opens the archive as it stands on disk and checks that its bytes are those that were proved.
-fn check_written(pending: &Pending, written: &Written) -> Result<()> {
-    let stop = AtomicBool::new(false);
-    let opened = Opened::open_path(pending.temporary(), &stop)?;
+fn check_written(target: &Target, written: &Written) -> Result<()> {
+    let Some(readable) = target.readable() else {
+        return Ok(());
+    };
+    let opened = Opened::open_at(&readable, &Arc::default())?;
     let same = super::verify::file_sha256(&opened, &|_| true)? == written.sha256
         && opened.digest == written.digest;
     if same && opened.trailer == written.trailer && opened.quickcheck().is_ok() {
@@ -512,7 +519,7 @@ fn check_written(pending: &Pending, written: &Written) -> Result<()> {
     }
     Err(Error::Damaged(format!(
         "{}: what stands on disk is not what was written; the storage is faulty. Nothing was published",
-        pending.path().display()
+        target.location()
     )))
 }
 

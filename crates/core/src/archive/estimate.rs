@@ -14,7 +14,7 @@ use crate::source::plan::{self, Carry};
 use crate::source::recipe::{Finder, Known};
 use crate::source::span::{Kind, Sizes, Span, SpanReader};
 use crate::source::walk::Walk;
-use crate::store::local::Source;
+use crate::store::Source;
 use crate::{Error, Result};
 
 /// Spans that an estimate takes from a source.
@@ -22,17 +22,16 @@ const SAMPLES: u64 = 6;
 
 /// See [`super::estimate`].
 pub fn estimate(input: &Input, level: Level, progress: &dyn Progress) -> Result<Estimate> {
-    let stop = AtomicBool::new(false);
-    let Input::Path(path) = input else {
+    let stop = Arc::new(AtomicBool::new(false));
+    let Some(location) = input.location() else {
         return Err(Error::Invalid(
             "an estimate needs a file: a pipe can be read only once".into(),
         ));
     };
-    let source = Source::open(path, &stop)?;
-    let Some(stamp) = source.stamp() else {
+    let source = Source::open(location, &stop)?;
+    let Some(facts) = source.facts() else {
         return Err(Error::Invalid(format!(
-            "{} is a pipe; an estimate needs a file",
-            path.display()
+            "{location} is a pipe; an estimate needs a file"
         )));
     };
     let sizes = SIZES.at(level);
@@ -60,10 +59,10 @@ pub fn estimate(input: &Input, level: Level, progress: &dyn Progress) -> Result<
     };
     let mut position = 0;
     for sample in 0..SAMPLES {
-        let start = stamp.length / SAMPLES * sample;
+        let start = facts.length / SAMPLES * sample;
         // In a short source the samples meet: then it is read on.
         if start > position {
-            let mut source = Source::open(path, &stop)?;
+            let mut source = Source::open(location, &stop)?;
             source.seek(start)?;
             reader = SpanReader::new(source, others);
             if kind == Kind::Raw {
@@ -80,20 +79,20 @@ pub fn estimate(input: &Input, level: Level, progress: &dyn Progress) -> Result<
         let Some(span) = span else { break };
         position += span.bytes.len() as u64;
         sampler.take(&span)?;
-        if !progress.update(position, Some(stamp.length)) {
+        if !progress.update(position, Some(facts.length)) {
             return Err(Error::Interrupted);
         }
     }
     let Sampler {
         sampled, stored, ..
     } = sampler;
-    let stored = stored as f64 * stamp.length as f64 / sampled.max(1) as f64;
+    let stored = stored as f64 * facts.length as f64 / sampled.max(1) as f64;
     let archive_length = super::info::LEAST_FRAMING + stored as u64;
     Ok(Estimate {
-        source_length: stamp.length,
+        source_length: facts.length,
         sampled,
         archive_length,
-        ratio: ratio(stamp.length, archive_length),
+        ratio: ratio(facts.length, archive_length),
         kind: member_kind(kind).name().to_owned(),
     })
 }

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::compress::ratio;
@@ -19,13 +20,14 @@ pub const LEAST_FRAMING: u64 = 700;
 
 /// See [`super::info`].
 pub fn info(input: &Input, progress: &dyn Progress) -> Result<Info> {
-    let stop = AtomicBool::new(false);
-    if let Input::Path(path) = input
-        && let Some(sidecar) = Sidecar::open_if(path, &stop)?
-    {
-        return Ok(of(&sidecar.told(), Some(sidecar.report())));
+    let stop = Arc::new(AtomicBool::new(false));
+    let Some(location) = input.location() else {
+        return Ok(of(&Opened::open(input, progress, &stop)?.told(), None));
+    };
+    match Sidecar::of(Opened::object(location, &stop)?)? {
+        Ok(sidecar) => Ok(of(&sidecar.told(), Some(sidecar.report()))),
+        Err(object) => Ok(of(&Opened::of(object, location)?.told(), None)),
     }
-    Ok(of(&Opened::open(input, progress, &stop)?.told(), None))
 }
 
 fn of(told: &Told<'_>, sidecar: Option<SidecarReport>) -> Info {

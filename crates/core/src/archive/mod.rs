@@ -23,13 +23,14 @@ mod regions;
 mod report;
 mod scan;
 pub(crate) mod share;
+mod source_reader;
 mod statistics;
 mod verify;
 mod view;
 pub(crate) mod workers;
 mod write;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::Result;
 pub use crate::codec::records::Level;
@@ -46,8 +47,14 @@ pub use query::{Pass, Query};
 pub use records::Batch;
 pub use regions::Regions;
 pub use report::*;
+pub use source_reader::{Readable, SourceReader};
 pub use statistics::{FlagCounts, FlagStatistics, IndexStatistics};
 pub use view::Archive;
+
+pub use crate::store::{
+    Location, Target, TransferSettings, TransferTotals, configure, totals as transfer_totals,
+    while_waiting,
+};
 
 /// Hears how far a verb is and may stop it.
 pub trait Progress: Sync {
@@ -59,29 +66,42 @@ pub trait Progress: Sync {
 /// Where bytes come from.
 #[derive(Clone, Debug)]
 pub enum Input {
-    /// A file.
-    Path(PathBuf),
+    /// A file or an object of a store.
+    Location(Location),
     /// Standard input.
     Stdin,
 }
 
 impl Input {
-    /// The file's path.
-    pub(crate) fn path(&self) -> Option<&Path> {
+    /// Where it is.
+    pub(crate) fn location(&self) -> Option<&Location> {
         match self {
-            Self::Path(path) => Some(path),
+            Self::Location(location) => Some(location),
             Self::Stdin => None,
         }
+    }
+}
+
+impl<T: Into<Location>> From<T> for Input {
+    fn from(location: T) -> Self {
+        Self::Location(location.into())
     }
 }
 
 /// Where bytes go.
 #[derive(Clone, Debug)]
 pub enum Output {
-    /// A file: written beside its final place, made durable, then renamed.
-    Path(PathBuf),
+    /// A file: written beside its final place, made durable, then renamed. Or an object of a store, which is not there before all
+    /// of it is.
+    Location(Location),
     /// Standard output.
     Stdout,
+}
+
+impl<T: Into<Location>> From<T> for Output {
+    fn from(location: T) -> Self {
+        Self::Location(location.into())
+    }
 }
 
 /// Settings of [`compress`].
@@ -245,21 +265,21 @@ pub fn quickcheck(input: &Input, progress: &dyn Progress) -> Result<()> {
 /// # Errors
 /// As [`decompress`]; [`crate::Error::Invalid`] when the source is no BAM file or not sorted by position.
 pub fn index(
-    archive: &Path,
-    output: Option<&Path>,
+    archive: impl Into<Location>,
+    output: Option<&Location>,
     options: &IndexOptions,
     progress: &dyn Progress,
 ) -> Result<IndexingReport> {
-    index::index(archive, output, options, progress)
+    index::index(&archive.into(), output, options, progress)
 }
 
-/// The bytes of a view's index: those of the sidecar at `path`, or of the sidecar beside the archive at `path`, or, of the exact
+/// The bytes of a view's index: those of the sidecar at `location`, or of the sidecar beside the archive there, or, of the exact
 /// view, of the index that came with the source.
 ///
 /// # Errors
 /// As [`info`]; [`crate::Error::Invalid`] when there is none, or the sidecar is another archive's.
-pub fn read_index(path: &Path, view: View) -> Result<Vec<u8>> {
-    index::read(path, view)
+pub fn read_index(location: impl Into<Location>, view: View) -> Result<Vec<u8>> {
+    index::read(&location.into(), view)
 }
 
 /// Reads what the archive says of itself, from the archive or from its sidecar.

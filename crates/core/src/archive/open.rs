@@ -1,12 +1,10 @@
 //! An archive opened for reading: header, trailer and directory, each checked against the hash that vouches for it.
 
-use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::attach;
 use super::decode::{self, Chunk, Partial, Wanted};
@@ -31,7 +29,7 @@ use crate::container::wire::{sha256, short_hash, unseal};
 use crate::source::bam::{self, CoreFields};
 use crate::source::recipe;
 use crate::source::reference::{self as given, Places, Sequence};
-use crate::store::local::Source;
+use crate::store::{First, Location, Object, Reading, Source};
 use crate::{Error, Result};
 
 /// Bytes read at the end of an archive at first: footer, trailer and root of most are within.
@@ -45,7 +43,9 @@ const MAX_PIECE: u64 = 2 * ATTACHMENT_PIECE as u64;
 
 /// An open archive.
 pub struct Opened {
-    file: File,
+    object: Object,
+    /// Whether it is read from front to back.
+    onward: AtomicBool,
     /// What it is called in errors.
     pub name: String,
     /// Where it is; none for a pipe.
@@ -64,9 +64,9 @@ pub struct Opened {
 
 impl Opened {
     /// Opens a file, or what standard input gives (kept in an unnamed temporary file).
-    pub fn open(input: &Input, progress: &dyn Progress, stop: &AtomicBool) -> Result<Self> {
+    pub fn open(input: &Input, progress: &dyn Progress, stop: &Arc<AtomicBool>) -> Result<Self> {
         match input {
-            Input::Path(path) => Self::open_path(path, stop),
+            Input::Location(location) => Self::open_at(location, stop),
             Input::Stdin => {
                 let mut source = Source::stdin(stop)?;
                 let mut file = tempfile::tempfile().map_err(|source| Error::Store {
@@ -76,33 +76,32 @@ impl Opened {
                 watched(progress, stop, || {
                     io::copy(&mut source, &mut file).map_err(|error| source.error(error))
                 })?;
-                Self::read(file, "standard input".into(), None)
-                    .map_err(|error| error.at("standard input"))
+                let name = "standard input";
+                Self::read(Object::of_file(file, name.into())?, None)
+                    .map_err(|error| error.at(name))
             }
         }
     }
 
-    /// Opens a file.
-    pub fn open_path(path: &Path, stop: &AtomicBool) -> Result<Self> {
-        let source = Source::open(path, stop)?;
-        if source.stamp().is_none() {
-            return Err(Error::Invalid(format!(
-                "{} is a pipe; give it as - on standard input",
-                path.display()
-            )));
-        }
-        let file = File::open(path).map_err(|error| Error::store("cannot read", path, error))?;
-        let name = path.display().to_string();
-        Self::read(file, name.clone(), Some(name.clone())).map_err(|error| error.at(name))
+    /// Opens a file or an object of a store.
+    pub fn open_at(location: &Location, stop: &Arc<AtomicBool>) -> Result<Self> {
+        Self::of(Self::object(location, stop)?, location)
     }
 
-    fn read(file: File, name: String, path: Option<String>) -> Result<Self> {
-        let metadata = file.metadata().map_err(|source| Error::Store {
-            context: "cannot read".into(),
-            source,
-        })?;
-        let length = metadata.len();
-        let prefix = read_at(&file, 0, length.min(header::PREFIX as u64))?;
+    /// Opens a file or an object of a store that may be an archive.
+    pub fn object(location: &Location, stop: &Arc<AtomicBool>) -> Result<Object> {
+        Object::open(location, First::Ends(header::PREFIX as u64, SUFFIX), stop)
+    }
+
+    /// The archive that `object` is.
+    pub fn of(object: Object, location: &Location) -> Result<Self> {
+        let name = location.to_string();
+        Self::read(object, Some(name.clone())).map_err(|error| error.at(name))
+    }
+
+    fn read(object: Object, path: Option<String>) -> Result<Self> {
+        let length = object.length();
+        let prefix = read_at(&object, 0, length.min(header::PREFIX as u64))?;
         if prefix.starts_with(&sidecar::MAGIC) {
             return Err(Error::Invalid(
                 "is a sidecar, which holds indexes and no chunks: give the archive that it was made for".into(),
@@ -112,16 +111,16 @@ impl Opened {
         if header_length > length {
             return Err(Error::Truncated("header: the file ends inside it".into()));
         }
-        let header_bytes = read_at(&file, 0, header_length)?;
+        let header_bytes = read_at(&object, 0, header_length)?;
         let header = Header::read(&header_bytes)?;
         let suffix_at = length.saturating_sub(SUFFIX);
-        let suffix = read_at(&file, suffix_at, length - suffix_at)?;
+        let suffix = read_at(&object, suffix_at, length - suffix_at)?;
         let footer = &suffix[suffix.len().saturating_sub(FOOTER_LENGTH)..];
         let (at, payload_length) = trailer::read_footer(footer, length)?;
         let frame_length = frame::HEAD_LENGTH + payload_length;
         let frame_bytes = match at.checked_sub(suffix_at) {
             Some(start) => suffix[start as usize..(start + frame_length) as usize].to_vec(),
-            None => read_at(&file, at, frame_length)?,
+            None => read_at(&object, at, frame_length)?,
         };
         let payload = frame::payload(&frame_bytes, Kind::Trailer, "trailer")?;
         let mut trailer = Trailer::read(payload, at)?;
@@ -147,8 +146,9 @@ impl Opened {
             ));
         }
         Ok(Self {
-            file,
-            name,
+            name: object.name().to_owned(),
+            object,
+            onward: AtomicBool::new(false),
             path,
             length,
             header,
@@ -190,6 +190,30 @@ impl Opened {
         Ok(bytes)
     }
 
+    /// Says that it will be read from front to back.
+    pub fn read_onward(&self) {
+        self.onward.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether reading takes requests over a network.
+    pub fn is_remote(&self) -> bool {
+        self.object.is_remote()
+    }
+
+    /// Says that the chunks of these entries will be read soon.
+    pub fn will_read(&self, entries: impl Iterator<Item = Entry>) {
+        let range = |entry: Entry| {
+            let group = entry
+                .group
+                .map_or(0, |(length, _)| length + frame::HEAD_LENGTH);
+            let start = entry.offset.saturating_sub(group);
+            let length = entry.length.saturating_add(frame::HEAD_LENGTH);
+            start..entry.offset.saturating_add(length)
+        };
+        let ranges: Vec<Range<u64>> = entries.map(range).collect();
+        self.object.will_read(&ranges);
+    }
+
     /// Bytes at `offset`.
     pub fn bytes(&self, offset: u64, length: u64) -> Result<Vec<u8>> {
         self.read_within(offset, length)
@@ -199,7 +223,15 @@ impl Opened {
     /// Bytes at `offset`, for which no memory is taken unless the archive is that long.
     fn read_within(&self, offset: u64, length: u64) -> Result<Vec<u8>> {
         match offset.checked_add(length) {
-            Some(end) if end <= self.length => read_at(&self.file, offset, length),
+            Some(end) if end <= self.length => {
+                let onward = self.onward.load(Ordering::Relaxed);
+                let reading = if onward {
+                    Reading::Onward
+                } else {
+                    Reading::Exact
+                };
+                read_as(&self.object, offset, length, reading)
+            }
             _ => Err(Error::Damaged(format!(
                 "{length} bytes at {offset} lie outside the archive"
             ))),
@@ -630,20 +662,14 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn read_at(file: &File, offset: u64, length: u64) -> Result<Vec<u8>> {
+fn read_at(object: &Object, offset: u64, length: u64) -> Result<Vec<u8>> {
+    read_as(object, offset, length, Reading::Exact)
+}
+
+fn read_as(object: &Object, offset: u64, length: u64, reading: Reading) -> Result<Vec<u8>> {
     let length = usize::try_from(length)
         .map_err(|_| Error::Damaged("a length does not fit this machine".into()))?;
     let mut bytes = vec![0; length];
-    file.read_exact_at(&mut bytes, offset)
-        .map_err(|source| match source.kind() {
-            io::ErrorKind::UnexpectedEof => Error::Truncated(format!(
-                "the archive ends before byte {}",
-                offset + length as u64
-            )),
-            _ => Error::Store {
-                context: format!("cannot read {length} bytes at {offset}"),
-                source,
-            },
-        })?;
+    object.read_at(offset, &mut bytes, reading)?;
     Ok(bytes)
 }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::chunks::Chunks;
 use super::decode::Wanted;
@@ -391,17 +392,55 @@ impl<F> Make<F> {
     }
 }
 
+/// Chunks of a pass that are fetched ahead of those being decoded, if they are in a store: some 16 MB.
+const FETCHED: usize = 256;
+
+/// Which chunks of a pass come next.
+struct Ahead {
+    numbers: Arc<[u64]>,
+    /// Place of the first one that was not told.
+    told: AtomicUsize,
+}
+
+impl Ahead {
+    fn new(numbers: Arc<[u64]>) -> Self {
+        Self {
+            numbers,
+            told: AtomicUsize::new(0),
+        }
+    }
+
+    /// Those that were not told yet of the ones after `number`; many at a time, so that near ones are fetched together.
+    fn of(&self, number: u64) -> impl Iterator<Item = u64> {
+        let place = self.numbers.partition_point(|&before| before < number);
+        let told = self.told.load(Ordering::Relaxed);
+        let end = if place + FETCHED / 2 < told {
+            told
+        } else {
+            (place + FETCHED).min(self.numbers.len())
+        };
+        let told = self.told.fetch_max(end, Ordering::Relaxed);
+        self.numbers[told.min(end)..end].iter().copied()
+    }
+}
+
 impl<T: Send + 'static> Pass<T> {
     /// A pass in which `work` makes a chunk's pieces.
     fn new(
-        chunks: &Chunks,
+        chunks: &Arc<Chunks>,
         query: &Query,
         threads: usize,
         work: impl Fn(u64) -> Result<Vec<Piece<T>>> + Send + Sync + 'static,
         stitch: Stitch<T>,
     ) -> Result<Self> {
+        let numbers: Arc<[u64]> = query.chunks(chunks)?.into();
+        let (own, ahead) = (chunks.clone(), Ahead::new(numbers.clone()));
+        let work = move |number| {
+            own.will_need(ahead.of(number));
+            work(number)
+        };
         Ok(Self {
-            scan: Scan::new(query.chunks(chunks)?, threads, work),
+            scan: Scan::new(numbers.to_vec(), threads, work),
             ready: Vec::new().into_iter(),
             pending: (0, Vec::new()),
             stitch,

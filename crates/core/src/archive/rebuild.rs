@@ -190,6 +190,7 @@ fn run<W: Write + Send>(
     stop: &AtomicBool,
 ) -> Result<Sink<W>> {
     let entries = opened.entries()?;
+    opened.read_onward();
     let threads = threads(asked);
     let shared = Shared {
         opened,

@@ -1,7 +1,7 @@
 //! The verbs that read a whole archive: decompress, verify, quickcheck.
 
 use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use sha2::{Digest, Sha256};
@@ -11,7 +11,7 @@ use super::rebuild::{Comparing, decode_all, rebuild};
 use super::report::{DecompressReport, VerifyReport};
 use super::{DecompressOptions, Input, Output, Progress, VerifyOptions, attach};
 use crate::container::trailer::Attachment;
-use crate::store::local::{self, Pending, Source};
+use crate::store::{Location, Source, Target, cannot_write};
 use crate::{Error, Result};
 
 /// Bytes of an archive that are hashed at once.
@@ -19,6 +19,7 @@ const PIECE: u64 = 4 << 20;
 
 /// SHA-256 of the whole archive as it stands. `go_on` hears how far it is.
 pub fn file_sha256(opened: &Opened, go_on: &dyn Fn(u64) -> bool) -> Result<[u8; 32]> {
+    opened.read_onward();
     let (mut hash, mut offset) = (Sha256::new(), 0);
     while offset < opened.length {
         let length = PIECE.min(opened.length - offset);
@@ -38,14 +39,14 @@ pub fn decompress(
     options: &DecompressOptions,
     progress: &dyn Progress,
 ) -> Result<DecompressReport> {
-    let stop = AtomicBool::new(false);
+    let stop = Arc::new(AtomicBool::new(false));
     let mut opened = Opened::open(input, progress, &stop)?;
     opened.give_reference(options.reference.as_deref())?;
-    let path = match output {
+    let to = match output {
         Some(Output::Stdout) => None,
-        Some(Output::Path(path)) => Some(path.clone()),
+        Some(Output::Location(to)) => Some(to.clone()),
         None => match input {
-            Input::Path(archive) => Some(archive.with_file_name(opened.source_name())),
+            Input::Location(archive) => Some(archive.beside(&opened.source_name())),
             Input::Stdin => {
                 return Err(Error::Invalid(
                     "an archive from standard input needs an output".into(),
@@ -59,7 +60,7 @@ pub fn decompress(
         &trailer.source_sha256,
         &trailer.source_md5,
     );
-    let Some(path) = path else {
+    let Some(to) = to else {
         let mut out = rebuild(
             &opened,
             BufWriter::new(io::stdout()),
@@ -78,84 +79,85 @@ pub fn decompress(
             warnings: Vec::new(),
         });
     };
-    if matches!(input, Input::Path(from) if local::same_place(from, &path)) {
+    if input.location().is_some_and(|from| from.is_same(&to)) {
         return Err(Error::Invalid(format!(
-            "{} cannot be both archive and output",
-            path.display()
+            "{to} cannot be both archive and output"
         )));
     }
-    let mut pending = Pending::create(&path, options.force, input.path())?;
+    let mut target = Target::create(
+        &to,
+        options.force,
+        input.location(),
+        Some(opened.trailer.source_length),
+        &stop,
+    )?;
     let indexes = if options.attachments {
-        start_attachments(&opened, input, &path, options.force)?
+        start_attachments(&opened, input, &to, options.force, &stop)?
     } else {
         Vec::new()
     };
     let mut out = rebuild(
         &opened,
-        BufWriter::new(&mut pending),
+        BufWriter::new(&mut target),
         options.threads,
         progress,
         &stop,
     )
-    .map_err(|error| naming(error, &path))?;
-    out.flush()
-        .map_err(|error| Error::store("cannot write", &path, error))?;
+    .map_err(|error| naming(error, &to))?;
+    out.flush().map_err(|error| cannot_write(&to, error))?;
     drop(out);
     let mut warnings = Vec::new();
     if let Some(mtime_ns) = trailer.mtime_ns
-        && let Err(error) = pending.set_mtime(mtime_ns)
+        && let Err(error) = target.set_mtime(mtime_ns)
     {
         warnings.push(error.to_string());
     }
-    pending.publish()?;
+    target.publish(Some(&trailer.source_sha256))?;
     let mut attachments = Vec::new();
-    for (attachment, pending) in indexes {
-        attachments.push(pending.path().display().to_string());
-        if pending.set_mtime(attachment.mtime_ns).is_err() {
-            warnings.push(format!(
-                "the time of {} could not be set",
-                pending.path().display()
-            ));
+    for (attachment, target) in indexes {
+        let name = target.location().to_string();
+        if target.set_mtime(attachment.mtime_ns).is_err() {
+            warnings.push(format!("the time of {name} could not be set"));
         }
         if !attachment.stale.is_empty() {
-            warnings.push(format!("{} {}", pending.path().display(), attachment.stale));
+            warnings.push(format!("{name} {}", attachment.stale));
         }
-        pending.publish()?;
+        attachments.push(name);
+        target.publish(Some(&attachment.hash))?;
     }
     Ok(DecompressReport {
-        path: Some(path.display().to_string()),
+        path: Some(to.to_string()),
         fingerprint,
         attachments,
         warnings,
     })
 }
 
-/// Writes the attachments beside `path`, not published yet.
+/// Writes the attachments beside `to`, not published yet.
 fn start_attachments<'a>(
     opened: &'a Opened,
     input: &Input,
-    path: &Path,
+    to: &Location,
     force: bool,
-) -> Result<Vec<(&'a Attachment, Pending)>> {
+    stop: &Arc<AtomicBool>,
+) -> Result<Vec<(&'a Attachment, Target)>> {
     let mut started = Vec::new();
     for attachment in &opened.trailer.attachments {
-        let path: PathBuf = attach::path_of(path, &attachment.kind, attachment.naming);
-        let mut pending = Pending::create(&path, force, input.path())?;
+        let to = attach::location_of(to, &attachment.kind, attachment.naming);
+        let mut target =
+            Target::create(&to, force, input.location(), Some(attachment.length), stop)?;
         let bytes = opened.attachment(attachment)?;
-        pending
-            .write_all(&bytes)
-            .map_err(|error| Error::store("cannot write", &path, error))?;
-        started.push((attachment, pending));
+        let written = target.write_all(&bytes);
+        written.map_err(|error| target.error(error))?;
+        started.push((attachment, target));
     }
     Ok(started)
 }
 
 /// Names the output in errors of writing it.
-fn naming(error: Error, path: &Path) -> Error {
+fn naming(error: Error, to: &Location) -> Error {
     match error {
-        Error::Store { context, source } if context == "cannot write" => {
-            Error::store("cannot write", path, source)
-        }
+        Error::Store { context, source } if context == "cannot write" => cannot_write(to, source),
         other => other,
     }
 }
@@ -166,7 +168,7 @@ pub fn verify(
     options: &VerifyOptions,
     progress: &dyn Progress,
 ) -> Result<VerifyReport> {
-    let stop = AtomicBool::new(false);
+    let stop = Arc::new(AtomicBool::new(false));
     let threads = options.threads;
     let mut opened = Opened::open(input, progress, &stop)?;
     opened.quickcheck()?;
@@ -184,7 +186,7 @@ pub fn verify(
         }
         Some(other) => {
             let (source, name) = match other {
-                Input::Path(path) => (Source::open(path, &stop)?, path.display().to_string()),
+                Input::Location(location) => (Source::open(location, &stop)?, location.to_string()),
                 Input::Stdin => (Source::stdin(&stop)?, "standard input".to_owned()),
             };
             compare(&opened, source, &name, threads, progress, &stop)?;
@@ -241,5 +243,5 @@ fn compare(
 
 /// See [`super::quickcheck`].
 pub fn quickcheck(input: &Input, progress: &dyn Progress) -> Result<()> {
-    Opened::open(input, progress, &AtomicBool::new(false))?.quickcheck()
+    Opened::open(input, progress, &Arc::default())?.quickcheck()
 }

@@ -7,10 +7,12 @@ use std::sync::{Arc, Mutex};
 
 use super::chunks::Chunks;
 use super::heading::Heading;
+use super::open::Opened;
 use super::plain;
 use super::rebuild::{REACH, join};
 use super::workers::lock;
 use crate::source::recipe::Maker;
+use crate::store::{Location, Object};
 use crate::{Error, Result};
 
 /// Bytes made at least when any are. Twice as many each time for a reader that goes on where it stopped, up to the most.
@@ -45,7 +47,12 @@ struct Decoding {
     next: u64,
     /// How many after the one at hand.
     size: usize,
+    /// The same of chunks that are fetched from a store.
+    fetched: usize,
 }
+
+/// Most chunks that are fetched ahead of a reader from a store: some 4 MB.
+const MOST_FETCHED: usize = 64;
 
 impl Decoding {
     /// The chunks to start with for a reader of chunk `number`.
@@ -58,6 +65,18 @@ impl Decoding {
         let end = number + 1 + self.size as u64;
         let start = std::mem::replace(&mut self.next, end).clamp(number + 1, end);
         start..end
+    }
+}
+
+impl Decoding {
+    /// How many chunks after the one at hand to fetch: twice as many each time for a reader who goes on.
+    fn fetch(&mut self, goes_on: bool) -> usize {
+        self.fetched = if goes_on {
+            (2 * self.fetched).clamp(1, MOST_FETCHED)
+        } else {
+            0
+        };
+        self.fetched
     }
 }
 
@@ -91,14 +110,28 @@ impl Ahead {
 }
 
 impl Archive {
-    /// Opens the archive at `path`: reads header, trailer and directory root. `reference`: a FASTA file with the
+    /// Opens the archive at `location`: reads header, trailer and directory root. `reference`: a FASTA file with the
     /// sequences that the archive leans on, if it does (`REF_CACHE` and `REF_PATH` are searched too).
     ///
     /// # Errors
     /// [`Error::Store`] when it cannot be read, [`Error::Damaged`], [`Error::Truncated`] or [`Error::Unsupported`]
     /// when it is not a whole archive of a known version.
-    pub fn open(path: &Path, reference: Option<&Path>) -> Result<Self> {
-        let chunks = Chunks::open(path, reference)?;
+    pub fn open(location: impl Into<Location>, reference: Option<&Path>) -> Result<Self> {
+        let location = location.into();
+        Self::of(
+            Opened::object(&location, &Arc::default())?,
+            &location,
+            reference,
+        )
+    }
+
+    /// The archive that `object` is, which was opened at `location`.
+    pub(super) fn of(
+        object: Object,
+        location: &Location,
+        reference: Option<&Path>,
+    ) -> Result<Self> {
+        let chunks = Chunks::of(Opened::of(object, location)?, reference)?;
         let name = chunks.opened.source_name();
         Ok(Self {
             chunks: Arc::new(chunks),
@@ -122,6 +155,12 @@ impl Archive {
     /// Starts to decode the chunks after `number`, as many as there are threads for a reader who goes on; one more
     /// each time.
     pub(super) fn decode_ahead(&self, number: u64, goes_on: bool) {
+        let chunks = &self.chunks;
+        if chunks.opened.is_remote() {
+            let fetched = lock(&self.decoding).fetch(goes_on) as u64;
+            let end = chunks.count().min(number + 1 + fetched);
+            chunks.will_need(number..end);
+        }
         if self.threads <= 1 {
             return;
         }

@@ -182,7 +182,7 @@ fn coded_archive(level: Level, random: &mut Random) -> Vec<u8> {
         threads: 1,
         ..CompressOptions::default()
     };
-    let (input, output) = (Input::Path(source), Output::Path(archive.clone()));
+    let (input, output) = (Input::from(source), Output::from(archive.clone()));
     compress(&input, &output, &options, &Silent).unwrap();
     fs::read(archive).unwrap()
 }

@@ -225,11 +225,6 @@ impl Pending {
         self.file.path()
     }
 
-    /// Where the file is to stand.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// Makes the bytes durable.
     pub fn sync(&self) -> Result<()> {
         self.file

@@ -1,3 +1,28 @@
-//! Where bytes live. For now: files of this machine, and pipes.
+//! Where bytes live: files of this machine and pipes, and objects of stores, which are read by many requests at a time.
 
+mod client;
+mod connector;
+mod counters;
+mod credentials;
+mod limits;
 pub mod local;
+mod location;
+mod object;
+mod remote;
+mod request;
+mod runs;
+mod runtime;
+mod settings;
+mod source;
+mod target;
+mod transfers;
+mod upload;
+
+pub use counters::TransferTotals;
+pub use location::Location;
+pub use object::Object;
+pub use remote::{First, Reading};
+pub use settings::TransferSettings;
+pub use source::{Facts, Source};
+pub use target::{Target, cannot_write};
+pub use transfers::{configure, totals, while_waiting};

@@ -45,9 +45,8 @@ pub fn pack_as(
 ) -> Result<(PathBuf, CompressReport), Error> {
     let archive = with_suffix(source, "rv");
     options.force = true;
-    let output = Output::Path(archive.clone());
-    compress(&Input::Path(source.into()), &output, &options, &Silent)
-        .map(|report| (archive, report))
+    let output = Output::from(archive.clone());
+    compress(&Input::from(source), &output, &options, &Silent).map(|report| (archive, report))
 }
 
 /// Gives an archive's source back to `output`, replacing what is there.
@@ -55,19 +54,14 @@ pub fn unpack(archive: &Path, output: &Path, threads: usize) -> Result<Decompres
     let mut options = DecompressOptions::default();
     options.threads = threads;
     options.force = true;
-    let output = Output::Path(output.into());
-    decompress(
-        &Input::Path(archive.into()),
-        Some(&output),
-        &options,
-        &Silent,
-    )
+    let output = Output::from(output);
+    decompress(&Input::from(archive), Some(&output), &options, &Silent)
 }
 
 pub fn check(archive: &Path, threads: usize) -> Result<VerifyReport, Error> {
     let mut options = VerifyOptions::default();
     options.threads = threads;
-    verify(&Input::Path(archive.into()), &options, &Silent)
+    verify(&Input::from(archive), &options, &Silent)
 }
 
 pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
@@ -106,13 +100,13 @@ pub fn round_trip_at(source: &[u8], threads: usize, level: Level) -> CompressRep
         fs::read(&restored).unwrap() == source,
         "came back different"
     );
-    let from = Input::Path(archive.clone());
+    let from = Input::from(archive.clone());
     let mut options = VerifyOptions::default();
     options.threads = threads;
     options.content_only = true;
     verify(&from, &options, &Silent).unwrap();
     options.content_only = false;
-    options.against = Some(Input::Path(path));
+    options.against = Some(Input::from(path));
     verify(&from, &options, &Silent).unwrap();
     ranges_are_the_sources(&archive, source, 24);
     report

@@ -6,7 +6,7 @@ mod runs;
 mod sidecar;
 
 use std::io::Write;
-use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
@@ -20,32 +20,31 @@ use super::{IndexOptions, Progress, open};
 use crate::container::sidecar::{self as container, IndexKind, View};
 use crate::container::trailer::Attachment;
 use crate::source::blocks::END_OF_FILE;
-use crate::store::local::{self, Pending};
+use crate::store::{Location, Target};
 use crate::{Error, Result};
 
 /// See [`super::index`].
 pub fn index(
-    archive: &Path,
-    output: Option<&Path>,
+    archive: &Location,
+    output: Option<&Location>,
     options: &IndexOptions,
     progress: &dyn Progress,
 ) -> Result<IndexingReport> {
-    let beside = Sidecar::path_of(archive);
+    let beside = Sidecar::location_of(archive);
     let output = output.unwrap_or(&beside);
-    if local::same_place(archive, output) {
+    if archive.is_same(output) {
         return Err(Error::Invalid(format!(
-            "{} cannot be both archive and output",
-            output.display()
+            "{output} cannot be both archive and output"
         )));
     }
     let opened = Archive::open(archive, options.reference.as_deref())?;
-    let mut pending = Pending::create(output, options.force, Some(archive))?;
+    let mut target = Target::create(output, options.force, Some(archive), None, &Arc::default())?;
     let indexes = make(&opened, options, progress)?;
     let opened = &opened.chunks.opened;
-    let cannot = |error| Error::store("cannot write", output, error);
-    let bytes = container::write(&opened.copied()?, &indexes).map_err(cannot)?;
-    pending.write_all(&bytes).map_err(cannot)?;
-    pending.publish()?;
+    let bytes = container::write(&opened.copied()?, &indexes);
+    let written = bytes.and_then(|bytes| target.write_all(&bytes));
+    written.map_err(|error| target.error(error))?;
+    target.publish(None)?;
     let told = opened.told();
     Ok(IndexingReport {
         archive: told.archive_report(None),
@@ -111,20 +110,21 @@ fn make(
 }
 
 /// See [`super::read_index`].
-pub fn read(path: &Path, view: View) -> Result<Vec<u8>> {
-    let stop = AtomicBool::new(false);
+pub fn read(location: &Location, view: View) -> Result<Vec<u8>> {
+    let stop = Arc::new(AtomicBool::new(false));
     let none = |why: &str| {
         Error::Invalid(format!(
-            "{}: {why} no index of the {} view; make one with readvault index",
-            path.display(),
+            "{location}: {why} no index of the {} view; make one with readvault index",
             view.name()
         ))
     };
-    if let Some(sidecar) = Sidecar::open_if(path, &stop)? {
-        return sidecar.index(view)?.ok_or_else(|| none("holds"));
-    }
-    let opened = open::Opened::open_path(path, &stop)?;
-    if let Some(sidecar) = Sidecar::beside(path)? {
+    let object = open::Opened::object(location, &stop)?;
+    let object = match Sidecar::of(object)? {
+        Ok(sidecar) => return sidecar.index(view)?.ok_or_else(|| none("holds")),
+        Err(object) => object,
+    };
+    let opened = open::Opened::of(object, location)?;
+    if let Some(sidecar) = Sidecar::beside(location)? {
         sidecar.check_belongs(&opened)?;
         if let Some(index) = sidecar.index(view)? {
             return Ok(index);

@@ -1,23 +1,22 @@
 //! Sidecars as files: opened, checked, and held against the archive they were made for.
 
-use std::fs::{self, File};
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::io::ErrorKind;
+use std::sync::Arc;
 
 use crate::archive::open::{Opened, Told, unpack_header};
 use crate::archive::report::{IndexReport, SidecarReport};
 use crate::container::header::Header;
 use crate::container::sidecar::{Head, MAGIC, PREFIX, View};
 use crate::container::trailer::Trailer;
-use crate::store::local::Source;
+use crate::store::{First, Location, Object, Reading};
 use crate::{Error, Result};
+
+/// Bytes fetched at first of a sidecar in a store: head and copies of most.
+const FIRST: u64 = 64 << 10;
 
 /// A sidecar, opened, and all of it but its indexes read and checked.
 pub struct Sidecar {
-    file: File,
-    name: String,
-    length: u64,
+    object: Object,
     head: Head,
     header: Header,
     trailer: Trailer,
@@ -27,45 +26,44 @@ pub struct Sidecar {
 
 impl Sidecar {
     /// Where the sidecar of an archive is unless told otherwise.
-    pub fn path_of(archive: &Path) -> PathBuf {
-        let mut name = archive.as_os_str().to_owned();
-        name.push(".idx");
-        name.into()
+    pub fn location_of(archive: &Location) -> Location {
+        archive.with_suffix(".idx")
     }
 
-    /// Opens the file at `path` if it is a sidecar.
-    pub fn open_if(path: &Path, stop: &AtomicBool) -> Result<Option<Self>> {
-        let source = Source::open(path, stop)?;
-        if source.stamp().is_none() {
-            return Ok(None);
-        }
-        let file = File::open(path).map_err(|error| Error::store("cannot read", path, error))?;
+    /// The sidecar that `object` is, if it is one.
+    pub fn of(object: Object) -> Result<std::result::Result<Self, Object>> {
         let mut magic = [0; MAGIC.len()];
-        let is_sidecar = file.read_exact_at(&mut magic, 0).is_ok() && magic == MAGIC;
-        is_sidecar.then(|| Self::read(file, path)).transpose()
+        let is_sidecar = object.length() >= magic.len() as u64 && {
+            let read = object.read_at(0, &mut magic, Reading::Exact);
+            read.map_err(|error| error.at(object.name()))?;
+            magic == MAGIC
+        };
+        if is_sidecar {
+            Self::read(object).map(Ok)
+        } else {
+            Ok(Err(object))
+        }
     }
 
-    /// Opens the sidecar at `path`.
-    pub fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(|error| Error::store("cannot read", path, error))?;
-        Self::read(file, path)
+    /// Opens the sidecar at `location`.
+    pub fn open(location: &Location) -> Result<Self> {
+        Self::read(Object::open(
+            location,
+            First::Start(FIRST),
+            &Arc::default(),
+        )?)
     }
 
-    fn read(file: File, path: &Path) -> Result<Self> {
-        let name = path.display().to_string();
+    fn read(object: Object) -> Result<Self> {
         let read = || {
-            let length = file
-                .metadata()
-                .map_err(|error| Error::store("cannot read", path, error))?
-                .len();
+            let length = object.length();
             let take = |at: u64, bytes: u64| {
                 // No memory for what the file does not hold.
                 if at.checked_add(bytes).is_none_or(|end| end > length) {
                     return Err(Error::Truncated("sidecar: the file ends early".into()));
                 }
                 let mut taken = vec![0; bytes as usize];
-                file.read_exact_at(&mut taken, at)
-                    .map_err(|error| Error::store("cannot read", path, error))?;
+                object.read_at(at, &mut taken, Reading::Exact)?;
                 Ok(taken)
             };
             let head_length = Head::length(&take(0, length.min(PREFIX as u64))?)?;
@@ -77,14 +75,12 @@ impl Sidecar {
             let pages = take(pages_at, head.pages)?;
             let (header, mut trailer) = head.read_copies(&header, &trailer, &pages)?;
             unpack_header(&mut trailer)?;
-            Ok((length, pages_at + head.pages, head, header, trailer))
+            Ok((pages_at + head.pages, head, header, trailer))
         };
-        let (length, indexes_at, head, header, trailer) =
-            read().map_err(|error: Error| error.at(&name))?;
+        let (indexes_at, head, header, trailer) =
+            read().map_err(|error: Error| error.at(object.name()))?;
         Ok(Self {
-            file,
-            name,
-            length,
+            object,
             head,
             header,
             trailer,
@@ -99,7 +95,8 @@ impl Sidecar {
         }
         Err(Error::Invalid(format!(
             "{}: was made for another archive than {}; make it again (readvault index -f)",
-            self.name, opened.name
+            self.object.name(),
+            opened.name
         )))
     }
 
@@ -122,8 +119,8 @@ impl Sidecar {
             length: member.length,
         };
         SidecarReport {
-            path: self.name.clone(),
-            length: self.length,
+            path: self.object.name().to_owned(),
+            length: self.object.length(),
             indexes: self.head.indexes.iter().map(report).collect(),
         }
     }
@@ -135,13 +132,11 @@ impl Sidecar {
             if member.view == view {
                 // The head was held against the file's length.
                 let mut stored = vec![0; member.stored as usize];
-                self.file
-                    .read_exact_at(&mut stored, at)
-                    .map_err(|error| Error::store("cannot read", Path::new(&self.name), error))?;
-                return member
-                    .unpack(&stored)
+                let read = self.object.read_at(at, &mut stored, Reading::Exact);
+                return read
+                    .and_then(|()| member.unpack(&stored))
                     .map(Some)
-                    .map_err(|error| error.at(&self.name));
+                    .map_err(|error| error.at(self.object.name()));
             }
             at += member.stored;
         }
@@ -149,11 +144,10 @@ impl Sidecar {
     }
 
     /// The sidecar beside an archive, if there is one.
-    pub fn beside(archive: &Path) -> Result<Option<Self>> {
-        let path = Self::path_of(archive);
-        match fs::symlink_metadata(&path) {
-            Ok(_) => Self::open(&path).map(Some),
-            Err(_) => Ok(None),
+    pub fn beside(archive: &Location) -> Result<Option<Self>> {
+        match Self::open(&Self::location_of(archive)) {
+            Err(Error::Store { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(None),
+            opened => opened.map(Some),
         }
     }
 }

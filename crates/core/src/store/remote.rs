@@ -1,0 +1,768 @@
+//! An object of a store, read in place: parts of it are fetched by many requests at a time, ahead of a reader that goes on
+//! where it stopped, and kept while there is memory for them. Whatever cannot be had is an error, never an end.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use object_store::GetRange;
+use tokio::task::AbortHandle;
+
+use super::client::{Client, Purpose};
+use super::counters::add;
+use super::limits::Held;
+use super::location::{Kind, ObjectUrl};
+use super::request::{Pin, Requests, has_other_etag};
+use super::runs::Runs;
+use super::transfers::{Transfers, check_waiting};
+use crate::{Error, Result};
+
+/// Time between looks at whether to stop.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Least bytes of a part of what a reader waits for, when it is split among connections.
+const LEAST_SPLIT: u64 = 256 << 10;
+
+/// How a reader will go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// As it says itself: nothing else is fetched.
+    Exact,
+    /// Perhaps where it stops: then what follows is fetched ahead.
+    Onward,
+}
+
+/// What of an object is fetched first, with the facts of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum First {
+    /// So many bytes of its start.
+    Start(u64),
+    /// So many bytes of its start, and so many of its end.
+    Ends(u64, u64),
+}
+
+/// An object of a store, in one state.
+pub struct Remote {
+    url: ObjectUrl,
+    pin: Pin,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+struct State {
+    transfers: Arc<Transfers>,
+    client: Arc<Client>,
+    /// By where they start, none of them over another.
+    parts: BTreeMap<u64, Part>,
+    runs: Runs,
+    /// Number of the last part, and the last read.
+    last: u64,
+    clock: u64,
+}
+
+struct Part {
+    number: u64,
+    length: u64,
+    status: Status,
+    /// Bytes of it that readers got.
+    used: u64,
+    /// When one did last.
+    touched: u64,
+    /// Readers that wait for it.
+    wanted: u32,
+}
+
+enum Status {
+    Coming(AbortHandle),
+    /// Its memory is given back with it.
+    Here(
+        Vec<u8>,
+        #[expect(dead_code, reason = "held until dropped")] Held,
+    ),
+    Failed(Error),
+}
+
+impl State {
+    fn end(start: u64, part: &Part) -> u64 {
+        start + part.length
+    }
+
+    /// The stretches of `range` that no part covers.
+    fn gaps(&self, range: &Range<u64>) -> Vec<Range<u64>> {
+        let mut gaps = Vec::new();
+        let mut at = range.start;
+        for (&start, part) in self.covering(range) {
+            if at < start {
+                gaps.push(at..start);
+            }
+            at = at.max(Self::end(start, part));
+        }
+        if at < range.end {
+            gaps.push(at..range.end);
+        }
+        gaps
+    }
+
+    /// The parts that meet `range`, in order.
+    fn covering(&self, range: &Range<u64>) -> impl Iterator<Item = (&u64, &Part)> {
+        let first = self.parts.range(..=range.start).next_back();
+        let first = first
+            .filter(|(start, part)| Self::end(**start, part) > range.start)
+            .map_or(range.start, |(&start, _)| start);
+        self.parts.range(first..range.end.max(first))
+    }
+
+    /// Bytes of a part when so many are split among connections.
+    fn share(&self, bytes: u64) -> u64 {
+        let allowed = self.transfers.connections.allowed() as u64;
+        let largest = self.transfers.settings.largest_part();
+        bytes
+            .div_ceil(allowed)
+            .clamp(LEAST_SPLIT.min(largest), largest)
+    }
+
+    fn coming(&self) -> usize {
+        let coming = |part: &&Part| matches!(part.status, Status::Coming(_));
+        self.parts.values().filter(coming).count()
+    }
+
+    /// Lets go of parts that nobody waits for until `bytes` have been given back: those that were read first, then those
+    /// farthest ahead.
+    fn let_go(&mut self, bytes: u64) -> u64 {
+        let mut found: Vec<(bool, u64, u64)> = self
+            .parts
+            .iter()
+            .filter(|(_, part)| part.wanted == 0 && !matches!(part.status, Status::Coming(_)))
+            .map(|(&start, part)| {
+                let unread = part.used < part.length;
+                (
+                    unread,
+                    if unread {
+                        u64::MAX - start
+                    } else {
+                        part.touched
+                    },
+                    start,
+                )
+            })
+            .collect();
+        found.sort_unstable();
+        let mut given = 0;
+        for (_, _, start) in found {
+            if given >= bytes {
+                break;
+            }
+            given += self.remove(start);
+        }
+        given
+    }
+
+    /// Removes a part; gives the memory that it took.
+    fn remove(&mut self, start: u64) -> u64 {
+        let Some(part) = self.parts.remove(&start) else {
+            return 0;
+        };
+        match part.status {
+            Status::Coming(task) => {
+                task.abort();
+                0
+            }
+            Status::Here(..) => {
+                let wasted = part.length.saturating_sub(part.used);
+                add(&self.transfers.counters.wasted_bytes, wasted);
+                part.length
+            }
+            Status::Failed(_) => 0,
+        }
+    }
+}
+
+impl Remote {
+    /// Opens the object at `url`, fetching what is needed of it `first`.
+    pub fn open(url: &ObjectUrl, first: First, stop: &AtomicBool) -> Result<Arc<Self>> {
+        let transfers = Transfers::of_process()?;
+        let client = transfers.client(url, Purpose::Reading)?;
+        let (pin, pieces) = begin(&transfers, &client, url, first, stop)?;
+        let mut state = State {
+            transfers: transfers.clone(),
+            client,
+            parts: BTreeMap::new(),
+            runs: Runs::default(),
+            last: 0,
+            clock: 0,
+        };
+        for (start, bytes) in pieces {
+            if bytes.is_empty() {
+                continue;
+            }
+            let length = bytes.len() as u64;
+            if let Some(held) = transfers.memory.try_take(length) {
+                let part = Part {
+                    number: 0,
+                    length,
+                    status: Status::Here(bytes, held),
+                    used: 0,
+                    touched: 0,
+                    wanted: 0,
+                };
+                state.parts.insert(start, part);
+            }
+        }
+        let remote = Arc::new(Self {
+            url: url.clone(),
+            pin,
+            shared: Arc::new(Shared {
+                state: Mutex::new(state),
+                changed: Condvar::new(),
+            }),
+        });
+        let mut objects = transfers
+            .objects
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        objects.retain(|object| object.strong_count() > 0);
+        objects.push(Arc::downgrade(&remote));
+        drop(objects);
+        Ok(remote)
+    }
+
+    /// Length in bytes.
+    pub fn length(&self) -> u64 {
+        self.pin.length
+    }
+
+    /// Where it is.
+    pub fn url(&self) -> &ObjectUrl {
+        &self.url
+    }
+
+    /// Which state of it is read.
+    pub fn pin(&self) -> &Pin {
+        &self.pin
+    }
+
+    /// Fails unless `read` bytes are all of it, and `md5` is the digest that its store has of it, where that is one.
+    pub fn check_whole(&self, read: u64, md5: &[u8; 16], stop: &AtomicBool) -> Result<()> {
+        let wrong = |text: String| Error::Store {
+            context: format!("cannot read {}", self.url),
+            source: std::io::Error::other(text),
+        };
+        if read != self.pin.length {
+            let length = self.pin.length;
+            return Err(wrong(format!("{read} bytes were read of {length}")));
+        }
+        if self.pin.md5(self.url.kind).is_none_or(|told| told == *md5) {
+            return Ok(());
+        }
+        let (transfers, client) = {
+            let state = self.lock()?;
+            (state.transfers.clone(), state.client.clone())
+        };
+        let requests = Requests {
+            transfers: &transfers,
+            client: &client,
+            url: &self.url,
+        };
+        let (_, headers) = wait(&transfers, stop, requests.facts())?;
+        if has_other_etag(&headers) {
+            return Ok(());
+        }
+        Err(wrong(
+            "its bytes are not those that its store has a checksum of; start again, or download it first".to_owned(),
+        ))
+    }
+
+    /// The bytes at `offset`, all of them.
+    pub fn read_at(
+        &self,
+        offset: u64,
+        buffer: &mut [u8],
+        reading: Reading,
+        stop: &AtomicBool,
+    ) -> Result<()> {
+        let end = offset.checked_add(buffer.len() as u64);
+        if end.is_none_or(|end| end > self.pin.length) {
+            return Err(Error::Truncated(format!(
+                "{} ends before byte {}",
+                self.url,
+                offset.saturating_add(buffer.len() as u64)
+            )));
+        }
+        let most = self.lock()?.transfers.memory.most();
+        let slice = (most / 16).clamp(64 << 10, 8 << 20) as usize;
+        let mut at = offset;
+        for piece in buffer.chunks_mut(slice) {
+            self.read_slice(at, piece, reading, stop)?;
+            at += piece.len() as u64;
+        }
+        Ok(())
+    }
+
+    /// Starts to fetch `ranges`, which will be read soon, as far as there is memory and there are connections for them.
+    pub fn will_read(&self, ranges: &[Range<u64>]) {
+        let Ok(mut state) = self.lock() else { return };
+        let gap = state.transfers.pace.gap();
+        let mut sorted: Vec<Range<u64>> = ranges
+            .iter()
+            .map(|range| range.start..range.end.min(self.pin.length))
+            .filter(|range| !range.is_empty())
+            .collect();
+        sorted.sort_unstable_by_key(|range| range.start);
+        let mut merged: Vec<Range<u64>> = Vec::new();
+        for range in sorted {
+            match merged.last_mut() {
+                Some(last) if range.start <= last.end.saturating_add(gap) => {
+                    last.end = last.end.max(range.end);
+                }
+                _ => merged.push(range),
+            }
+        }
+        let total: u64 = merged.iter().map(|range| range.end - range.start).sum();
+        let part = state.share(total);
+        for range in merged {
+            if !self.ahead(&mut state, &range, part) {
+                return;
+            }
+        }
+    }
+
+    /// Says that the object will be read from `offset` on.
+    pub fn will_read_from(&self, offset: u64) {
+        let Ok(mut state) = self.lock() else { return };
+        let clock = state.clock;
+        state.runs.start(offset, clock);
+        self.read_ahead(&mut state);
+    }
+
+    fn lock(&self) -> Result<MutexGuard<'_, State>> {
+        let mut state = self
+            .shared
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if state.transfers.process != std::process::id() {
+            // A parent's parts are fetched by threads that are not here, and its connections are its own.
+            let transfers = Transfers::of_process()?;
+            let client = transfers.client(&self.url, Purpose::Reading)?;
+            std::mem::forget(std::mem::take(&mut state.parts));
+            std::mem::forget(std::mem::replace(&mut state.transfers, transfers));
+            std::mem::forget(std::mem::replace(&mut state.client, client));
+            state.runs = Runs::default();
+        }
+        Ok(state)
+    }
+
+    fn read_slice(
+        &self,
+        offset: u64,
+        buffer: &mut [u8],
+        reading: Reading,
+        stop: &AtomicBool,
+    ) -> Result<()> {
+        let range = offset..offset + buffer.len() as u64;
+        if range.is_empty() {
+            return Ok(());
+        }
+        let mut state = self.lock()?;
+        loop {
+            let missing = self.demand(&mut state, &range);
+            if missing == 0 {
+                break;
+            }
+            if state.let_go(missing) < missing {
+                let transfers = state.transfers.clone();
+                drop(state);
+                self.make_room(&transfers, missing);
+                check(stop)?;
+                state = self.lock()?;
+            }
+        }
+        state.clock += 1;
+        let clock = state.clock;
+        let starts: Vec<u64> = state.covering(&range).map(|(&start, _)| start).collect();
+        for start in &starts {
+            if let Some(part) = state.parts.get_mut(start) {
+                part.wanted += 1;
+            }
+        }
+        if reading == Reading::Onward {
+            let transfers = state.transfers.clone();
+            let gap = transfers.pace.gap();
+            if state.runs.read(&range, gap, clock) {
+                self.read_ahead(&mut state);
+            } else {
+                self.cancel(&mut state);
+            }
+        }
+        let mut done = Ok(());
+        for start in &starts {
+            state = self.wait_for(state, *start, &mut done, stop);
+            let Some(part) = state.parts.get_mut(start) else {
+                continue;
+            };
+            if let (Status::Here(bytes, _), Ok(())) = (&part.status, &done) {
+                let from = range.start.max(*start);
+                let to = range.end.min(start + part.length);
+                let (skip, length) = ((from - start) as usize, (to - from) as usize);
+                let at = (from - range.start) as usize;
+                buffer[at..at + length].copy_from_slice(&bytes[skip..skip + length]);
+                part.used += to - from;
+            }
+            part.touched = clock;
+            part.wanted -= 1;
+            if matches!(part.status, Status::Failed(_)) && part.wanted == 0 {
+                state.parts.remove(start);
+            }
+        }
+        done?;
+        add(&state.transfers.counters.asked_bytes, buffer.len() as u64);
+        self.trim(&mut state);
+        Ok(())
+    }
+
+    /// Waits until a part is here or has failed, or whoever waits is to stop.
+    fn wait_for<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State>,
+        start: u64,
+        done: &mut Result<()>,
+        stop: &AtomicBool,
+    ) -> MutexGuard<'a, State> {
+        while done.is_ok() {
+            match state.parts.get_mut(&start).map(|part| &mut part.status) {
+                Some(Status::Coming(_)) => {}
+                Some(Status::Failed(error)) => {
+                    *done = Err(again(error));
+                    break;
+                }
+                Some(Status::Here(..)) => break,
+                None => {
+                    *done = Err(Error::Invalid(format!(
+                        "{}: a part was lost: please report this",
+                        self.url
+                    )));
+                    break;
+                }
+            }
+            let waited = self.shared.changed.wait_timeout(state, TICK);
+            let (guard, timed_out) = waited.unwrap_or_else(PoisonError::into_inner);
+            state = guard;
+            if timed_out.timed_out() {
+                drop(state);
+                let may_go_on = check(stop);
+                state = self
+                    .shared
+                    .state
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner);
+                if may_go_on.is_err() {
+                    *done = may_go_on;
+                }
+            }
+        }
+        state
+    }
+
+    /// Starts to fetch what no part covers of `range`. Gives how much memory is missing for it; then nothing is started.
+    fn demand(&self, state: &mut State, range: &Range<u64>) -> u64 {
+        let gaps = state.gaps(range);
+        let mut pieces = Vec::new();
+        for gap in gaps {
+            pieces.extend(cut(&gap, state.share(gap.end - gap.start)));
+        }
+        let need: u64 = pieces.iter().map(|piece| piece.end - piece.start).sum();
+        let mut held = Vec::with_capacity(pieces.len());
+        for piece in &pieces {
+            match state.transfers.memory.try_take(piece.end - piece.start) {
+                Some(taken) => held.push(taken),
+                None => return need,
+            }
+        }
+        for (piece, held) in pieces.into_iter().zip(held) {
+            self.start(state, piece, held);
+        }
+        0
+    }
+
+    /// Starts to fetch what no part covers of `range`, in parts of `part` bytes; false when there is no room for more.
+    fn ahead(&self, state: &mut State, range: &Range<u64>, part: u64) -> bool {
+        for gap in state.gaps(range) {
+            for piece in cut(&gap, part) {
+                if state.coming() >= state.transfers.connections.allowed() {
+                    return false;
+                }
+                let length = piece.end - piece.start;
+                // A quarter stays free for what is waited for.
+                let spare = state
+                    .transfers
+                    .memory
+                    .try_take(length + state.transfers.memory.most() / 4);
+                if spare.is_none() {
+                    let parts = state.let_go_read(length);
+                    if parts == 0 {
+                        return false;
+                    }
+                }
+                drop(spare);
+                let Some(held) = state.transfers.memory.try_take(length) else {
+                    return false;
+                };
+                self.start(state, piece, held);
+            }
+        }
+        true
+    }
+
+    /// Fetches ahead of the run that was read last.
+    fn read_ahead(&self, state: &mut State) {
+        let settings = &state.transfers.settings;
+        let (least, largest) = (settings.min_part, settings.largest_part());
+        let allowed = state.transfers.connections.allowed() as u64;
+        let most = (allowed * largest).min(state.transfers.memory.most() / 4 * 3);
+        let Some(window) = state.runs.window(least, most) else {
+            return;
+        };
+        let part = ((window.end - window.start) / allowed.max(1)).clamp(least, largest);
+        // Parts end where a multiple of their size does, so that none is short but the last.
+        let end = window.end.next_multiple_of(part).min(self.pin.length);
+        let range = window.start..end;
+        if !range.is_empty() {
+            self.ahead(state, &range, part);
+        }
+    }
+
+    /// Gives up what is coming for other runs than the one that was read last.
+    fn cancel(&self, state: &mut State) {
+        let coming: Vec<u64> = state
+            .parts
+            .iter()
+            .filter(|(_, part)| part.wanted == 0 && matches!(part.status, Status::Coming(_)))
+            .map(|(&start, _)| start)
+            .collect();
+        for start in coming {
+            state.remove(start);
+        }
+    }
+
+    /// Lets other objects give memory back, and waits a little for it.
+    fn make_room(&self, transfers: &Transfers, bytes: u64) {
+        let objects = transfers
+            .objects
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        for object in objects.iter().filter_map(std::sync::Weak::upgrade) {
+            if std::ptr::eq(&raw const *object, self) {
+                continue;
+            }
+            // One that is busy gives back by itself.
+            if let Ok(mut state) = object.shared.state.try_lock() {
+                state.let_go(bytes);
+            }
+        }
+        transfers.memory.wait(TICK / 10);
+    }
+
+    /// Lets go of what has been read, but for the last of it.
+    fn trim(&self, state: &mut State) {
+        let keep = state.transfers.memory.most() / 8;
+        let read = |part: &Part| part.used >= part.length && part.wanted == 0;
+        let total: u64 = state
+            .parts
+            .values()
+            .filter(|part| read(part))
+            .map(|part| part.length)
+            .sum();
+        if total > keep {
+            state.let_go_read(total - keep);
+        }
+    }
+
+    fn start(&self, state: &mut State, range: Range<u64>, held: Held) {
+        state.last += 1;
+        let (number, start) = (state.last, range.start);
+        let (url, pin) = (self.url.clone(), self.pin.clone());
+        let (transfers, client) = (state.transfers.clone(), state.client.clone());
+        let shared = Arc::downgrade(&self.shared);
+        let length = range.end - range.start;
+        let task = transfers.runtime.clone().spawn(async move {
+            let requests = Requests {
+                transfers: &transfers,
+                client: &client,
+                url: &url,
+            };
+            let fetched = requests.range(&pin, range).await;
+            let Some(shared) = shared.upgrade() else {
+                return;
+            };
+            let mut state = shared.state.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(part) = state.parts.get_mut(&start)
+                && part.number == number
+            {
+                part.status = match fetched {
+                    Ok(bytes) => Status::Here(bytes, held),
+                    Err(error) => Status::Failed(error),
+                };
+            }
+            shared.changed.notify_all();
+        });
+        let part = Part {
+            number,
+            length,
+            status: Status::Coming(task.abort_handle()),
+            used: 0,
+            touched: 0,
+            wanted: 0,
+        };
+        state.parts.insert(start, part);
+    }
+}
+
+impl State {
+    /// Lets go of parts that have been read, the oldest first, until `bytes` have been given back.
+    fn let_go_read(&mut self, bytes: u64) -> u64 {
+        let mut read: Vec<(u64, u64)> = self
+            .parts
+            .iter()
+            .filter(|(_, part)| part.used >= part.length && part.wanted == 0)
+            .map(|(&start, part)| (part.touched, start))
+            .collect();
+        read.sort_unstable();
+        let mut given = 0;
+        for (_, start) in read {
+            if given >= bytes {
+                break;
+            }
+            given += self.remove(start);
+        }
+        given
+    }
+}
+
+impl Drop for Remote {
+    fn drop(&mut self) {
+        let mut state = self
+            .shared
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if state.transfers.process != std::process::id() {
+            std::mem::forget(std::mem::take(&mut state.parts));
+            return;
+        }
+        let starts: Vec<u64> = state.parts.keys().copied().collect();
+        for start in starts {
+            state.remove(start);
+        }
+    }
+}
+
+/// Bytes of an object, each with the offset of the first.
+type Pieces = Vec<(u64, Vec<u8>)>;
+
+/// Facts of an object and what is needed of it first.
+fn begin(
+    transfers: &Arc<Transfers>,
+    client: &Client,
+    url: &ObjectUrl,
+    first: First,
+    stop: &AtomicBool,
+) -> Result<(Pin, Pieces)> {
+    let requests = Requests {
+        transfers,
+        client,
+        url,
+    };
+    wait(transfers, stop, async {
+        match first {
+            First::Start(length) => {
+                let (pin, place, bytes) = requests.first(GetRange::Bounded(0..length)).await?;
+                Ok((pin, vec![(place.start, bytes)]))
+            }
+            First::Ends(start, end) => {
+                let from_end = async {
+                    // Azure serves no range from the end.
+                    if url.kind == Kind::Azure {
+                        let pin = requests.head().await?;
+                        let place = pin.length.saturating_sub(end)..pin.length;
+                        let bytes = if place.is_empty() {
+                            Vec::new()
+                        } else {
+                            requests.range(&pin, place.clone()).await?
+                        };
+                        return Ok((pin, place, bytes));
+                    }
+                    requests.first(GetRange::Suffix(end)).await
+                };
+                let from_start = requests.first(GetRange::Bounded(0..start));
+                let (end, start) = tokio::try_join!(from_end, from_start)?;
+                let (pin, place, bytes) = end;
+                let (other, _, mut head) = start;
+                if pin != other {
+                    return Err(Error::Store {
+                        context: format!("cannot read {url}"),
+                        source: std::io::Error::other(
+                            "it changed while it was opened; start again",
+                        ),
+                    });
+                }
+                // What both have is the end's.
+                head.truncate(usize::try_from(place.start).unwrap_or(usize::MAX));
+                Ok((pin, vec![(0, head), (place.start, bytes)]))
+            }
+        }
+    })
+}
+
+/// Does `work` on the runtime while the caller waits, and may be stopped.
+pub fn wait<T>(
+    transfers: &Transfers,
+    stop: &AtomicBool,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    transfers.runtime.block_on(async {
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return done,
+                () = tokio::time::sleep(TICK) => check(stop)?,
+            }
+        }
+    })
+}
+
+/// Fails when whoever waits is to stop.
+fn check(stop: &AtomicBool) -> Result<()> {
+    if stop.load(Ordering::Relaxed) {
+        return Err(Error::Interrupted);
+    }
+    check_waiting()
+}
+
+/// Ranges of `size` bytes, of which only the last is shorter.
+fn cut(range: &Range<u64>, size: u64) -> impl Iterator<Item = Range<u64>> + use<> {
+    let end = range.end;
+    let starts = (range.start..end).step_by(usize::try_from(size).unwrap_or(usize::MAX).max(1));
+    starts.map(move |start| start..end.min(start.saturating_add(size)))
+}
+
+/// The same error, for one more reader.
+fn again(error: &Error) -> Error {
+    match error {
+        Error::Store { context, source } => Error::Store {
+            context: context.clone(),
+            source: std::io::Error::new(source.kind(), source.to_string()),
+        },
+        Error::Damaged(text) => Error::Damaged(text.clone()),
+        Error::Truncated(text) => Error::Truncated(text.clone()),
+        Error::Unsupported(text) => Error::Unsupported(text.clone()),
+        Error::Invalid(text) => Error::Invalid(text.clone()),
+        Error::Interrupted => Error::Interrupted,
+    }
+}
