@@ -1,4 +1,4 @@
-"""The benchmarks: `./run bench [ratios|speed|sizes|chunks|restore|threads|access] [FILES...]`.
+"""The benchmarks: `./run bench [ratios|speed|sizes|chunks|restore|threads|access|remote] [FILES...]`.
 
     ratios    (the default) size and speed against CRAM and BAM; CSV and a Markdown table
     speed     every level against CRAM: compressing with proof, deflating, decoding, each by itself; CSV,
@@ -9,6 +9,8 @@
     restore   exact restore against bare re-deflation
     threads   one thread against two, files against pipes, peak memory
     access    regions, counts, statistics and scans in place, against samtools and pysam; CSV and a table
+    remote    an object store behind a slow network: whole objects, regions, faults, against boto3, s3fs and htslib
+              (and awscrt, where they are installed); of a BAM file, and of its archive, which may be given too
 
 Without FILES, generated ones are measured; `--corpus DIR` adds the BAM files of a folder.
 """
@@ -20,7 +22,10 @@ from pathlib import Path
 import access
 import chunks
 import plot
+import pysam
 import ratios
+import readvault
+import remote
 import sizes
 import speed
 from restore import restore
@@ -42,9 +47,12 @@ def main() -> None:
     parser.add_argument("--size", default="20M", help="size of generated files [20M]")
     parser.add_argument("--reference", metavar="FASTA|md", help="for sizes: given to both sides; md: as MD tags say")
     parser.add_argument("--threads", type=int, default=1, help="threads of every tool, for ratios and access [1]")
+    parser.add_argument(
+        "--faulty", type=int, default=10**10, metavar="BYTES", help="for remote: bytes read while requests fail [10^10]"
+    )
     arguments = parser.parse_args()
     # As `./run bench sample.bam` is meant.
-    if arguments.what not in {"ratios", "speed", "sizes", "chunks", "restore", "threads", "access"}:
+    if arguments.what not in {"ratios", "speed", "sizes", "chunks", "restore", "threads", "access", "remote"}:
         arguments.files.insert(0, Path(arguments.what))
         arguments.what = "ratios"
     files = list(arguments.files)
@@ -65,6 +73,11 @@ def main() -> None:
         out.with_suffix(".md").write_text(table)
     elif arguments.what == "access":
         table = access.summary(access.measure(files, out, max(arguments.threads, 1)))
+        out.with_suffix(".md").write_text(table)
+    elif arguments.what == "remote":
+        bam, archive = _indexed(files[0]), _archive(files)
+        rows = remote.measure(bam, archive, out, faulty_bytes=arguments.faulty)
+        table = remote.summary(rows)
         out.with_suffix(".md").write_text(table)
     elif arguments.what == "speed":
         rows = speed.measure(files, out)
@@ -87,6 +100,22 @@ def main() -> None:
             table = threads(files, work, sorted({1, min(2, os.cpu_count() or 1)}))
         out.write_text(table)
     print(table, end="")
+
+
+def _indexed(bam: Path) -> Path:
+    """The BAM file, with an index beside it."""
+    if not Path(f"{bam}.bai").exists():
+        pysam.index("-@", "2", str(bam))
+    return bam
+
+
+def _archive(files: list[Path]) -> Path:
+    """The archive that was given after the BAM file, or one that is made."""
+    if len(files) > 1 and files[1].suffix == ".rv":
+        return files[1]
+    archive = HERE / "work" / f"{files[0].name}.rv"
+    readvault.compress(files[0], archive, force=True)
+    return archive
 
 
 if __name__ == "__main__":

@@ -11,10 +11,15 @@ ROOT = Path(__file__).resolve().parent.parent
 NOT_TYPICAL = {"edge", "bgzf_writers_dev"}
 
 
+def built(package: str, program: str) -> Path:
+    """A program of one of the workspace's packages, built if need be."""
+    return _built(["-p", package], program)
+
+
 def generator() -> Path:
     """The generator of realistic files, built if need be."""
     given = os.environ.get("READVAULT_GENERATE")
-    return Path(given) if given else _built(["-p", "readvault-generate"], "readvault-generate")
+    return Path(given) if given else built("readvault-generate", "readvault-generate")
 
 
 def example(package: str, name: str, *options: str) -> Path:

@@ -70,13 +70,16 @@ def configure(**settings: Any) -> Transfers:
     for key in settings:
         if key not in _KEYS:
             raise InvalidError(f"there is no setting {key!r} (there are {', '.join(_KEYS)})")
-    _made.update({key: value for key, value in settings.items() if value is not None})
-    return _apply()
+    wanted = {**_made, **{key: value for key, value in settings.items() if value is not None}}
+    applied = _apply(wanted)
+    # Only now: what was refused is not asked for again.
+    _made.update(wanted)
+    return applied
 
 
 def current() -> Transfers:
     """The settings in force."""
-    return _settings or _apply()
+    return _settings or _apply(_made)
 
 
 def ensure() -> None:
@@ -84,14 +87,14 @@ def ensure() -> None:
     current()
 
 
-def _apply() -> Transfers:
+def _apply(wanted: dict[str, Any]) -> Transfers:
     global _settings
     found = _of_file()
     for key in _KEYS:
         value = os.environ.get(f"READVAULT_{key.upper()}")
         if value:
             found[key] = (value, f"READVAULT_{key.upper()}")
-    found |= {key: (value, key) for key, value in _made.items()}
+    found |= {key: (value, key) for key, value in wanted.items()}
     made = Transfers(**{key: _value(key, value, where) for key, (value, where) in found.items()})
     _core.configure_transfers(
         connections=made.connections,
@@ -100,12 +103,12 @@ def _apply() -> Transfers:
         retries=made.retries,
         memory=made.memory,
         timeout=made.timeout,
-        cache=made.cache,
+        cache=made.cache or None,
         cache_size=made.cache_size,
         anonymous=made.anonymous,
         requester_pays=made.requester_pays,
         tags=_tags(made.tags),
-        storage_class=made.storage_class,
+        storage_class=made.storage_class or None,
     )
     _settings = made
     return made

@@ -3,7 +3,8 @@
     with fsspec.open("readvault:///path/sample.bam.rv") as source:
         source.read(100)
 
-Paths are those of archives, and nothing can be written.
+Paths are those of archives, or URLs of archives in object stores (`readvault://s3://bucket/sample.bam.rv`), and nothing
+can be written.
 """
 
 import errno
@@ -21,7 +22,7 @@ except ModuleNotFoundError as error:
         "fsspec is not installed, which this needs: pip install 'readvault[fsspec]'", name="fsspec"
     ) from None
 
-from readvault import archive
+from readvault import archive, places
 from readvault.archive import StrPath, View
 from readvault.errors import ReadvaultError
 
@@ -30,7 +31,7 @@ _SUFFIX = ".rv"
 
 
 class ReadvaultFileSystem(AbstractFileSystem):  # type: ignore[misc]
-    """Archives of local folders, each as the file that went into it.
+    """Archives of local folders and of object stores, each as the file that went into it. Stores are not listed.
 
     `view`: "exact" for the source's own bytes, or "plain" for the same records in BGZF blocks that are not compressed,
     which takes less work to read. `reference`: as for `decompress`.
@@ -50,8 +51,8 @@ class ReadvaultFileSystem(AbstractFileSystem):  # type: ignore[misc]
         if isinstance(path, list):
             return [cls._strip_protocol(one) for one in path]
         text = os.fspath(path)
-        prefix = f"{cls.protocol}://"
-        return make_path_posix(text.removeprefix(prefix).rstrip("/") or "/")
+        text = text.removeprefix(f"{cls.protocol}://").rstrip("/")
+        return text if places.is_url(text) else make_path_posix(text or "/")
 
     def ls(self, path: str, detail: bool = True, **_: Any) -> list[Any]:
         """The archives and folders in a folder; of an archive, itself."""
@@ -67,6 +68,9 @@ class ReadvaultFileSystem(AbstractFileSystem):  # type: ignore[misc]
     def info(self, path: str, **_: Any) -> dict[str, Any]:
         """Length of the view of an archive's source, and what else is known of it."""
         path = self._strip_protocol(path)
+        if places.is_url(path):
+            with archive.SourceFile(path, reference=self.reference, view=self.view) as source:
+                return {"name": path, "size": source.length, "type": "file", "source_name": source.source_name}
         status = os.stat(path)  # noqa: PTH116
         about = {"name": path, "size": 0, "type": "directory", "mtime": status.st_mtime}
         if os.path.isdir(path):  # noqa: PTH112
@@ -83,7 +87,9 @@ class ReadvaultFileSystem(AbstractFileSystem):  # type: ignore[misc]
             return {"name": path, "size": None, "type": "file"}
 
     def modified(self, path: str) -> datetime:
-        """When the archive was written."""
+        """When the archive was written; of one in a store that is not told."""
+        if places.is_url(self._strip_protocol(path)):
+            raise NotImplementedError("when an object of a store was written is not told here")
         return datetime.fromtimestamp(self.info(path)["mtime"], UTC)
 
     def _open(

@@ -133,6 +133,16 @@ def test_what_is_stopped_leaves_nothing(store: Store) -> None:
     assert not [name for name in store.names() if "stopped" in name and name != "stopped"]
 
 
+def test_fsspec_reads_its_archives(store: Store, source: bytes, archive: bytes) -> None:
+    fsspec = pytest.importorskip("fsspec")
+    url = store.put("fsspec/x.bam.rv", archive)
+    with fsspec.open(f"readvault://{url}", "rb") as file:
+        file.seek(1000)
+        assert file.read(500) == source[1000:1500]
+    files = fsspec.filesystem("readvault")
+    assert files.info(url)["size"] == len(source)
+
+
 def test_a_forked_process_reads_by_itself(store: Store, source: bytes, archive: bytes) -> None:
     url = store.put("fork/x.bam.rv", archive)
     with readvault.open(url) as file:

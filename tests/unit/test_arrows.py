@@ -13,15 +13,17 @@ CORE = ROOT / "crates" / "core" / "src"
 
 # Each part of the package, and the parts that it may import beside itself. `readvault` is the package's own page.
 PYTHON_ARROWS = {
-    "readvault": {"alignments", "archive", "errors", "frames"},
+    "readvault": {"alignments", "archive", "config", "errors", "frames"},
     "__main__": {"cli"},
-    "cli": {"readvault", "archive", "proof", "report", "files", "errors", "_core"},
+    "cli": {"readvault", "archive", "config", "proof", "report", "files", "places", "errors", "_core"},
     "alignments": {"_core"},
     "archive": {"report", "errors", "_core"},
     "frames": {"archive", "_core"},
-    "filesystem": {"archive", "errors"},
+    "filesystem": {"archive", "errors", "places"},
     "proof": {"readvault", "report", "files", "errors"},
-    "files": set(),
+    "config": {"errors", "_core"},
+    "files": {"places", "_core"},
+    "places": set(),
     "report": set(),
     "errors": set(),
     "_core": set(),

@@ -36,6 +36,12 @@ _OPTIONS: dict[str, Any] = {
     "memory": Annotated[
         _TEXT, typer.Option("--memory", metavar="SIZE", help="Memory for transfers, besides decoding [256M].")
     ],
+    "cache": Annotated[
+        _TEXT, typer.Option("--cache", metavar="DIR", help="Folder that keeps what is fetched, for all processes.")
+    ],
+    "cache_size": Annotated[
+        _TEXT, typer.Option("--cache-size", metavar="SIZE", help="Most bytes that the folder keeps [10G].")
+    ],
     "anonymous": Annotated[
         bool, typer.Option("--anonymous", help="Sign no requests to the store: for public buckets.")
     ],

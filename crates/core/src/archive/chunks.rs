@@ -105,6 +105,7 @@ impl Chunks {
         if let Some(entries) = known.get() {
             return Ok(entries.clone());
         }
+        self.will_need_pages();
         let entries = Arc::new(self.opened.page(root)?);
         Ok(known.get_or_init(|| entries).clone())
     }
@@ -190,6 +191,17 @@ impl Chunks {
         let entry = self.entry(number)?;
         let (chunk, left) = self.opened.chunk(number, &entry, &|| Ok(None))?;
         Ok((Arc::new(chunk), left.map(Arc::new)))
+    }
+
+    /// Says that the rest of the directory will be read soon, once a second page is needed: then a reader of an archive in a store
+    /// goes here and there, and would wait for each.
+    fn will_need_pages(&self) {
+        let is_known = |page: &OnceLock<_>| page.get().is_some();
+        if self.opened.is_remote() && self.pages.iter().any(is_known) {
+            let pages = self.pages.iter().zip(&self.opened.trailer.pages);
+            let missing = pages.filter(|(known, _)| !is_known(known));
+            self.opened.will_read_pages(missing.map(|(_, page)| page));
+        }
     }
 
     /// Says that these chunks will be decoded soon, so that those in a store are fetched together.

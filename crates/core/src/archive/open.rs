@@ -35,8 +35,14 @@ use crate::{Error, Result};
 /// Bytes read at the end of an archive at first: footer, trailer and root of most are within.
 const SUFFIX: u64 = 64 << 10;
 
+/// Bytes fetched at the start of an archive in a store: more than any header has.
+const START: u64 = 1 << 10;
+
 /// Bytes read of a chunk at first when only some of its units are wanted: its head, and most often those too.
 const HEAD: u64 = 8 << 10;
+
+/// Most bytes of the directory that are fetched from a store before they are needed.
+const PAGES_AHEAD: u64 = 4 << 20;
 
 /// Longest payload of one attachment frame: a piece that does not compress grows by little.
 const MAX_PIECE: u64 = 2 * ATTACHMENT_PIECE as u64;
@@ -90,7 +96,7 @@ impl Opened {
 
     /// Opens a file or an object of a store that may be an archive.
     pub fn object(location: &Location, stop: &Arc<AtomicBool>) -> Result<Object> {
-        Object::open(location, First::Ends(header::PREFIX as u64, SUFFIX), stop)
+        Object::open(location, First::Ends(START, SUFFIX), stop)
     }
 
     /// The archive that `object` is.
@@ -198,6 +204,22 @@ impl Opened {
     /// Whether reading takes requests over a network.
     pub fn is_remote(&self) -> bool {
         self.object.is_remote()
+    }
+
+    /// Says that these pages of the directory will be read soon; of a directory that is long, only some.
+    pub fn will_read_pages<'a>(&self, pages: impl Iterator<Item = &'a Page>) {
+        let mut total = 0u64;
+        let ranges: Vec<Range<u64>> = pages
+            .map(|page| {
+                let length = page.length.saturating_add(frame::HEAD_LENGTH);
+                page.offset..page.offset.saturating_add(length)
+            })
+            .take_while(|range| {
+                total = total.saturating_add(range.end - range.start);
+                total <= PAGES_AHEAD
+            })
+            .collect();
+        self.object.will_read(&ranges);
     }
 
     /// Says that the chunks of these entries will be read soon.

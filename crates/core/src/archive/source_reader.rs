@@ -34,7 +34,7 @@ impl Readable {
     /// As [`Archive::open`]; [`Error::Truncated`] for a BGZF file without the block that ends it.
     pub fn open(location: &Location, reference: Option<&Path>) -> Result<Self> {
         let object = Opened::object(location, &Arc::default())?;
-        let mut start = [0; bgzf::STANDARD_HEAD.len()];
+        let mut start = [0; bgzf::MAGIC.len()];
         let length = (start.len() as u64).min(object.length()) as usize;
         let start = &mut start[..length];
         let name = object.name().to_owned();
@@ -45,7 +45,7 @@ impl Readable {
             return Ok(Self::Archive(Box::new(archive)));
         }
         let source = SourceReader { object };
-        if start.starts_with(&bgzf::STANDARD_HEAD[..4]) {
+        if start.starts_with(&bgzf::MAGIC) {
             source.check_end()?;
         }
         Ok(Self::Source(source))

@@ -1,5 +1,6 @@
 //! Where bytes live: files of this machine and pipes, and objects of stores, which are read by many requests at a time.
 
+mod cache;
 mod client;
 mod connector;
 mod counters;

@@ -8,7 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use object_store::GetRange;
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, spawn_blocking};
 
 use super::client::{Client, Purpose};
 use super::counters::add;
@@ -597,7 +597,7 @@ impl Remote {
                 client: &client,
                 url: &url,
             };
-            let fetched = requests.range(&pin, range).await;
+            let fetched = cached(&requests, &pin, range).await;
             let Some(shared) = shared.upgrade() else {
                 return;
             };
@@ -718,6 +718,37 @@ fn begin(
             }
         }
     })
+}
+
+/// The bytes of a range, from the disk cache as far as it has them.
+async fn cached(requests: &Requests<'_>, pin: &Pin, range: Range<u64>) -> Result<Vec<u8>> {
+    let Some(cache) = requests.transfers.cache.clone() else {
+        return requests.range(pin, range).await;
+    };
+    let (url, state, wanted) = (requests.url.clone(), pin.clone(), range.clone());
+    let found = spawn_blocking({
+        let cache = cache.clone();
+        move || cache.get(&url, &state, wanted)
+    });
+    let mut bytes = found.await.unwrap_or_default();
+    let counters = &requests.transfers.counters;
+    add(&counters.cached_bytes, bytes.len() as u64);
+    let missing = range.start + bytes.len() as u64..range.end;
+    if missing.is_empty() {
+        return Ok(bytes);
+    }
+    let fetched = requests.range(pin, missing.clone()).await?;
+    let (url, state) = (requests.url.clone(), pin.clone());
+    let kept = spawn_blocking(move || {
+        cache.put(&url, &state, &missing, &fetched);
+        fetched
+    });
+    let fetched = kept.await.map_err(|_| Error::Interrupted)?;
+    if bytes.is_empty() {
+        return Ok(fetched);
+    }
+    bytes.extend_from_slice(&fetched);
+    Ok(bytes)
 }
 
 /// Does `work` on the runtime while the caller waits, and may be stopped.

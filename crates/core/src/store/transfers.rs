@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError, Weak};
 
 use tokio::runtime::Runtime;
 
+use super::cache::Cache;
 use super::client::{Client, Purpose, connect};
 use super::counters::{Counters, TransferTotals};
 use super::limits::{Connections, Memory, Pace};
@@ -25,6 +26,7 @@ pub struct Transfers {
     pub memory: Arc<Memory>,
     pub connections: Connections,
     pub pace: Pace,
+    pub cache: Option<Arc<Cache>>,
     clients: Mutex<HashMap<Bucket, Arc<Client>>>,
     /// Objects that are open: they hold memory that others may need.
     pub(super) objects: Mutex<Vec<Weak<Remote>>>,
@@ -82,6 +84,10 @@ impl Transfers {
             memory: Memory::new(settings.memory),
             connections: Connections::new(settings.connections),
             pace: Pace::default(),
+            cache: settings
+                .cache
+                .as_ref()
+                .map(|folder| Arc::new(Cache::new(folder, settings.cache_size))),
             clients: Mutex::default(),
             objects: Mutex::default(),
             settings,

@@ -225,7 +225,10 @@ impl Upload {
         let expected = Expected {
             length: self.length,
             crc64: self.crc64.finalize(),
-            etag: in_parts.then(|| composite(&self.sent)).flatten(),
+            in_parts,
+            etag: (in_parts && way.url.kind == Kind::S3)
+                .then(|| composite(&self.sent))
+                .flatten(),
         };
         if let Some(id) = &self.id {
             let parts = self.sent.clone();
@@ -241,7 +244,12 @@ impl Upload {
             };
             wait(transfers, &stop, way.whole(bytes, mode))?;
         }
-        let read_back = wait(transfers, &stop, way.read_back(&expected));
+        let checking = match way.url.kind {
+            Kind::S3 => transfers.client(&way.url, Purpose::Checking),
+            _ => Ok(way.client.clone()),
+        };
+        let read_back =
+            checking.and_then(|client| wait(transfers, &stop, way.read_back(&client, &expected)));
         if let Err(error) = read_back {
             self.retract();
             return Err(error);
@@ -317,6 +325,7 @@ impl Drop for Upload {
 struct Expected {
     length: u64,
     crc64: u64,
+    in_parts: bool,
     /// ETag of an object in parts, where those are MD5 digests.
     etag: Option<String>,
 }
@@ -325,7 +334,10 @@ struct Expected {
 fn composite(parts: &[PartId]) -> Option<String> {
     let mut all = Md5::new();
     for part in parts {
-        let text = part.content_id.trim_matches('"');
+        // The client keeps the ETag in an element, beside the part's checksum.
+        let (_, text) = part.content_id.split_once("<e_tag>")?;
+        let text = text.split_once("</e_tag>")?.0.replace("&quot;", "");
+        let text = text.trim_matches('"');
         if text.len() != 32 {
             return None;
         }
@@ -516,20 +528,10 @@ impl Way {
     }
 
     /// Compares what the store says of the object with what it was sent.
-    async fn read_back(&self, expected: &Expected) -> Result<()> {
-        let transfers = &self.transfers;
-        let made;
-        let client = if self.url.kind == Kind::S3 {
-            made =
-                super::client::connect(&self.url, &transfers.settings, Purpose::Checking).await?;
-            &made
-        } else {
-            &*self.client
-        };
+    async fn read_back(&self, client: &Client, expected: &Expected) -> Result<()> {
         let requests = Requests {
-            transfers,
             client,
-            url: &self.url,
+            ..self.requests()
         };
         let (pin, headers) = requests.facts().await?;
         let wrong = |what: String| {
@@ -546,8 +548,7 @@ impl Way {
         }
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         // A checksum of parts' checksums is not ours to compare.
-        let is_whole =
-            expected.etag.is_none() || header("x-amz-checksum-type") == Some("FULL_OBJECT");
+        let is_whole = !expected.in_parts || header("x-amz-checksum-type") == Some("FULL_OBJECT");
         let other_checksum = header("x-amz-checksum-crc64nvme")
             .is_some_and(|told| is_whole && told != base64(expected.crc64));
         let other_etag = match (pin.etag.as_deref(), &expected.etag) {
@@ -597,7 +598,9 @@ mod tests {
         let part = |content_id: &str| PartId {
             content_id: content_id.into(),
         };
-        let parts = [part("\"d41d8cd98f00b204e9800998ecf8427e\"")];
+        let parts = [part(
+            "<PartMetadata><e_tag>&quot;d41d8cd98f00b204e9800998ecf8427e&quot;</e_tag></PartMetadata>",
+        )];
         // MD5 of the MD5 of nothing.
         assert_eq!(
             composite(&parts).as_deref(),
