@@ -62,6 +62,21 @@ impl Error {
         }
     }
 
+    /// The same error once more, for another who waits for what failed.
+    pub(crate) fn again(&self) -> Self {
+        match self {
+            Self::Store { context, source } => Self::Store {
+                context: context.clone(),
+                source: std::io::Error::new(source.kind(), source.to_string()),
+            },
+            Self::Damaged(text) => Self::Damaged(text.clone()),
+            Self::Truncated(text) => Self::Truncated(text.clone()),
+            Self::Unsupported(text) => Self::Unsupported(text.clone()),
+            Self::Invalid(text) => Self::Invalid(text.clone()),
+            Self::Interrupted => Self::Interrupted,
+        }
+    }
+
     /// The same error with `place` put before its text, unless that names it already, as those of object stores do.
     #[must_use]
     pub fn at(self, place: impl std::fmt::Display) -> Self {

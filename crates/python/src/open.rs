@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use pyo3::IntoPyObjectExt;
-use pyo3::exceptions::PyMemoryError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use readvault_core::archive;
@@ -142,14 +141,16 @@ fn bytes<'py>(
 ) -> PyResult<Bound<'py, PyBytes>> {
     let left = total.saturating_sub(offset);
     let length = usize::try_from(left).unwrap_or(usize::MAX).min(length);
-    let mut bytes = Vec::new();
-    bytes
-        .try_reserve_exact(length)
-        .map_err(|_| PyMemoryError::new_err(()))?;
-    bytes.resize(length, 0);
-    let filled = py
-        .detach(|| read(&mut bytes))
-        .map_err(|error| errors::raise(py, &error))?;
-    bytes.truncate(filled);
-    Ok(PyBytes::new(py, &bytes))
+    // Nobody else sees the object before it is whole, so core may fill it with the interpreter released.
+    let mut filled = 0;
+    let bytes = PyBytes::new_with(py, length, |buffer| {
+        filled = py
+            .detach(|| read(buffer))
+            .map_err(|error| errors::raise(py, &error))?;
+        Ok(())
+    })?;
+    if filled == length {
+        return Ok(bytes);
+    }
+    Ok(PyBytes::new(py, &bytes.as_bytes()[..filled]))
 }

@@ -9,7 +9,8 @@ use std::sync::atomic::AtomicBool;
 
 use super::local::Source;
 use super::location::Location;
-use super::remote::{First, Reading, Remote};
+use super::opening::First;
+use super::remote::{Reading, Remote};
 use crate::{Error, Result};
 
 /// Something to read at any place. Any number of threads may.

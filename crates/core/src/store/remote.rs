@@ -3,27 +3,22 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use object_store::GetRange;
-use tokio::task::{AbortHandle, spawn_blocking};
+use tokio::task::spawn_blocking;
 
-use super::client::{Client, Purpose};
+use super::client::Purpose;
 use super::counters::add;
 use super::limits::Held;
-use super::location::{Kind, ObjectUrl};
+use super::location::ObjectUrl;
+use super::opening::{First, begin};
+use super::parts::{Part, State, Status, cut};
 use super::request::{Pin, Requests, has_other_etag};
 use super::runs::Runs;
-use super::transfers::{Transfers, check_waiting};
+use super::transfers::Transfers;
+use super::waiting::{TICK, check, wait};
 use crate::{Error, Result};
-
-/// Time between looks at whether to stop.
-const TICK: Duration = Duration::from_millis(100);
-
-/// Least bytes of a part of what a reader waits for, when it is split among connections.
-const LEAST_SPLIT: u64 = 256 << 10;
 
 /// How a reader will go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,15 +27,6 @@ pub enum Reading {
     Exact,
     /// Perhaps where it stops: then what follows is fetched ahead.
     Onward,
-}
-
-/// What of an object is fetched first, with the facts of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum First {
-    /// So many bytes of its start.
-    Start(u64),
-    /// So many bytes of its start, and so many of its end.
-    Ends(u64, u64),
 }
 
 /// An object of a store, in one state.
@@ -53,134 +39,6 @@ pub struct Remote {
 struct Shared {
     state: Mutex<State>,
     changed: Condvar,
-}
-
-struct State {
-    transfers: Arc<Transfers>,
-    client: Arc<Client>,
-    /// By where they start, none of them over another.
-    parts: BTreeMap<u64, Part>,
-    runs: Runs,
-    /// Number of the last part, and the last read.
-    last: u64,
-    clock: u64,
-}
-
-struct Part {
-    number: u64,
-    length: u64,
-    status: Status,
-    /// Bytes of it that readers got.
-    used: u64,
-    /// When one did last.
-    touched: u64,
-    /// Readers that wait for it.
-    wanted: u32,
-}
-
-enum Status {
-    Coming(AbortHandle),
-    /// Its memory is given back with it.
-    Here(
-        Vec<u8>,
-        #[expect(dead_code, reason = "held until dropped")] Held,
-    ),
-    Failed(Error),
-}
-
-impl State {
-    fn end(start: u64, part: &Part) -> u64 {
-        start + part.length
-    }
-
-    /// The stretches of `range` that no part covers.
-    fn gaps(&self, range: &Range<u64>) -> Vec<Range<u64>> {
-        let mut gaps = Vec::new();
-        let mut at = range.start;
-        for (&start, part) in self.covering(range) {
-            if at < start {
-                gaps.push(at..start);
-            }
-            at = at.max(Self::end(start, part));
-        }
-        if at < range.end {
-            gaps.push(at..range.end);
-        }
-        gaps
-    }
-
-    /// The parts that meet `range`, in order.
-    fn covering(&self, range: &Range<u64>) -> impl Iterator<Item = (&u64, &Part)> {
-        let first = self.parts.range(..=range.start).next_back();
-        let first = first
-            .filter(|(start, part)| Self::end(**start, part) > range.start)
-            .map_or(range.start, |(&start, _)| start);
-        self.parts.range(first..range.end.max(first))
-    }
-
-    /// Bytes of a part when so many are split among connections.
-    fn share(&self, bytes: u64) -> u64 {
-        let allowed = self.transfers.connections.allowed() as u64;
-        let largest = self.transfers.settings.largest_part();
-        bytes
-            .div_ceil(allowed)
-            .clamp(LEAST_SPLIT.min(largest), largest)
-    }
-
-    fn coming(&self) -> usize {
-        let coming = |part: &&Part| matches!(part.status, Status::Coming(_));
-        self.parts.values().filter(coming).count()
-    }
-
-    /// Lets go of parts that nobody waits for until `bytes` have been given back: those that were read first, then those
-    /// farthest ahead.
-    fn let_go(&mut self, bytes: u64) -> u64 {
-        let mut found: Vec<(bool, u64, u64)> = self
-            .parts
-            .iter()
-            .filter(|(_, part)| part.wanted == 0 && !matches!(part.status, Status::Coming(_)))
-            .map(|(&start, part)| {
-                let unread = part.used < part.length;
-                (
-                    unread,
-                    if unread {
-                        u64::MAX - start
-                    } else {
-                        part.touched
-                    },
-                    start,
-                )
-            })
-            .collect();
-        found.sort_unstable();
-        let mut given = 0;
-        for (_, _, start) in found {
-            if given >= bytes {
-                break;
-            }
-            given += self.remove(start);
-        }
-        given
-    }
-
-    /// Removes a part; gives the memory that it took.
-    fn remove(&mut self, start: u64) -> u64 {
-        let Some(part) = self.parts.remove(&start) else {
-            return 0;
-        };
-        match part.status {
-            Status::Coming(task) => {
-                task.abort();
-                0
-            }
-            Status::Here(..) => {
-                let wasted = part.length.saturating_sub(part.used);
-                add(&self.transfers.counters.wasted_bytes, wasted);
-                part.length
-            }
-            Status::Failed(_) => 0,
-        }
-    }
 }
 
 impl Remote {
@@ -438,7 +296,7 @@ impl Remote {
             match state.parts.get_mut(&start).map(|part| &mut part.status) {
                 Some(Status::Coming(_)) => {}
                 Some(Status::Failed(error)) => {
-                    *done = Err(again(error));
+                    *done = Err(error.again());
                     break;
                 }
                 Some(Status::Here(..)) => break,
@@ -624,27 +482,6 @@ impl Remote {
     }
 }
 
-impl State {
-    /// Lets go of parts that have been read, the oldest first, until `bytes` have been given back.
-    fn let_go_read(&mut self, bytes: u64) -> u64 {
-        let mut read: Vec<(u64, u64)> = self
-            .parts
-            .iter()
-            .filter(|(_, part)| part.used >= part.length && part.wanted == 0)
-            .map(|(&start, part)| (part.touched, start))
-            .collect();
-        read.sort_unstable();
-        let mut given = 0;
-        for (_, start) in read {
-            if given >= bytes {
-                break;
-            }
-            given += self.remove(start);
-        }
-        given
-    }
-}
-
 impl Drop for Remote {
     fn drop(&mut self) {
         let mut state = self
@@ -661,63 +498,6 @@ impl Drop for Remote {
             state.remove(start);
         }
     }
-}
-
-/// Bytes of an object, each with the offset of the first.
-type Pieces = Vec<(u64, Vec<u8>)>;
-
-/// Facts of an object and what is needed of it first.
-fn begin(
-    transfers: &Arc<Transfers>,
-    client: &Client,
-    url: &ObjectUrl,
-    first: First,
-    stop: &AtomicBool,
-) -> Result<(Pin, Pieces)> {
-    let requests = Requests {
-        transfers,
-        client,
-        url,
-    };
-    wait(transfers, stop, async {
-        match first {
-            First::Start(length) => {
-                let (pin, place, bytes) = requests.first(GetRange::Bounded(0..length)).await?;
-                Ok((pin, vec![(place.start, bytes)]))
-            }
-            First::Ends(start, end) => {
-                let from_end = async {
-                    // Azure serves no range from the end.
-                    if url.kind == Kind::Azure {
-                        let pin = requests.head().await?;
-                        let place = pin.length.saturating_sub(end)..pin.length;
-                        let bytes = if place.is_empty() {
-                            Vec::new()
-                        } else {
-                            requests.range(&pin, place.clone()).await?
-                        };
-                        return Ok((pin, place, bytes));
-                    }
-                    requests.first(GetRange::Suffix(end)).await
-                };
-                let from_start = requests.first(GetRange::Bounded(0..start));
-                let (end, start) = tokio::try_join!(from_end, from_start)?;
-                let (pin, place, bytes) = end;
-                let (other, _, mut head) = start;
-                if pin != other {
-                    return Err(Error::Store {
-                        context: format!("cannot read {url}"),
-                        source: std::io::Error::other(
-                            "it changed while it was opened; start again",
-                        ),
-                    });
-                }
-                // What both have is the end's.
-                head.truncate(usize::try_from(place.start).unwrap_or(usize::MAX));
-                Ok((pin, vec![(0, head), (place.start, bytes)]))
-            }
-        }
-    })
 }
 
 /// The bytes of a range, from the disk cache as far as it has them.
@@ -749,51 +529,4 @@ async fn cached(requests: &Requests<'_>, pin: &Pin, range: Range<u64>) -> Result
     }
     bytes.extend_from_slice(&fetched);
     Ok(bytes)
-}
-
-/// Does `work` on the runtime while the caller waits, and may be stopped.
-pub fn wait<T>(
-    transfers: &Transfers,
-    stop: &AtomicBool,
-    work: impl Future<Output = Result<T>>,
-) -> Result<T> {
-    transfers.runtime.block_on(async {
-        tokio::pin!(work);
-        loop {
-            tokio::select! {
-                done = &mut work => return done,
-                () = tokio::time::sleep(TICK) => check(stop)?,
-            }
-        }
-    })
-}
-
-/// Fails when whoever waits is to stop.
-fn check(stop: &AtomicBool) -> Result<()> {
-    if stop.load(Ordering::Relaxed) {
-        return Err(Error::Interrupted);
-    }
-    check_waiting()
-}
-
-/// Ranges of `size` bytes, of which only the last is shorter.
-fn cut(range: &Range<u64>, size: u64) -> impl Iterator<Item = Range<u64>> + use<> {
-    let end = range.end;
-    let starts = (range.start..end).step_by(usize::try_from(size).unwrap_or(usize::MAX).max(1));
-    starts.map(move |start| start..end.min(start.saturating_add(size)))
-}
-
-/// The same error, for one more reader.
-fn again(error: &Error) -> Error {
-    match error {
-        Error::Store { context, source } => Error::Store {
-            context: context.clone(),
-            source: std::io::Error::new(source.kind(), source.to_string()),
-        },
-        Error::Damaged(text) => Error::Damaged(text.clone()),
-        Error::Truncated(text) => Error::Truncated(text.clone()),
-        Error::Unsupported(text) => Error::Unsupported(text.clone()),
-        Error::Invalid(text) => Error::Invalid(text.clone()),
-        Error::Interrupted => Error::Interrupted,
-    }
 }

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::ops::Range;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
@@ -12,21 +11,13 @@ use tokio::time::{sleep, timeout};
 use super::client::Client;
 use super::connector::{Answer, answered};
 use super::counters::add;
+use super::failure::{Attempts, Failure, Waits, innermost};
 use super::location::{Kind, ObjectUrl};
 use super::transfers::Transfers;
 use crate::{Error, Result};
 
-/// First wait before a request is sent again; each time it may be twice as long.
-const FIRST_WAIT: Duration = Duration::from_millis(100);
-
-/// Longest wait.
-const LONGEST_WAIT: Duration = Duration::from_secs(20);
-
 /// Bytes that must have come for an attempt to count as having got on.
 const PROGRESS: usize = 64 << 10;
-
-/// Most of a server's message that is shown.
-const SHOWN: usize = 300;
 
 /// Which state of an object is read. Every answer is compared with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,189 +78,6 @@ impl Pin {
     fn condition(&self) -> Option<String> {
         self.etag.clone().filter(|etag| !etag.starts_with("W/"))
     }
-}
-
-/// Why an attempt failed.
-pub struct Failure {
-    /// Trying again may help.
-    passing: bool,
-    /// The store asks for fewer requests.
-    too_many: bool,
-    /// What the store asks to wait.
-    wait: Option<Duration>,
-    /// No range is served, or none from the end.
-    no_range: bool,
-    /// What the answer's status was.
-    status: Option<u16>,
-    error: io::Error,
-}
-
-impl Failure {
-    pub fn passing(text: impl Into<String>) -> Self {
-        Self {
-            passing: true,
-            too_many: false,
-            wait: None,
-            no_range: false,
-            status: None,
-            error: io::Error::other(text.into()),
-        }
-    }
-
-    fn lasting(kind: io::ErrorKind, text: impl Into<String>) -> Self {
-        Self {
-            passing: false,
-            error: io::Error::new(kind, text.into()),
-            ..Self::passing("")
-        }
-    }
-
-    /// Something stands where nothing may be replaced.
-    pub fn exists() -> Self {
-        Self::lasting(io::ErrorKind::AlreadyExists, "it exists")
-    }
-
-    pub fn is_exists(&self) -> bool {
-        self.error.kind() == io::ErrorKind::AlreadyExists
-    }
-
-    /// The same of a request that has the condition that nothing exists.
-    pub fn of_condition(self) -> Self {
-        match self.status {
-            Some(412) => Self::exists(),
-            // Another writer is at work; who is first is not known yet.
-            Some(409) => Self {
-                passing: true,
-                ..self
-            },
-            _ => self,
-        }
-    }
-
-    fn changed(how: &str) -> Self {
-        let text = format!("it changed while it was read ({how}); start again");
-        Self::lasting(io::ErrorKind::Other, text)
-    }
-
-    /// What a client's error comes to.
-    pub fn of(error: &object_store::Error, answer: &Answer) -> Self {
-        Self {
-            status: answer.status,
-            ..Self::of_answer(error, answer)
-        }
-    }
-
-    fn of_answer(error: &object_store::Error, answer: &Answer) -> Self {
-        let whole = error.to_string();
-        let Some(status) = answer.status else {
-            return match error {
-                object_store::Error::Unauthenticated { source, .. } => Self::lasting(
-                    io::ErrorKind::PermissionDenied,
-                    format!(
-                        "no credentials were found ({}); sign in, set a profile, or read anonymously if the bucket is public",
-                        innermost(source.as_ref())
-                    ),
-                ),
-                object_store::Error::NotFound { .. } => {
-                    Self::lasting(io::ErrorKind::NotFound, "there is no such object")
-                }
-                object_store::Error::Precondition { .. } => Self::changed("it is another one now"),
-                // What the store of this process's memory says of an empty object.
-                _ if whole.contains("Wanted range") => Self {
-                    no_range: true,
-                    ..Self::lasting(io::ErrorKind::Other, "it has no such range")
-                },
-                _ => Self::passing(innermost(error)),
-            };
-        };
-        if (200..300).contains(&status) {
-            return match error {
-                _ if whole.contains("non-partial") => Self::not_partial(),
-                _ => Self::passing(format!("a wrong answer: {}", innermost(error))),
-            };
-        }
-        let said = said(&whole);
-        let text = |what: &str| format!("{what} (HTTP {status}{said})");
-        match status {
-            404 | 410 => Self::lasting(io::ErrorKind::NotFound, text("there is no such object")),
-            412 => Self::changed("the store refused: it is another one now"),
-            416 => Self {
-                no_range: true,
-                ..Self::lasting(io::ErrorKind::Other, text("it has no such range"))
-            },
-            // A clock that is wrong or a token that has expired may be right the next time.
-            400 | 403 if said.contains("Expired") || said.contains("RequestTimeout") => {
-                Self::passing(text("refused"))
-            }
-            401 | 403 => {
-                let archived = said.contains("InvalidObjectState");
-                let what = if archived {
-                    "it is in cold storage: restore it first"
-                } else {
-                    "access denied"
-                };
-                Self::lasting(io::ErrorKind::PermissionDenied, text(what))
-            }
-            429 | 503 => Self {
-                too_many: true,
-                wait: retry_after(answer),
-                ..Self::passing(text("the store is too busy"))
-            },
-            408 | 500..=599 => Self::passing(text("the store failed")),
-            301 | 307 | 308 => {
-                let region = answer.headers.get("x-amz-bucket-region");
-                let region = region.and_then(|region| region.to_str().ok());
-                let hint = region.map_or_else(String::new, |region| {
-                    format!(": its bucket is in {region}; set AWS_REGION")
-                });
-                Self::lasting(
-                    io::ErrorKind::Other,
-                    text(&format!("it is elsewhere{hint}")),
-                )
-            }
-            _ => Self::lasting(io::ErrorKind::Other, text("refused")),
-        }
-    }
-
-    fn not_partial() -> Self {
-        Self {
-            no_range: true,
-            ..Self::passing("the server sent the whole object where a range was asked for")
-        }
-    }
-}
-
-fn retry_after(answer: &Answer) -> Option<Duration> {
-    let value = answer.headers.get(http::header::RETRY_AFTER)?;
-    let seconds: u64 = value.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds).min(LONGEST_WAIT))
-}
-
-/// Code and message of an error in XML, as stores send them, or what was sent instead, shortened.
-fn said(whole: &str) -> String {
-    let between = |open: &str, close: &str| {
-        let (_, rest) = whole.split_once(open)?;
-        Some(rest.split_once(close)?.0.to_owned())
-    };
-    let parts = [
-        between("<Code>", "</Code>"),
-        between("<Message>", "</Message>"),
-    ];
-    let said: Vec<String> = parts.into_iter().flatten().collect();
-    if said.is_empty() {
-        return String::new();
-    }
-    let text: String = said.join(": ").chars().take(SHOWN).collect();
-    format!(", {text}")
-}
-
-/// The cause of all.
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error.to_string().chars().take(SHOWN).collect()
 }
 
 /// Whether an object of S3 has an ETag that is no MD5 digest: it is encrypted with a key of the customer's.
@@ -564,65 +372,5 @@ impl Requests<'_> {
             url: self.url,
         };
         waits.try_again(attempts, failure, what).await
-    }
-}
-
-/// What is done to an object, between two attempts.
-pub struct Waits<'a> {
-    pub transfers: &'a Transfers,
-    /// Such as "cannot read".
-    pub action: &'static str,
-    pub url: &'a ObjectUrl,
-}
-
-impl Waits<'_> {
-    /// Waits until it is time to try again; fails when it is of no use.
-    pub async fn try_again(
-        &self,
-        attempts: &mut Attempts,
-        failure: Failure,
-        what: &str,
-    ) -> Result<()> {
-        attempts.all += 1;
-        attempts.in_vain += 1;
-        let transfers = self.transfers;
-        let most = transfers.settings.retries + 1;
-        if failure.too_many {
-            transfers.connections.too_many();
-        }
-        if !failure.passing || attempts.in_vain >= most {
-            let attempt = if attempts.all > 1 {
-                format!(", attempt {}", attempts.all)
-            } else {
-                String::new()
-            };
-            return Err(Error::Store {
-                context: format!("{} {}, {what}{attempt}", self.action, self.url),
-                source: failure.error,
-            });
-        }
-        transfers.counters.retries.fetch_add(1, Ordering::Relaxed);
-        let longest = FIRST_WAIT
-            .saturating_mul(1 << attempts.in_vain.min(16))
-            .min(LONGEST_WAIT);
-        // Anywhere up to it, so that those who failed together do not come back together.
-        let wait = longest.mul_f64(fastrand::f64());
-        sleep(failure.wait.unwrap_or_default().max(wait)).await;
-        Ok(())
-    }
-}
-
-/// How often something was tried.
-#[derive(Default)]
-pub struct Attempts {
-    all: u32,
-    /// Those since bytes came.
-    in_vain: u32,
-}
-
-impl Attempts {
-    /// Whether there was one.
-    pub fn any(&self) -> bool {
-        self.all > 0
     }
 }

@@ -5,6 +5,9 @@ use std::ops::Range;
 /// Readers that are followed at a time.
 const MOST: usize = 4;
 
+/// Bytes after which a run counts as long: it will go on.
+const LONG: u64 = 4 << 20;
+
 /// The runs of reads at hand.
 #[derive(Debug, Default)]
 pub struct Runs {
@@ -67,10 +70,12 @@ impl Runs {
         });
     }
 
-    /// What to have fetched ahead of the run that was read last: twice as much as it has read, between `least` and `most`.
+    /// What to have fetched ahead of the run that was read last, between `least` and `most`: twice as much as it has read, and of a
+    /// long one four times.
     pub fn window(&self, least: u64, most: u64) -> Option<Range<u64>> {
         let run = self.runs.iter().max_by_key(|run| run.touched)?;
-        let ahead = (2 * run.length).clamp(least, most.max(least));
+        let times = if run.length < LONG { 2 } else { 4 };
+        let ahead = (times * run.length).clamp(least, most.max(least));
         Some(run.position..run.position.saturating_add(ahead))
     }
 }

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::local;
 use super::location::Location;
-use super::remote::{First, Reading, Remote};
+use super::opening::First;
+use super::remote::{Reading, Remote};
 use crate::{Error, Result};
 
 /// Bytes fetched with the facts of an object: the first of what is read on.

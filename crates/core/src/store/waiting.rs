@@ -1,0 +1,35 @@
+//! Waiting for a store from a thread that may be told to stop.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::transfers::{Transfers, check_waiting};
+use crate::{Error, Result};
+
+/// Time between looks at whether to stop.
+pub const TICK: Duration = Duration::from_millis(100);
+
+/// Does `work` on the runtime while the caller waits, and may be stopped.
+pub fn wait<T>(
+    transfers: &Transfers,
+    stop: &AtomicBool,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    transfers.runtime.block_on(async {
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return done,
+                () = tokio::time::sleep(TICK) => check(stop)?,
+            }
+        }
+    })
+}
+
+/// Fails when whoever waits is to stop.
+pub fn check(stop: &AtomicBool) -> Result<()> {
+    if stop.load(Ordering::Relaxed) {
+        return Err(Error::Interrupted);
+    }
+    check_waiting()
+}
