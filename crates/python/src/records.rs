@@ -220,6 +220,26 @@ macro_rules! record_methods {
             fn count(&self, py: Python<'_>, query: &Query, threads: usize) -> PyResult<u64> {
                 released(py, || self.$inner.count(&query.on(&self.$inner)?, threads))
             }
+
+            /// Counts by flags, as JSON text.
+            #[pyo3(signature = (query, *, threads=1))]
+            fn flag_statistics(
+                &self,
+                py: Python<'_>,
+                query: &Query,
+                threads: usize,
+            ) -> PyResult<String> {
+                report(py, || {
+                    self.$inner
+                        .flag_statistics(&query.on(&self.$inner)?, threads)
+                })
+            }
+
+            /// Counts by reference, as JSON text.
+            #[pyo3(signature = (*, threads=1))]
+            fn index_statistics(&self, py: Python<'_>, threads: usize) -> PyResult<String> {
+                report(py, || self.$inner.index_statistics(threads))
+            }
         }
     };
 }
@@ -228,19 +248,15 @@ record_methods!(Archive, 0);
 record_methods!(SourceReader, source);
 
 #[pymethods]
+impl SourceReader {
+    /// Whether there is an index, so that regions can be read.
+    fn has_index(&self, py: Python<'_>) -> PyResult<bool> {
+        released(py, || self.source.has_index())
+    }
+}
+
+#[pymethods]
 impl Archive {
-    /// Counts by flags, as JSON text.
-    #[pyo3(signature = (query, *, threads=1))]
-    fn flag_statistics(&self, py: Python<'_>, query: &Query, threads: usize) -> PyResult<String> {
-        report(py, || self.0.flag_statistics(&query.on(&self.0)?, threads))
-    }
-
-    /// Counts by reference, as JSON text.
-    #[pyo3(signature = (*, threads=1))]
-    fn index_statistics(&self, py: Python<'_>, threads: usize) -> PyResult<String> {
-        report(py, || self.0.index_statistics(threads))
-    }
-
     /// Depths and means by stretch, as JSON text.
     #[pyo3(signature = (query, *, threads=1, base_qualities=true))]
     fn coverage(

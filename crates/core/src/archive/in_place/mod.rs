@@ -19,6 +19,7 @@ use super::records::{Batch, as_blocks, as_file, as_sam};
 use super::regions::Regions;
 use super::source_reader::{Kind, SourceReader};
 use super::workers::lock;
+use crate::source::bam::CoreFields;
 use crate::store::{Location, Object, Reading};
 use crate::{Error, Result};
 
@@ -153,7 +154,7 @@ impl SourceReader {
     /// [`Error::Invalid`] when it is no BAM file, [`Error::Damaged`] or [`Error::Truncated`] where its bytes are wrong or missing, and
     /// [`Error::Store`].
     pub fn header_text(&self) -> Result<Vec<u8>> {
-        Ok(self.start()?.heading.sam_text())
+        Ok(self.heading()?.sam_text())
     }
 
     /// Names and lengths of the reference sequences, in order.
@@ -161,7 +162,7 @@ impl SourceReader {
     /// # Errors
     /// As [`SourceReader::header_text`].
     pub fn references(&self) -> Result<Vec<(Vec<u8>, u32)>> {
-        Ok(self.start()?.heading.pairs())
+        Ok(self.heading()?.pairs())
     }
 
     /// The regions that `texts` name; see [`Regions::parse`].
@@ -169,7 +170,7 @@ impl SourceReader {
     /// # Errors
     /// As [`Regions::parse`] and [`SourceReader::header_text`].
     pub fn regions(&self, texts: &[String]) -> Result<Regions> {
-        Regions::parse(texts, &self.start()?.heading.references)
+        Regions::parse(texts, &self.heading()?.references)
     }
 
     /// The regions of intervals by name; see [`super::Archive::intervals`].
@@ -177,8 +178,10 @@ impl SourceReader {
     /// # Errors
     /// As [`SourceReader::header_text`].
     pub fn intervals(&self, intervals: &[(String, i64, i64)]) -> Result<Regions> {
-        let start = self.start()?;
-        Ok(Regions::of_intervals(intervals, &start.heading.references))
+        Ok(Regions::of_intervals(
+            intervals,
+            &self.heading()?.references,
+        ))
     }
 
     /// The records that `query` asks for, in the file's order, in batches; of regions, only the parts are read that the index names.
@@ -195,9 +198,8 @@ impl SourceReader {
     /// # Errors
     /// As [`SourceReader::records`].
     pub fn sam(&self, query: &Query, threads: usize) -> Result<RecordPass<Vec<u8>>> {
-        let heading = self.start()?.heading.clone();
         let name = self.object.name().to_owned();
-        self.pass(query, threads, as_sam(heading, name))
+        self.pass(query, threads, as_sam(self.heading()?, name))
     }
 
     /// The same records as BGZF blocks of a BAM file; see [`super::Archive::bam`].
@@ -211,7 +213,7 @@ impl SourceReader {
         compressed: bool,
     ) -> Result<impl Iterator<Item = Result<Vec<u8>>> + Send + use<>> {
         let records = self.pass(query, threads, as_blocks(compressed))?;
-        Ok(as_file(&self.start()?.heading, records, compressed))
+        Ok(as_file(&*self.heading()?, records, compressed))
     }
 
     /// How many records there are that `query` asks for.
@@ -221,6 +223,33 @@ impl SourceReader {
     pub fn count(&self, query: &Query, threads: usize) -> Result<u64> {
         let count = |stretch: Stretch<'_>| Ok(stretch.records.len() as u64);
         self.pass(query, threads, count)?.sum()
+    }
+
+    /// Whether there is an index, so that regions can be read.
+    ///
+    /// # Errors
+    /// As [`SourceReader::records`].
+    pub fn has_index(&self) -> Result<bool> {
+        Ok(self.index()?.is_some())
+    }
+
+    /// What stands before the first record.
+    pub(super) fn heading(&self) -> Result<Arc<Heading>> {
+        Ok(self.start()?.heading.clone())
+    }
+
+    /// A pass over core fields; see [`super::Archive::core_fields`].
+    pub(super) fn core<T: Send + 'static>(
+        &self,
+        query: &Query,
+        threads: usize,
+        make: impl Fn(&CoreFields, Vec<usize>) -> T + Send + Sync + 'static,
+    ) -> Result<RecordPass<T>> {
+        self.pass(query, threads, move |stretch| {
+            let fields = stretch.core_fields();
+            let all = (0..fields.flags.len()).collect();
+            Ok(make(&fields, all))
+        })
     }
 
     fn pass<T: Send + 'static>(
