@@ -29,7 +29,7 @@ def indexed(path: Path, kind: str) -> Path:
 
 @pytest.fixture(scope="module")
 def scattered(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Records of all kinds on three references: spliced, unmapped with a position, without one, and long ones, in small blocks."""
+    """Records of all kinds on three references: spliced, long, unmapped with a position, and without one."""
     chance = random.Random(11)
     sam = pysam.AlignmentHeader.from_dict(
         {
@@ -127,8 +127,11 @@ def test_a_whole_file_is_read_as_samtools_reads_it(
     assert out(rv("view", "-b", "-o", again, local)) == b""
     assert samtools(pysam.view, tmp_path, "-h", "--no-PG", again) == whole
     assert out(rv("flagstat", local)).decode() == pysam.flagstat(str(local))
-    indexed(local, "bai")
-    assert out(rv("idxstats", local)).decode() == pysam.idxstats(str(local))
+    counted = out(rv("idxstats", local))
+    for kind in ("bai", "csi"):
+        indexed(local, kind)
+        told = out(rv("idxstats", "--index", f"{local}.{kind}", local))
+        assert told.decode() == pysam.idxstats(str(local)) and told == counted
 
 
 def test_lists_of_intervals_choose_as_those_of_samtools(
@@ -177,7 +180,10 @@ def test_alignment_file_reads_it(scattered: Path, tmp_path: Path) -> None:
     indexed(local, "csi")
     moved.parent.mkdir()
     Path(f"{local}.csi").rename(moved)
-    with AlignmentFile(local, index=moved) as mine, pysam.AlignmentFile(str(local), index_filename=str(moved)) as theirs:
+    with (
+        AlignmentFile(local, index=moved) as mine,
+        pysam.AlignmentFile(str(local), index_filename=str(moved)) as theirs,
+    ):
         for start in range(0, 4_000_000, 300_000):
             expected = [read.to_string() for read in theirs.fetch("c0", start, start + 5000)]
             assert [read.to_string() for read in mine.fetch("c0", start, start + 5000)] == expected
@@ -190,7 +196,6 @@ def test_the_index_beside_it_goes_by_its_usual_names(
 ) -> None:
     local = tmp_path / "x.bam"
     shutil.copyfile(scattered, local)
-    expected = {}
     for kind in ("bai", "csi"):
         indexed(local, kind)
         Path(f"{local}.{kind}").rename(tmp_path / f"kept.{kind}")
@@ -323,9 +328,7 @@ def test_a_header_that_ends_within_a_block_or_with_it(tmp_path: Path) -> None:
             assert zlib.crc32(_core.open(path).header_text()) != 0
 
 
-def test_depths_are_not_told_of_a_file_without_an_archive(
-    rv: Callable[..., Completed], scattered: Path
-) -> None:
+def test_depths_are_not_told_of_a_file_without_an_archive(rv: Callable[..., Completed], scattered: Path) -> None:
     for command in ("depth", "coverage"):
         done = rv(command, scattered)
         assert done.returncode != 0 and "archive" in done.stderr.decode(), done.stderr

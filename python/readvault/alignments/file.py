@@ -1,7 +1,7 @@
 """An archive, or a BAM file that is in none, as a file of alignments: its header, its records, and those of regions.
 
-An archive needs no index, so every way of reading works on every archive; a BAM file needs one for regions. Records come in
-the order of the source.
+An archive needs no index, so every way of reading works on every archive; a BAM file needs one for regions. Records
+come in the order of the source.
 """
 
 import json
@@ -36,12 +36,12 @@ class IndexStats(NamedTuple):
 
 
 class AlignmentFile:
-    """An archive of a BAM file, or a BAM file, opened for reading its records. Any number of iterators may be used at once.
+    """An archive of a BAM file, or a BAM file, opened for its records. Any number of iterators may be used at once.
 
     `reference` is a FASTA file with the sequences that the archive leans on, if it does; with `threads` above 1, so
-    many decode ahead of each iterator. `index` is where a BAM file's index is (BAI or CSI), if not beside it under a usual
-    name: InvalidError (a ValueError) from reading regions when there is none or it is another file's, and here when the
-    source is no BAM file.
+    many decode ahead of each iterator. `index` is where a BAM file's index is (BAI or CSI), if not beside it under a
+    usual name. InvalidError (a ValueError) when the source is no BAM file, and from reading regions when there is no
+    index or it is another file's.
     """
 
     def __init__(

@@ -65,7 +65,7 @@ def _single(number: float) -> float:
     return single
 
 
-def idxstats(path: records.Readable, threads: Threads = 0) -> int:
+def idxstats(path: records.Readable, threads: Threads = 0, index: records.Index = None) -> int:
     """Count mapped and unmapped records on each reference sequence: name, length, mapped, unmapped."""
 
     def job(archive: records.Source) -> Iterable[bytes]:
@@ -73,4 +73,4 @@ def idxstats(path: records.Readable, threads: Threads = 0) -> int:
             line = f"{row['reference']}\t{row['length']}\t{row['mapped']}\t{row['unmapped']}\n"
             yield line.encode(sys.getfilesystemencoding(), "surrogateescape")
 
-    return records.run_any(path, None, job)
+    return records.run_any(path, None, job, index=index)

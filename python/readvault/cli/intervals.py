@@ -17,8 +17,8 @@ _GZIP = b"\x1f\x8b"
 def read(path: str) -> list[tuple[str, int, int]]:
     """The intervals of a list, 0-based and half-open.
 
-    A Picard interval list has a SAM header, or is called so; its lines are name, start, end (1-based, both ends belong to
-    it), strand and name. Lines of BED are name, start, end (0-based, half-open); of two columns, they are single
+    A Picard interval list has a SAM header, or is called so; its lines are name, start, end (1-based, both ends belong
+    to it), strand and name. Lines of BED are name, start, end (0-based, half-open); of two columns, they are single
     positions, 1-based, as samtools has them.
     """
     lines = _lines(path)
@@ -35,7 +35,7 @@ def read(path: str) -> list[tuple[str, int, int]]:
             kind = "interval list (name, start, end, strand, name)" if picard else "BED line (name, start, end)"
             raise UsageError(f"{path}: line {number} is no {kind}") from None
         if found[-1][1] < 0 or found[-1][2] < found[-1][1]:
-            raise UsageError(f"{path}: line {number}: the interval ends before it starts, or starts before the first base")
+            raise UsageError(f"{path}: line {number}: the interval ends before it starts, or starts too early")
     return found
 
 

@@ -211,7 +211,7 @@ impl Opened {
             start..entry.offset.saturating_add(length)
         };
         let ranges: Vec<Range<u64>> = entries.map(range).collect();
-        self.object.will_read(&ranges);
+        self.object.will_read(&ranges, Reading::Onward);
     }
 
     /// Bytes at `offset`.

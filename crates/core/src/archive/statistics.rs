@@ -234,11 +234,18 @@ impl SourceReader {
         FlagStatistics::sum(self.core(query, threads, FlagStatistics::of)?)
     }
 
-    /// Counts mapped and unmapped records on each reference, and last of all those on none.
+    /// Numbers of mapped and unmapped records on each reference, and last of all of those on none: the index's, or else they are
+    /// counted.
     ///
     /// # Errors
     /// As [`SourceReader::records`].
     pub fn index_statistics(&self, threads: usize) -> Result<Vec<IndexStatistics>> {
+        if let Some((totals, unplaced)) = self.totals()? {
+            let mut counts: Vec<OnReference> = (0..).zip(totals).collect();
+            counts.push((-1, [0, unplaced]));
+            let counts = std::iter::once(Ok(counts));
+            return IndexStatistics::sum(&*self.heading()?, counts, self.object.name());
+        }
         let counts = self.core(&Query::default(), threads, by_reference)?;
         IndexStatistics::sum(&*self.heading()?, counts, self.object.name())
     }

@@ -19,6 +19,8 @@ const MAX_CONTENT: usize = 8 << 20;
 #[derive(Clone)]
 pub struct Blocks {
     pub object: Arc<Object>,
+    /// Whether an index told where to read.
+    pub by_index: bool,
 }
 
 /// Blocks that stand one after the other.
@@ -178,6 +180,11 @@ impl Blocks {
 
     /// The file is damaged at a byte.
     pub fn damaged(&self, offset: u64, why: &str) -> Error {
-        Error::Damaged(format!("{}: byte {offset}: {why}", self.name()))
+        let or = if self.by_index {
+            ": the file is damaged, or its index is another file's"
+        } else {
+            ""
+        };
+        Error::Damaged(format!("{}: byte {offset}: {why}{or}", self.name()))
     }
 }

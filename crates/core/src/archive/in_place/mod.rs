@@ -51,6 +51,7 @@ impl Start {
     fn read(object: &Arc<Object>) -> Result<Self> {
         let blocks = Blocks {
             object: object.clone(),
+            by_index: false,
         };
         let no_bam = || {
             let name = blocks.name();
@@ -233,6 +234,11 @@ impl SourceReader {
         Ok(self.index()?.is_some())
     }
 
+    /// What the index tells of [`Index::totals`].
+    pub(super) fn totals(&self) -> Result<Option<(Vec<[u64; 2]>, u64)>> {
+        Ok(self.index()?.and_then(|index| index.totals()))
+    }
+
     /// What stands before the first record.
     pub(super) fn heading(&self) -> Result<Arc<Heading>> {
         Ok(self.start()?.heading.clone())
@@ -261,6 +267,7 @@ impl SourceReader {
         let (runs, reading) = self.runs(query)?;
         let blocks = Blocks {
             object: self.object.clone(),
+            by_index: reading == Reading::Exact,
         };
         let threads = super::threads(threads);
         Ok(RecordPass::new(blocks, runs, reading, query, threads, make))

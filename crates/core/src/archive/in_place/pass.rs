@@ -27,8 +27,6 @@ struct Shared<F> {
     blocks: Blocks,
     query: Query,
     make: F,
-    /// Whether an index told where records start.
-    by_index: bool,
     spans: Relay<Spans>,
     carry: Relay<Carry>,
 }
@@ -60,7 +58,6 @@ impl<T: Send + 'static> RecordPass<T> {
         let shared = Shared {
             spans: Relay::new(Spans::new(blocks.clone(), runs, reading)),
             carry: Relay::new(Carry::default()),
-            by_index: reading == Reading::Exact,
             blocks,
             query: query.clone(),
             make,
@@ -212,14 +209,7 @@ impl<F> Shared<F> {
 
     /// There is no record where one should start, in the block at a byte.
     fn stray(&self, block: u64) -> Error {
-        let or = if self.by_index {
-            ", or its index is another file's"
-        } else {
-            ""
-        };
-        self.blocks.damaged(
-            block,
-            &format!("no BAM record stands where one should, in the BGZF block there: the file is damaged{or}"),
-        )
+        let why = "no BAM record stands where one should, in the BGZF block there";
+        self.blocks.damaged(block, why)
     }
 }

@@ -129,6 +129,6 @@ impl Spans {
                 ranges.push(start..end);
             }
         }
-        self.blocks.object.will_read(&ranges);
+        self.blocks.object.will_read(&ranges, self.reading);
     }
 }

@@ -29,6 +29,8 @@ pub struct Index {
     references: Vec<usize>,
     /// Where the last range ends.
     end: u64,
+    /// How many records have no position, where that is told.
+    unplaced: Option<u64>,
 }
 
 /// A bin as it stands in the index.
@@ -63,6 +65,7 @@ impl Index {
             depth: BAI.1,
             references: Vec::new(),
             end: 0,
+            unplaced: None,
             content: Vec::new(),
         };
         let mut walk = || {
@@ -87,6 +90,7 @@ impl Index {
             index.references.push(content.len() - rest.len());
             index.check_reference(&mut rest, file_length)?;
         }
+        index.unplaced = rest.first_chunk().map(|bytes| u64::from_le_bytes(*bytes));
         index.content = content;
         Ok(index)
     }
@@ -154,6 +158,26 @@ impl Index {
     /// Where the records with a position end.
     pub fn end(&self) -> u64 {
         self.end
+    }
+
+    /// How many mapped and unmapped records each reference has, and how many have none, where the index tells that.
+    pub fn totals(&self) -> Option<(Vec<[u64; 2]>, u64)> {
+        let unplaced = self.unplaced?;
+        let of_reference = |&start: &usize| {
+            let mut rest = &self.content[start..];
+            let count = number(&mut rest)?;
+            for _ in 0..count {
+                let bin = self.next_bin(&mut rest)?;
+                if self.interval(bin.number).is_none() {
+                    let [_, counts] = bin.ranges else { return None };
+                    let counts = offsets(counts);
+                    return Some([counts.start, counts.end]);
+                }
+            }
+            (count == 0).then_some([0; 2])
+        };
+        let counts = self.references.iter().map(of_reference);
+        Some((counts.collect::<Option<_>>()?, unplaced))
     }
 
     /// The bins of a reference.
@@ -381,6 +405,18 @@ mod tests {
             assert_eq!(ranges(0, i64::MAX).len(), 4);
             assert_eq!(ranges(5, 5), []);
         }
+    }
+
+    #[test]
+    fn totals_are_told_where_all_are_there() {
+        let mut bytes = index(false, BINS, &[]);
+        let totals = |bytes: &[u8]| Index::read(bytes.to_vec(), 1 << 20, 1).unwrap().totals();
+        assert_eq!(totals(&bytes), None);
+        bytes.extend_from_slice(&7u64.to_le_bytes());
+        assert_eq!(totals(&bytes), Some((vec![[4 << 40, 0]], 7)));
+        let mut bytes = index(false, &BINS[..2], &[]);
+        bytes.extend_from_slice(&7u64.to_le_bytes());
+        assert_eq!(totals(&bytes), None);
     }
 
     #[test]
