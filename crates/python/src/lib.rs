@@ -76,7 +76,7 @@ mod _core {
     #[pymodule_export]
     use crate::info::info;
     #[pymodule_export]
-    use crate::open::{Archive, SourceReader, open};
+    use crate::open::{Archive, SourceReader, open, read_small};
     #[pymodule_export]
     use crate::pipe::Pipe;
     #[pymodule_export]

@@ -5,29 +5,44 @@ use std::path::PathBuf;
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use readvault_core::archive;
+use readvault_core::{Error, archive};
 
 use crate::errors;
 
-/// Opens what is at `path`: an archive, or a file or object that starts as BAM, CRAM and gzip files do.
+/// Opens what is at `path`: an archive, or a file or object that starts as BAM, CRAM and gzip files do. `index` is where a BAM
+/// file's index is, if not beside it.
 #[pyfunction]
-#[pyo3(signature = (path, *, reference=None, threads=1))]
+#[pyo3(signature = (path, *, reference=None, threads=1, index=None))]
 pub fn open<'py>(
     py: Python<'py>,
     path: PathBuf,
     reference: Option<PathBuf>,
     threads: usize,
+    index: Option<PathBuf>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let location = crate::transfers::place(py, path)?;
+    let index = index
+        .map(|index| crate::transfers::place(py, index))
+        .transpose()?;
     let readable = py
         .detach(|| archive::Readable::open(&location, reference.as_deref()))
         .map_err(|error| errors::raise(py, &error))?;
     match readable {
+        archive::Readable::Archive(_) if index.is_some() => {
+            let error = Error::Invalid(format!(
+                "{location}: is an archive, which is read without an index"
+            ));
+            Err(errors::raise(py, &error))
+        }
         archive::Readable::Archive(archive) => {
             Archive(archive.with_threads(threads)).into_bound_py_any(py)
         }
         archive::Readable::Source(source) => {
             let name = String::from_utf8_lossy(&location.name().unwrap_or_default()).into_owned();
+            let source = match index {
+                Some(index) => source.with_index(index),
+                None => *source,
+            };
             SourceReader { source, name }.into_bound_py_any(py)
         }
     }
@@ -36,7 +51,7 @@ pub fn open<'py>(
 /// An open file or object that is no archive.
 #[pyclass(frozen, module = "readvault._core")]
 pub struct SourceReader {
-    source: archive::SourceReader,
+    pub(crate) source: archive::SourceReader,
     name: String,
 }
 
@@ -129,6 +144,17 @@ impl Archive {
             self.0.read_plain_at(offset, buffer)
         })
     }
+}
+
+/// All bytes of the file or object at `path`, which must not be longer than `most`.
+#[pyfunction]
+#[pyo3(signature = (path, *, most))]
+pub fn read_small<'py>(py: Python<'py>, path: PathBuf, most: u64) -> PyResult<Bound<'py, PyBytes>> {
+    let location = crate::transfers::place(py, path)?;
+    let bytes = py
+        .detach(|| archive::read_small(&location, most))
+        .map_err(|error| errors::raise(py, &error))?;
+    Ok(PyBytes::new(py, &bytes))
 }
 
 /// What `read` fills a buffer with, of something with so many bytes.

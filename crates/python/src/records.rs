@@ -8,7 +8,7 @@ use readvault_core::Result;
 use readvault_core::archive::{self, Batch};
 use serde::Serialize;
 
-use crate::open::Archive;
+use crate::open::{Archive, SourceReader};
 use crate::pipe::Pipe;
 use crate::{errors, lock, progress};
 
@@ -51,9 +51,35 @@ impl Query {
     }
 }
 
+/// What has records: an archive, or a BAM file that is read in place.
+pub(crate) trait Records {
+    fn regions(&self, texts: &[String]) -> Result<archive::Regions>;
+    fn intervals(&self, intervals: &[Interval]) -> Result<archive::Regions>;
+}
+
+impl Records for archive::Archive {
+    fn regions(&self, texts: &[String]) -> Result<archive::Regions> {
+        self.regions(texts)
+    }
+
+    fn intervals(&self, intervals: &[Interval]) -> Result<archive::Regions> {
+        self.intervals(intervals)
+    }
+}
+
+impl Records for archive::SourceReader {
+    fn regions(&self, texts: &[String]) -> Result<archive::Regions> {
+        self.regions(texts)
+    }
+
+    fn intervals(&self, intervals: &[Interval]) -> Result<archive::Regions> {
+        self.intervals(intervals)
+    }
+}
+
 impl Query {
-    /// The query with its regions on the references of an archive.
-    pub(crate) fn on(&self, archive: &archive::Archive) -> Result<archive::Query> {
+    /// The query with its regions on the references of an archive or BAM file.
+    pub(crate) fn on(&self, archive: &impl Records) -> Result<archive::Query> {
         let mut query = self.rest.clone();
         if let Some(texts) = &self.regions {
             query.regions = Some(archive.regions(texts)?);
@@ -128,74 +154,109 @@ fn report<T: Serialize + Send>(
     progress::json(py, py.detach(work))
 }
 
+/// The methods that give records, which are the same of archives and of BAM files that are read in place.
+macro_rules! record_methods {
+    ($class:ty, $inner:tt) => {
+        #[pymethods]
+        impl $class {
+            /// Text of the source's BAM header.
+            fn header_text<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+                Ok(PyBytes::new(
+                    py,
+                    &released(py, || self.$inner.header_text())?,
+                ))
+            }
+
+            /// Names and lengths of the reference sequences, in order.
+            fn references(&self, py: Python<'_>) -> PyResult<Vec<(String, u32)>> {
+                let references = released(py, || self.$inner.references())?.into_iter();
+                Ok(references
+                    .map(|(name, length)| (String::from_utf8_lossy(&name).into_owned(), length))
+                    .collect())
+            }
+
+            /// The records that `query` asks for, in batches.
+            #[pyo3(signature = (query, *, threads=1))]
+            fn records(&self, py: Python<'_>, query: &Query, threads: usize) -> PyResult<Batches> {
+                let pass = released(py, || {
+                    self.$inner.records(&query.on(&self.$inner)?, threads)
+                })?;
+                Ok(Batches(Mutex::new(Box::new(pass))))
+            }
+
+            /// The same records as lines of SAM text.
+            #[pyo3(signature = (query, *, threads=1))]
+            fn sam(&self, py: Python<'_>, query: &Query, threads: usize) -> PyResult<Pieces> {
+                let pass = released(py, || self.$inner.sam(&query.on(&self.$inner)?, threads))?;
+                Ok(Pieces(Mutex::new(Box::new(pass))))
+            }
+
+            /// The same records as a BAM file.
+            #[pyo3(signature = (query, *, threads=1, compressed=true))]
+            fn bam(
+                &self,
+                py: Python<'_>,
+                query: &Query,
+                threads: usize,
+                compressed: bool,
+            ) -> PyResult<Pieces> {
+                let pass = released(py, || {
+                    self.$inner
+                        .bam(&query.on(&self.$inner)?, threads, compressed)
+                })?;
+                Ok(Pieces(Mutex::new(Box::new(pass))))
+            }
+
+            /// The same BAM file, not compressed, from a pipe.
+            #[pyo3(signature = (query, *, threads=1))]
+            fn bam_pipe(&self, py: Python<'_>, query: &Query, threads: usize) -> PyResult<Pipe> {
+                released(py, || {
+                    Pipe::of(self.$inner.bam(&query.on(&self.$inner)?, threads, false)?)
+                })
+            }
+
+            /// How many records `query` asks for.
+            #[pyo3(signature = (query, *, threads=1))]
+            fn count(&self, py: Python<'_>, query: &Query, threads: usize) -> PyResult<u64> {
+                released(py, || self.$inner.count(&query.on(&self.$inner)?, threads))
+            }
+
+            /// Counts by flags, as JSON text.
+            #[pyo3(signature = (query, *, threads=1))]
+            fn flag_statistics(
+                &self,
+                py: Python<'_>,
+                query: &Query,
+                threads: usize,
+            ) -> PyResult<String> {
+                report(py, || {
+                    self.$inner
+                        .flag_statistics(&query.on(&self.$inner)?, threads)
+                })
+            }
+
+            /// Counts by reference, as JSON text.
+            #[pyo3(signature = (*, threads=1))]
+            fn index_statistics(&self, py: Python<'_>, threads: usize) -> PyResult<String> {
+                report(py, || self.$inner.index_statistics(threads))
+            }
+        }
+    };
+}
+
+record_methods!(Archive, 0);
+record_methods!(SourceReader, source);
+
+#[pymethods]
+impl SourceReader {
+    /// Whether there is an index, so that regions can be read.
+    fn has_index(&self, py: Python<'_>) -> PyResult<bool> {
+        released(py, || self.source.has_index())
+    }
+}
+
 #[pymethods]
 impl Archive {
-    /// Text of the source's BAM header.
-    fn header_text<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        Ok(PyBytes::new(py, &released(py, || self.0.header_text())?))
-    }
-
-    /// Names and lengths of the reference sequences, in order.
-    fn references(&self, py: Python<'_>) -> PyResult<Vec<(String, u32)>> {
-        let references = released(py, || self.0.references())?.into_iter();
-        Ok(references
-            .map(|(name, length)| (String::from_utf8_lossy(&name).into_owned(), length))
-            .collect())
-    }
-
-    /// The records that `query` asks for, in batches.
-    #[pyo3(signature = (query, *, threads=1))]
-    fn records(&self, py: Python<'_>, query: &Query, threads: usize) -> PyResult<Batches> {
-        let pass = released(py, || self.0.records(&query.on(&self.0)?, threads))?;
-        Ok(Batches(Mutex::new(Box::new(pass))))
-    }
-
-    /// The same records as lines of SAM text.
-    #[pyo3(signature = (query, *, threads=1))]
-    fn sam(&self, py: Python<'_>, query: &Query, threads: usize) -> PyResult<Pieces> {
-        let pass = released(py, || self.0.sam(&query.on(&self.0)?, threads))?;
-        Ok(Pieces(Mutex::new(Box::new(pass))))
-    }
-
-    /// The same records as a BAM file.
-    #[pyo3(signature = (query, *, threads=1, compressed=true))]
-    fn bam(
-        &self,
-        py: Python<'_>,
-        query: &Query,
-        threads: usize,
-        compressed: bool,
-    ) -> PyResult<Pieces> {
-        let pass = released(py, || self.0.bam(&query.on(&self.0)?, threads, compressed))?;
-        Ok(Pieces(Mutex::new(Box::new(pass))))
-    }
-
-    /// The same BAM file, not compressed, from a pipe.
-    #[pyo3(signature = (query, *, threads=1))]
-    fn bam_pipe(&self, py: Python<'_>, query: &Query, threads: usize) -> PyResult<Pipe> {
-        released(py, || {
-            Pipe::of(self.0.bam(&query.on(&self.0)?, threads, false)?)
-        })
-    }
-
-    /// How many records `query` asks for.
-    #[pyo3(signature = (query, *, threads=1))]
-    fn count(&self, py: Python<'_>, query: &Query, threads: usize) -> PyResult<u64> {
-        released(py, || self.0.count(&query.on(&self.0)?, threads))
-    }
-
-    /// Counts by flags, as JSON text.
-    #[pyo3(signature = (query, *, threads=1))]
-    fn flag_statistics(&self, py: Python<'_>, query: &Query, threads: usize) -> PyResult<String> {
-        report(py, || self.0.flag_statistics(&query.on(&self.0)?, threads))
-    }
-
-    /// Counts by reference, as JSON text.
-    #[pyo3(signature = (*, threads=1))]
-    fn index_statistics(&self, py: Python<'_>, threads: usize) -> PyResult<String> {
-        report(py, || self.0.index_statistics(threads))
-    }
-
     /// Depths and means by stretch, as JSON text.
     #[pyo3(signature = (query, *, threads=1, base_qualities=true))]
     fn coverage(

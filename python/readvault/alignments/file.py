@@ -1,6 +1,7 @@
-"""An archive as a file of alignments: its header, its records, and those of regions.
+"""An archive, or a BAM file that is in none, as a file of alignments: its header, its records, and those of regions.
 
-An archive needs no index, so every way of reading works on every archive, and records come in the order of the source.
+An archive needs no index, so every way of reading works on every archive; a BAM file needs one for regions. Records
+come in the order of the source.
 """
 
 import json
@@ -35,17 +36,21 @@ class IndexStats(NamedTuple):
 
 
 class AlignmentFile:
-    """An archive of a BAM file, opened for reading its records. Any number of iterators may be used at once.
+    """An archive of a BAM file, or a BAM file, opened for its records. Any number of iterators may be used at once.
 
     `reference` is a FASTA file with the sequences that the archive leans on, if it does; with `threads` above 1, so
-    many decode ahead of each iterator. InvalidError (a ValueError) when the source is no BAM file.
+    many decode ahead of each iterator. `index` is where a BAM file's index is (BAI or CSI), if not beside it under a
+    usual name. InvalidError (a ValueError) when the source is no BAM file, and from reading regions when there is no
+    index or it is another file's.
     """
 
-    def __init__(self, path: StrPath, *, reference: StrPath | None = None, threads: int = 1) -> None:
-        self._archive: _core.Archive | None = None
+    def __init__(
+        self, path: StrPath, *, reference: StrPath | None = None, threads: int = 1, index: StrPath | None = None
+    ) -> None:
+        self._archive: _core.Archive | _core.SourceReader | None = None
         self._path = os.fspath(path)
         self._threads = threads
-        archive = _core.Archive(self._path, reference=reference)
+        archive = _core.open(self._path, reference=reference, index=index)
         references = archive.references()
         self._header = AlignmentHeader(
             archive.header_text().decode(errors="surrogateescape"),
@@ -242,13 +247,15 @@ class AlignmentFile:
     # Counts, which an index would hold. They are counted when they are first asked for.
 
     def has_index(self) -> bool:
-        """Whether regions can be read: always."""
-        self._open()
-        return True
+        """Whether regions can be read: always of an archive, of a BAM file if it has an index."""
+        archive = self._open()
+        return isinstance(archive, _core.Archive) or archive.has_index()
 
     def check_index(self) -> bool:
-        """Whether regions can be read: always."""
-        return self.has_index()
+        """Whether regions can be read: as `has_index`, but ValueError if not."""
+        if not self.has_index():
+            raise ValueError(f"{self._path}: has no index")
+        return True
 
     def get_index_statistics(self) -> list[IndexStats]:
         """Numbers of records on each reference, in order."""
@@ -314,7 +321,7 @@ class AlignmentFile:
     def __repr__(self) -> str:
         return f"<{type(self).__name__}({self._path!r}{', closed' if self.closed else ''})>"
 
-    def _open(self) -> _core.Archive:
+    def _open(self) -> _core.Archive | _core.SourceReader:
         archive = self._archive
         if archive is None:
             raise ValueError("I/O operation on closed file")

@@ -5,7 +5,6 @@ import struct
 import sys
 from collections.abc import Iterable
 
-from readvault import _core
 from readvault.cli import records
 from readvault.cli.options import Json, Threads
 
@@ -31,12 +30,16 @@ _LINES = (
 
 
 def flagstat(
-    path: records.Archive, regions: records.Regions = None, threads: Threads = 0, as_json: Json = False
+    path: records.Readable,
+    regions: records.Regions = None,
+    threads: Threads = 0,
+    as_json: Json = False,
+    index: records.Index = None,
 ) -> int:
     """Count records by their flags, as samtools flagstat does, from the small part of the archive that tells flags."""
     query = records.query(regions)
 
-    def job(archive: _core.Archive) -> Iterable[bytes]:
+    def job(archive: records.Source) -> Iterable[bytes]:
         text = archive.flag_statistics(query, threads=threads)
         if as_json:
             yield json.dumps({"input": path, **json.loads(text)}).encode() + b"\n"
@@ -49,7 +52,7 @@ def flagstat(
                 line += f" ({_share(passed[key], passed[whole])} : {_share(failed[key], failed[whole])})"
             yield f"{line}\n".encode()
 
-    return records.run(path, None, job)
+    return records.run_any(path, None, job, index=index)
 
 
 def _share(part: int, whole: int) -> str:
@@ -62,12 +65,12 @@ def _single(number: float) -> float:
     return single
 
 
-def idxstats(path: records.Archive, threads: Threads = 0) -> int:
+def idxstats(path: records.Readable, threads: Threads = 0, index: records.Index = None) -> int:
     """Count mapped and unmapped records on each reference sequence: name, length, mapped, unmapped."""
 
-    def job(archive: _core.Archive) -> Iterable[bytes]:
+    def job(archive: records.Source) -> Iterable[bytes]:
         for row in json.loads(archive.index_statistics(threads=threads)):
             line = f"{row['reference']}\t{row['length']}\t{row['mapped']}\t{row['unmapped']}\n"
             yield line.encode(sys.getfilesystemencoding(), "surrogateescape")
 
-    return records.run(path, None, job)
+    return records.run_any(path, None, job, index=index)

@@ -1,6 +1,5 @@
 """What the commands on records share: which records are asked for, and where their text or bytes go."""
 
-import gzip
 import os
 import sys
 from collections.abc import Callable, Iterable
@@ -10,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from readvault import _core, places
-from readvault.cli import inputs
+from readvault.cli import inputs, intervals
 from readvault.cli.exits import UsageError
 from readvault.files import whole
 
@@ -30,7 +29,13 @@ FLAGS = (
     "SUPPLEMENTARY",
 )
 
+# What the commands read records from: an archive, or a BAM file that is in none.
+Source = _core.Archive | _core.SourceReader
+
 Archive = Annotated[str, typer.Argument(metavar="ARCHIVE", help="Archive, such as sample.bam.rv.")]
+Readable = Annotated[
+    str, typer.Argument(metavar="ARCHIVE", help="Archive, such as sample.bam.rv, or a BAM file that is in none.")
+]
 Regions = Annotated[
     list[str] | None,
     typer.Argument(
@@ -38,7 +43,18 @@ Regions = Annotated[
         help="chr1, chr1:1000, chr1:1000-2000 (1-based, both ends included), * (records without a position), . (all).",
     ),
 ]
-Bed = Annotated[str | None, typer.Option("--targets", "-L", metavar="BED", help="Only records that overlap these.")]
+Bed = Annotated[
+    str | None,
+    typer.Option(
+        "--targets", "-L", metavar="LIST", help="Only records that overlap these: a BED file or Picard interval list."
+    ),
+]
+Index = Annotated[
+    str | None,
+    typer.Option(
+        "--index", metavar="FILE", help="Index of a BAM file (BAI or CSI); else it is looked for beside the file."
+    ),
+]
 Output = Annotated[
     str | None, typer.Option("--output", "-o", metavar="FILE", help="Write here instead of to standard output.")
 ]
@@ -72,35 +88,12 @@ def query(
     """The records that a command line asks for."""
     return _core.Query(
         regions=regions or None,
-        targets=None if bed is None else intervals(bed),
+        targets=None if bed is None else intervals.read(bed),
         required_flags=flags(required),
         excluded_flags=flags(excluded),
         least_mapping_quality=mapping_quality,
         read_groups=read_groups or None,
     )
-
-
-def intervals(path: str) -> list[tuple[str, int, int]]:
-    """The intervals (0-based, half-open) of a BED file, compressed or not.
-
-    Lines of two columns are single positions, 1-based, as samtools has them.
-    """
-    with open(path, "rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-    found = []
-    with gzip.open(path, "rt") if packed else open(path) as lines:
-        for number, line in enumerate(lines, 1):
-            fields = line.split()
-            if not fields or line.startswith("#") or fields[0] in ("track", "browser"):
-                continue
-            try:
-                start = int(fields[1])
-                found.append((fields[0], start, int(fields[2])) if len(fields) > 2 else (fields[0], start - 1, start))
-            except (IndexError, ValueError):
-                raise UsageError(f"{path}: line {number} is no BED line (name, start, end)") from None
-            if found[-1][1] < 0 or found[-1][2] < found[-1][1]:
-                raise UsageError(f"{path}: line {number}: the interval ends before it starts, or starts before 0")
-    return found
 
 
 def run(
@@ -112,19 +105,44 @@ def run(
     force: bool = False,
 ) -> int:
     """Write what `job` makes of an archive to `output`, which appears whole or not at all, or to standard output."""
+
+    def opened(path: str) -> Iterable[bytes]:
+        return job(_core.Archive(path, reference=reference))
+
+    return _run(path, output, opened, force=force)
+
+
+def run_any(
+    path: str,
+    output: str | None,
+    job: Callable[[Source], Iterable[bytes]],
+    *,
+    reference: str | None = None,
+    index: str | None = None,
+    force: bool = False,
+) -> int:
+    """The same of an archive or a BAM file."""
+
+    def opened(path: str) -> Iterable[bytes]:
+        return job(_core.open(path, reference=reference, index=index))
+
+    return _run(path, output, opened, force=force)
+
+
+def _run(path: str, output: str | None, job: Callable[[str], Iterable[bytes]], *, force: bool) -> int:
     if path == "-":
         raise UsageError("records are read in place: give a file (an archive from a pipe can be decompressed)")
 
     def write(path: str) -> dict[str, Any]:
-        archive = _core.Archive(path, reference=reference)
+        pieces = job(path)
         if output is None or output == "-":
-            for piece in job(archive):
+            for piece in pieces:
                 write_all(piece)
         else:
             if places.exists(output) and places.exists(path) and Path(output).samefile(path):
                 raise UsageError(f"{output} cannot be both archive and output")
             with whole(output, force=force) as file:
-                for piece in job(archive):
+                for piece in pieces:
                     file.write(piece)
         return {}
 

@@ -1,11 +1,10 @@
-"""`readvault view`: records of an archive as SAM or BAM, as `samtools view` prints those of a BAM file."""
+"""`readvault view`: records of an archive or a BAM file as SAM or BAM, as `samtools view` prints them."""
 
 from collections.abc import Iterable
 from typing import Annotated
 
 import typer
 
-from readvault import _core
 from readvault.cli import records
 from readvault.cli.exits import UsageError
 from readvault.cli.options import Reference, Threads
@@ -13,7 +12,7 @@ from readvault.cli.terminal import refuse_terminal
 
 
 def view(
-    path: records.Archive,
+    path: records.Readable,
     regions: records.Regions = None,
     as_bam: Annotated[bool, typer.Option("--bam", "-b", help="Write BAM instead of SAM.")] = False,
     uncompressed: Annotated[bool, typer.Option("--uncompressed", "-u", help="Write BAM without compression.")] = False,
@@ -34,6 +33,7 @@ def view(
     force: Annotated[bool, typer.Option("--force", help="Replace an existing output file.")] = False,
     threads: Threads = 0,
     reference: Reference = None,
+    index: records.Index = None,
 ) -> int:
     """Print records, each once and in the order of the file; with regions, those that overlap any of them."""
     as_bam |= uncompressed
@@ -45,7 +45,7 @@ def view(
         regions, bed, required=required, excluded=excluded, mapping_quality=mapping_quality, read_groups=read_groups
     )
 
-    def job(archive: _core.Archive) -> Iterable[bytes]:
+    def job(archive: records.Source) -> Iterable[bytes]:
         if count:
             yield b"%d\n" % archive.count(query, threads=threads)
         elif as_bam:
@@ -58,4 +58,4 @@ def view(
             if not header_only:
                 yield from lines
 
-    return records.run(path, output, job, reference=reference, force=force)
+    return records.run_any(path, output, job, reference=reference, index=index, force=force)

@@ -5,14 +5,12 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
+use super::index::Index;
 use super::write::NewAttachment;
 use crate::container::MAX_INDEX;
 use crate::container::trailer::Naming;
 use crate::store::{Facts, Location, Source};
 use crate::{Error, Result};
-
-/// Most an inflated CSI index may take.
-const MAX_CSI: usize = 256 << 20;
 
 /// Where an index of `source` by this naming would be.
 pub fn path_of(source: &Path, kind: &str, naming: Naming) -> PathBuf {
@@ -82,125 +80,47 @@ pub fn find(
 }
 
 /// An index at `location`, if there is a file or object.
-fn read(location: &Location) -> Result<Option<(Facts, Vec<u8>)>> {
+pub fn read(location: &Location) -> Result<Option<(Facts, Vec<u8>)>> {
     // Opening a pipe would wait for its writer.
     if let Location::Path(path) = location
         && !fs::metadata(path).is_ok_and(|metadata| metadata.is_file())
     {
         return Ok(None);
     }
-    let stop = AtomicBool::new(false);
-    let mut source = match Source::open(location, &stop) {
-        Ok(source) => source,
+    match read_whole(location, MAX_INDEX) {
+        Ok((Some(facts), bytes)) => Ok(Some((facts, bytes))),
+        Ok((None, _)) => Ok(None),
         Err(Error::Store { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
-            return Ok(None);
+            Ok(None)
         }
-        Err(error) => return Err(error),
-    };
-    let Some(facts) = source.facts() else {
-        return Ok(None);
-    };
-    if facts.length > MAX_INDEX {
-        return Err(Error::Invalid(
-            "it is longer than any index may be".to_owned(),
-        ));
+        Err(error) => Err(error),
     }
+}
+
+/// All bytes of what is at `location`, no more than `most`, and its facts unless it is a pipe.
+pub fn read_whole(location: &Location, most: u64) -> Result<(Option<Facts>, Vec<u8>)> {
+    let stop = AtomicBool::new(false);
+    let mut source = Source::open(location, &stop)?;
+    let facts = source.facts();
     let mut bytes = Vec::new();
-    let read = (&mut source).take(facts.length).read_to_end(&mut bytes);
-    read.map_err(|error| source.error(error))?;
-    Ok(Some((facts, bytes)))
+    if facts.is_none_or(|facts| facts.length <= most) {
+        let read = (&mut source).take(most + 1).read_to_end(&mut bytes);
+        read.map_err(|error| source.error(error))?;
+        if bytes.len() as u64 <= most {
+            return Ok((facts, bytes));
+        }
+    }
+    Err(Error::Invalid(format!(
+        "it is longer than {} MiB",
+        most >> 20
+    )))
 }
 
 /// Whether an index fits a source of this length with this many references: it parses, names as many references,
 /// and points nowhere behind the source's end.
 fn matches(kind: &str, bytes: &[u8], source_length: u64, references: usize) -> bool {
-    if kind == "bai" {
-        return parse(bytes, false, source_length, references).is_some();
-    }
-    inflate_all(bytes).is_some_and(|bytes| parse(&bytes, true, source_length, references).is_some())
-}
-
-/// The content of a BGZF file that is held in memory.
-fn inflate_all(bytes: &[u8]) -> Option<Vec<u8>> {
-    use crate::source::span::{Sizes, SpanReader};
-    let whole = Sizes {
-        key: usize::MAX,
-        other: usize::MAX,
-        group: 1,
-    };
-    let mut reader = SpanReader::new(bytes, whole);
-    let mut inflater = readvault_encoders::Inflater::new();
-    let mut content = Vec::new();
-    while let Some(span) = reader.next_span().ok()? {
-        content
-            .extend_from_slice(&crate::source::plan::inflate(&span, &mut inflater).only_content()?);
-        if content.len() > MAX_CSI {
-            return None;
-        }
-    }
-    Some(content)
-}
-
-/// Walks a BAI or CSI index (SAM specification, section 5.2; CSI specification).
-fn parse(bytes: &[u8], csi: bool, source_length: u64, references: usize) -> Option<()> {
-    let mut rest = bytes;
-    let magic = take(&mut rest, 4)?;
-    if magic != if csi { b"CSI\x01" } else { b"BAI\x01" } {
-        return None;
-    }
-    if csi {
-        take(&mut rest, 8)?;
-        let extra = number(&mut rest)?;
-        take(&mut rest, extra)?;
-    }
-    if number(&mut rest)? != references {
-        return None;
-    }
-    let points_inside = |offsets: &[u8]| {
-        let offset = |bytes: &[u8; 8]| u64::from_le_bytes(*bytes) >> 16;
-        offsets
-            .as_chunks::<8>()
-            .0
-            .iter()
-            .all(|bytes| offset(bytes) <= source_length)
-    };
-    for _ in 0..references {
-        for _ in 0..number(&mut rest)? {
-            let bin = number(&mut rest)?;
-            if csi {
-                take(&mut rest, 8)?;
-            }
-            let chunks = number(&mut rest)?;
-            let offsets = take(&mut rest, chunks.checked_mul(16)?)?;
-            // Bin 37450 of a BAI holds counts, not offsets, in its second pair.
-            let offsets = if bin == 37_450 {
-                offsets.get(..16)?
-            } else {
-                offsets
-            };
-            if !csi && !points_inside(offsets) {
-                return None;
-            }
-        }
-        if !csi {
-            let linear = number(&mut rest)?;
-            if !points_inside(take(&mut rest, linear.checked_mul(8)?)?) {
-                return None;
-            }
-        }
-    }
-    Some(())
-}
-
-fn take<'a>(rest: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
-    let (head, after) = rest.split_at_checked(length)?;
-    *rest = after;
-    Some(head)
-}
-
-fn number(rest: &mut &[u8]) -> Option<usize> {
-    let bytes = take(rest, 4)?.first_chunk::<4>()?;
-    usize::try_from(u32::from_le_bytes(*bytes)).ok()
+    Index::read(bytes.to_vec(), source_length, references)
+        .is_ok_and(|index| index.is_csi() == (kind == "csi"))
 }
 
 #[cfg(test)]

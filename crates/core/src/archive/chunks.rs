@@ -13,6 +13,7 @@ use crate::container::chunk::ChunkKind;
 use crate::container::directory::{Entry, OPAQUE, Page, Span};
 use crate::source::bam::CoreFields;
 use crate::source::key;
+use crate::store::Reading;
 use crate::{Error, Result};
 
 /// Decoded chunks that are kept for the next reads: one that is read, one that its last block reaches into, a second
@@ -206,10 +207,14 @@ impl Chunks {
 
     /// Says that these chunks will be decoded soon, so that those in a store are fetched together.
     pub fn will_need(&self, numbers: impl Iterator<Item = u64>) {
+        self.will_read(numbers, Reading::Onward);
+    }
+
+    fn will_read(&self, numbers: impl Iterator<Item = u64>, reading: Reading) {
         if self.opened.is_remote() {
             // What cannot be told now fails when it is needed.
             let entries = numbers.filter_map(|number| self.entry(number).ok());
-            self.opened.will_read(entries);
+            self.opened.will_read(entries, reading);
         }
     }
 
@@ -219,7 +224,7 @@ impl Chunks {
             && let Ok(leader) = self.leader(number)
         {
             let first = (leader != number && !self.leaders.has(leader)).then_some(leader);
-            self.will_need(first.into_iter().chain([number]));
+            self.will_read(first.into_iter().chain([number]), Reading::Exact);
         }
     }
 

@@ -49,8 +49,54 @@ impl Heading {
         )))
     }
 
+    /// Its text as SAM has it: where that names no reference sequences but the table beside it does, lines for them are
+    /// added, as htslib does.
+    pub fn sam_text(&self) -> Vec<u8> {
+        let mut text = self.text.clone();
+        if !text.is_empty() && !text.ends_with(b"\n") {
+            text.push(b'\n');
+        }
+        let names_references = text
+            .split(|&byte| byte == b'\n')
+            .any(|line| line.starts_with(b"@SQ\t"));
+        if !names_references {
+            for Reference { name, length } in &self.references {
+                text.extend_from_slice(b"@SQ\tSN:");
+                text.extend_from_slice(name);
+                text.extend_from_slice(format!("\tLN:{length}\n").as_bytes());
+            }
+        }
+        text
+    }
+
+    /// Names and lengths of the reference sequences.
+    pub fn pairs(&self) -> Vec<(Vec<u8>, u32)> {
+        let pairs = self.references.iter();
+        pairs
+            .map(|reference| (reference.name.clone(), reference.length))
+            .collect()
+    }
+
+    /// Its bytes in a BAM file.
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut header = b"BAM\x01".to_vec();
+        let put = |out: &mut Vec<u8>, number: usize| {
+            out.extend_from_slice(&(number as u32).to_le_bytes());
+        };
+        put(&mut header, self.text.len());
+        header.extend_from_slice(&self.text);
+        put(&mut header, self.references.len());
+        for Reference { name, length } in &self.references {
+            put(&mut header, name.len() + 1);
+            header.extend_from_slice(name);
+            header.push(0);
+            put(&mut header, *length as usize);
+        }
+        header
+    }
+
     /// That of content that starts with the whole of it.
-    fn of(content: &[u8]) -> Option<Self> {
+    pub fn of(content: &[u8]) -> Option<Self> {
         fn number(rest: &mut &[u8]) -> Option<usize> {
             let (bytes, after) = rest.split_first_chunk::<4>()?;
             *rest = after;

@@ -12,6 +12,7 @@ mod depth;
 mod estimate;
 mod frames;
 mod heading;
+mod in_place;
 mod index;
 mod info;
 mod open;
@@ -43,6 +44,7 @@ pub use columns::{Column, Kind};
 pub use coverage::Coverage;
 pub use depth::Depth;
 pub use frames::Frame;
+pub use in_place::RecordPass;
 pub use query::{Pass, Query};
 pub use records::Batch;
 pub use regions::Regions;
@@ -280,6 +282,16 @@ pub fn index(
 /// As [`info`]; [`crate::Error::Invalid`] when there is none, or the sidecar is another archive's.
 pub fn read_index(location: impl Into<Location>, view: View) -> Result<Vec<u8>> {
     index::read(&location.into(), view)
+}
+
+/// All bytes of the file or object at `location`: a list of intervals, say.
+///
+/// # Errors
+/// [`crate::Error::Store`] when it cannot be read, and [`crate::Error::Invalid`] when it has more than `most` bytes.
+pub fn read_small(location: &Location, most: u64) -> Result<Vec<u8>> {
+    let read = attach::read_whole(location, most);
+    let (_, bytes) = read.map_err(|error| error.at(location))?;
+    Ok(bytes)
 }
 
 /// Reads what the archive says of itself, from the archive or from its sidecar.

@@ -219,11 +219,11 @@ impl Opened {
                 total <= PAGES_AHEAD
             })
             .collect();
-        self.object.will_read(&ranges);
+        self.object.will_read(&ranges, Reading::Exact);
     }
 
-    /// Says that the chunks of these entries will be read soon.
-    pub fn will_read(&self, entries: impl Iterator<Item = Entry>) {
+    /// Says that the chunks of these entries will be read soon; of a pass, near ones are fetched together with what is between.
+    pub fn will_read(&self, entries: impl Iterator<Item = Entry>, reading: Reading) {
         let range = |entry: Entry| {
             let group = entry
                 .group
@@ -233,7 +233,7 @@ impl Opened {
             start..entry.offset.saturating_add(length)
         };
         let ranges: Vec<Range<u64>> = entries.map(range).collect();
-        self.object.will_read(&ranges);
+        self.object.will_read(&ranges, reading);
     }
 
     /// Bytes at `offset`.

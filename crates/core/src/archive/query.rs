@@ -58,6 +58,21 @@ impl Query {
             && self.read_groups.as_ref().is_none_or(in_group)
     }
 
+    /// What `make` makes of those of a stretch's records that meet the conditions, if there is one.
+    pub(super) fn records<T>(
+        &self,
+        mut stretch: Stretch<'_>,
+        make: impl Fn(Stretch<'_>) -> Result<T>,
+    ) -> Result<Option<T>> {
+        let content = stretch.content;
+        let meets = |record: &Range<usize>| self.meets_record(&content[record.clone()]);
+        stretch.records.retain(meets);
+        if stretch.records.is_empty() {
+            return Ok(None);
+        }
+        make(stretch).map(Some)
+    }
+
     /// Whether core fields alone tell which records meet the conditions.
     pub(super) fn needs_core_only(&self) -> bool {
         self.read_groups.is_none()
@@ -378,17 +393,11 @@ impl<F> Make<F> {
     }
 
     /// What is made of those of these records that meet the conditions.
-    fn records<T>(&self, mut stretch: Stretch<'_>) -> Result<Option<T>>
+    fn records<T>(&self, stretch: Stretch<'_>) -> Result<Option<T>>
     where
         F: Fn(Stretch<'_>) -> Result<T>,
     {
-        let content = stretch.content;
-        let meets = |record: &Range<usize>| self.query.meets_record(&content[record.clone()]);
-        stretch.records.retain(meets);
-        if stretch.records.is_empty() {
-            return Ok(None);
-        }
-        (self.make)(stretch).map(Some)
+        self.query.records(stretch, &self.make)
     }
 }
 

@@ -8,7 +8,6 @@ use super::query::{self, Pass, Query, Stretch};
 use super::regions::Regions;
 use super::view::Archive;
 use super::workers::lock;
-use crate::container::trailer::Reference;
 use crate::source::bam::CoreFields;
 use crate::source::bgzf;
 use crate::source::recipe::{Maker, Recipe};
@@ -42,22 +41,7 @@ impl Archive {
     /// # Errors
     /// [`Error::Invalid`] when the source is no BAM file, and as [`Archive::read_at`].
     pub fn header_text(&self) -> Result<Vec<u8>> {
-        let heading = self.heading()?;
-        let mut text = heading.text.clone();
-        if !text.is_empty() && !text.ends_with(b"\n") {
-            text.push(b'\n');
-        }
-        let names_references = text
-            .split(|&byte| byte == b'\n')
-            .any(|line| line.starts_with(b"@SQ\t"));
-        if !names_references {
-            for Reference { name, length } in &heading.references {
-                text.extend_from_slice(b"@SQ\tSN:");
-                text.extend_from_slice(name);
-                text.extend_from_slice(format!("\tLN:{length}\n").as_bytes());
-            }
-        }
-        Ok(text)
+        Ok(self.heading()?.sam_text())
     }
 
     /// Names and lengths of the reference sequences, in order.
@@ -65,11 +49,7 @@ impl Archive {
     /// # Errors
     /// As [`Archive::header_text`].
     pub fn references(&self) -> Result<Vec<(Vec<u8>, u32)>> {
-        let heading = self.heading()?;
-        let pairs = heading.references.iter();
-        Ok(pairs
-            .map(|reference| (reference.name.clone(), reference.length))
-            .collect())
+        Ok(self.heading()?.pairs())
     }
 
     /// The regions that `texts` name; see [`Regions::parse`].
@@ -105,27 +85,8 @@ impl Archive {
     /// # Errors
     /// As [`Archive::records`].
     pub fn sam(&self, query: &Query, threads: usize) -> Result<Pass<Vec<u8>>> {
-        let heading = self.heading()?;
         let name = self.chunks.opened.name.clone();
-        self.pass(query, threads, move |stretch| {
-            let Stretch {
-                content, records, ..
-            } = stretch;
-            let names: Vec<&[u8]> = heading
-                .references
-                .iter()
-                .map(|reference| &reference.name[..])
-                .collect();
-            let mut text = Vec::with_capacity(records.last().map_or(0, |last| last.end) * 2);
-            for record in records {
-                if !bam::write_sam(&content[record], &names, &mut text) {
-                    return Err(Error::Damaged(format!(
-                        "{name}: its source has a record that SAM cannot say: its parts do not fit into it"
-                    )));
-                }
-            }
-            Ok(text)
-        })
+        self.pass(query, threads, as_sam(self.heading()?, name))
     }
 
     /// The same records as BGZF blocks of a BAM file: those of the header come first, and the end-of-file block last.
@@ -139,28 +100,8 @@ impl Archive {
         threads: usize,
         compressed: bool,
     ) -> Result<impl Iterator<Item = Result<Vec<u8>>> + Send + use<>> {
-        let heading = self.heading()?;
-        let mut header = b"BAM\x01".to_vec();
-        let put = |out: &mut Vec<u8>, number: usize| {
-            out.extend_from_slice(&(number as u32).to_le_bytes());
-        };
-        put(&mut header, heading.text.len());
-        header.extend_from_slice(&heading.text);
-        put(&mut header, heading.references.len());
-        for Reference { name, length } in &heading.references {
-            put(&mut header, name.len() + 1);
-            header.extend_from_slice(name);
-            header.push(0);
-            put(&mut header, *length as usize);
-        }
-        let header = in_blocks(&header, compressed);
-        let records = self.pass(query, threads, move |stretch| {
-            Ok(in_blocks(&Batch::of(stretch).bytes, compressed))
-        })?;
-        let end = blocks::END_OF_FILE.to_vec();
-        Ok(std::iter::once(Ok(header))
-            .chain(records)
-            .chain(std::iter::once(Ok(end))))
+        let records = self.pass(query, threads, as_blocks(compressed))?;
+        Ok(as_file(&*self.heading()?, records, compressed))
     }
 
     /// Core fields of the records that `query` asks for, which must not be about read groups: for each chunk that has any.
@@ -227,8 +168,55 @@ impl Archive {
     }
 }
 
+/// Makes lines of SAM text of a stretch's records. `name`: what they come from, for errors.
+pub fn as_sam(
+    heading: Arc<Heading>,
+    name: String,
+) -> impl Fn(Stretch<'_>) -> Result<Vec<u8>> + Send + Sync + 'static {
+    move |stretch| {
+        let Stretch {
+            content, records, ..
+        } = stretch;
+        let names: Vec<&[u8]> = heading
+            .references
+            .iter()
+            .map(|reference| &reference.name[..])
+            .collect();
+        let mut text = Vec::with_capacity(records.iter().map(Range::len).sum::<usize>() * 2);
+        for record in records {
+            if !bam::write_sam(&content[record], &names, &mut text) {
+                return Err(Error::Damaged(format!(
+                    "{name}: holds a record that SAM cannot say: its parts do not fit into it"
+                )));
+            }
+        }
+        Ok(text)
+    }
+}
+
+/// Makes BGZF blocks of a stretch's records.
+pub fn as_blocks(
+    compressed: bool,
+) -> impl Fn(Stretch<'_>) -> Result<Vec<u8>> + Send + Sync + 'static {
+    move |stretch| Ok(in_blocks(&Batch::of(stretch).bytes, compressed))
+}
+
+/// A BAM file of blocks with records: those of the header before them, and behind them the end-of-file block.
+pub fn as_file<R: Iterator<Item = Result<Vec<u8>>> + Send>(
+    heading: &Heading,
+    records: R,
+    compressed: bool,
+) -> impl Iterator<Item = Result<Vec<u8>>> + Send + use<R> {
+    let header = in_blocks(&heading.bytes(), compressed);
+    let end = blocks::END_OF_FILE.to_vec();
+    std::iter::once(Ok(header))
+        .chain(records)
+        .chain(std::iter::once(Ok(end)))
+}
+
 impl Batch {
-    fn of(stretch: Stretch<'_>) -> Self {
+    /// A stretch's records.
+    pub(super) fn of(stretch: Stretch<'_>) -> Self {
         let Stretch {
             content, records, ..
         } = stretch;

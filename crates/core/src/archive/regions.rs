@@ -88,6 +88,22 @@ impl Regions {
         }
     }
 
+    /// Whether they hold all records.
+    pub fn hold_all(&self) -> bool {
+        self.all
+    }
+
+    /// Whether they hold records without a position.
+    pub fn hold_unplaced(&self) -> bool {
+        self.all || self.unplaced
+    }
+
+    /// The references that are named, in order, and their intervals, in order and apart.
+    pub fn by_reference(&self) -> impl Iterator<Item = (u32, &[(i64, i64)])> {
+        let on = self.on.iter();
+        on.map(|(&reference, intervals)| (reference, &intervals[..]))
+    }
+
     /// Whether they hold a record that takes the positions from `start` to `end` (exclusive) of a reference.
     pub fn hold(&self, reference: i32, start: i64, end: i64) -> bool {
         if self.all {

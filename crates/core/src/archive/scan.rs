@@ -18,13 +18,29 @@ pub struct Scan<T> {
 }
 
 struct Shared<T> {
-    numbers: Vec<u64>,
+    numbers: Numbers,
     work: Work<T>,
     /// Most numbers that are taken ahead of the one that is given next.
     window: usize,
     state: Mutex<State<T>>,
     changed: Condvar,
     stop: AtomicBool,
+}
+
+/// What is gone through.
+enum Numbers {
+    These(Vec<u64>),
+    /// From 0 on, without end.
+    All,
+}
+
+impl Numbers {
+    fn at(&self, place: usize) -> Option<u64> {
+        match self {
+            Self::These(numbers) => numbers.get(place).copied(),
+            Self::All => (place < usize::MAX).then_some(place as u64),
+        }
+    }
 }
 
 type Work<T> = Box<dyn Fn(u64) -> Result<T> + Send + Sync>;
@@ -43,6 +59,22 @@ impl<T: Send + 'static> Scan<T> {
         work: impl Fn(u64) -> Result<T> + Send + Sync + 'static,
     ) -> Self {
         let threads = threads.min(numbers.len());
+        Self::over(Numbers::These(numbers), threads, work)
+    }
+
+    /// A pass over all numbers from 0 on, which its caller ends by dropping it.
+    pub fn endless(
+        threads: usize,
+        work: impl Fn(u64) -> Result<T> + Send + Sync + 'static,
+    ) -> Self {
+        Self::over(Numbers::All, threads, work)
+    }
+
+    fn over(
+        numbers: Numbers,
+        threads: usize,
+        work: impl Fn(u64) -> Result<T> + Send + Sync + 'static,
+    ) -> Self {
         Self {
             shared: Arc::new(Shared {
                 numbers,
@@ -74,7 +106,7 @@ impl<T: Send + 'static> Iterator for Scan<T> {
     type Item = Result<T>;
 
     fn next(&mut self) -> Option<Result<T>> {
-        let &number = self.shared.numbers.get(self.next)?;
+        let number = self.shared.numbers.at(self.next)?;
         let made = if self.threads <= 1 {
             (self.shared.work)(number)
         } else {
@@ -110,7 +142,7 @@ impl<T> Shared<T> {
     fn run(&self) {
         let take = |state: &mut State<T>| {
             let ready = state.taken < state.given + self.window;
-            (ready || state.taken >= self.numbers.len()).then(|| {
+            (ready || self.numbers.at(state.taken).is_none()).then(|| {
                 state.taken += 1;
                 state.taken - 1
             })
@@ -119,7 +151,7 @@ impl<T> Shared<T> {
             let Some(place) = wait_for(&self.state, &self.changed, &self.stop, take) else {
                 return;
             };
-            let Some(&number) = self.numbers.get(place) else {
+            let Some(number) = self.numbers.at(place) else {
                 return;
             };
             let mut made = None;

@@ -5,7 +5,9 @@ use std::ops::AddAssign;
 
 use serde::Serialize;
 
+use super::heading::Heading;
 use super::query::Query;
+use super::source_reader::SourceReader;
 use super::view::Archive;
 use crate::source::bam::CoreFields;
 use crate::source::bam::record;
@@ -117,36 +119,100 @@ pub struct IndexStatistics {
     pub unmapped: u64,
 }
 
+impl FlagStatistics {
+    /// Those of some records by their core fields.
+    fn of(fields: &CoreFields, found: Vec<usize>) -> Self {
+        let mut counts = Self::default();
+        for index in found {
+            let flags = fields.flags[index];
+            let of = match flags & record::QC_FAIL {
+                0 => &mut counts.passed,
+                _ => &mut counts.failed,
+            };
+            of.see(
+                flags,
+                fields.references[index],
+                fields.mate_references[index],
+                fields.mapping_qualities[index],
+            );
+        }
+        counts
+    }
+
+    fn sum(all: impl Iterator<Item = Result<Self>>) -> Result<Self> {
+        let mut sum = Self::default();
+        for counts in all {
+            let counts = counts?;
+            sum.passed += counts.passed;
+            sum.failed += counts.failed;
+        }
+        Ok(sum)
+    }
+}
+
+/// Mapped and unmapped records of a run of records on the same reference.
+type OnReference = (i32, [u64; 2]);
+
+/// Counts records by their references.
+fn by_reference(fields: &CoreFields, found: Vec<usize>) -> Vec<OnReference> {
+    let mut counts: Vec<OnReference> = Vec::new();
+    for index in found {
+        let reference = fields.references[index];
+        let is_unmapped = fields.flags[index] & record::UNMAPPED != 0;
+        if counts.last().is_none_or(|last| last.0 != reference) {
+            counts.push((reference, [0; 2]));
+        }
+        if let Some((_, counts)) = counts.last_mut() {
+            counts[usize::from(is_unmapped)] += 1;
+        }
+    }
+    counts
+}
+
+impl IndexStatistics {
+    /// Those of all references, and last those of none. `name`: what the records come from, for errors.
+    fn sum(
+        heading: &Heading,
+        counts: impl Iterator<Item = Result<Vec<OnReference>>>,
+        name: &str,
+    ) -> Result<Vec<Self>> {
+        let mut all: Vec<Self> = heading
+            .references
+            .iter()
+            .map(|reference| Self {
+                reference: String::from_utf8_lossy(&reference.name).into_owned(),
+                length: reference.length.into(),
+                ..Self::default()
+            })
+            .collect();
+        all.push(Self {
+            reference: "*".into(),
+            ..Self::default()
+        });
+        let none = all.len() - 1;
+        for counts in counts {
+            for (reference, [mapped, unmapped]) in counts? {
+                let place = usize::try_from(reference).unwrap_or(none);
+                let of = all.get_mut(place).ok_or_else(|| {
+                    Error::Damaged(format!(
+                        "{name}: has a record on reference number {reference}, which its header does not have"
+                    ))
+                })?;
+                of.mapped += mapped;
+                of.unmapped += unmapped;
+            }
+        }
+        Ok(all)
+    }
+}
+
 impl Archive {
     /// Counts records by their flags.
     ///
     /// # Errors
     /// As [`Archive::records`].
     pub fn flag_statistics(&self, query: &Query, threads: usize) -> Result<FlagStatistics> {
-        let count = |fields: &CoreFields, found: Vec<usize>| {
-            let mut counts = FlagStatistics::default();
-            for index in found {
-                let flags = fields.flags[index];
-                let of = match flags & record::QC_FAIL {
-                    0 => &mut counts.passed,
-                    _ => &mut counts.failed,
-                };
-                of.see(
-                    flags,
-                    fields.references[index],
-                    fields.mate_references[index],
-                    fields.mapping_qualities[index],
-                );
-            }
-            counts
-        };
-        let mut sum = FlagStatistics::default();
-        for counts in self.core(query, threads, count)? {
-            let counts = counts?;
-            sum.passed += counts.passed;
-            sum.failed += counts.failed;
-        }
-        Ok(sum)
+        FlagStatistics::sum(self.core(query, threads, FlagStatistics::of)?)
     }
 
     /// Counts mapped and unmapped records on each reference, and last of all those on none.
@@ -154,53 +220,33 @@ impl Archive {
     /// # Errors
     /// As [`Archive::records`].
     pub fn index_statistics(&self, threads: usize) -> Result<Vec<IndexStatistics>> {
-        let count = |fields: &CoreFields, found: Vec<usize>| {
-            // Runs of records on the same reference are one entry.
-            let mut counts: Vec<(i32, [u64; 2])> = Vec::new();
-            for index in found {
-                let reference = fields.references[index];
-                let is_unmapped = fields.flags[index] & record::UNMAPPED != 0;
-                if counts.last().is_none_or(|last| last.0 != reference) {
-                    counts.push((reference, [0; 2]));
-                }
-                if let Some((_, counts)) = counts.last_mut() {
-                    counts[usize::from(is_unmapped)] += 1;
-                }
-            }
-            counts
-        };
-        let heading = self.heading()?;
-        let mut all: Vec<IndexStatistics> = heading
-            .references
-            .iter()
-            .map(|reference| IndexStatistics {
-                reference: String::from_utf8_lossy(&reference.name).into_owned(),
-                length: reference.length.into(),
-                ..IndexStatistics::default()
-            })
-            .collect();
-        all.push(IndexStatistics {
-            reference: "*".into(),
-            ..IndexStatistics::default()
-        });
-        let none = all.len() - 1;
-        for counts in self.core(&Query::default(), threads, count)? {
-            for (reference, [mapped, unmapped]) in counts? {
-                let place = usize::try_from(reference).unwrap_or(none);
-                let of = all
-                    .get_mut(place)
-                    .ok_or_else(|| self.no_reference(reference))?;
-                of.mapped += mapped;
-                of.unmapped += unmapped;
-            }
-        }
-        Ok(all)
+        let counts = self.core(&Query::default(), threads, by_reference)?;
+        IndexStatistics::sum(&*self.heading()?, counts, &self.chunks.opened.name)
+    }
+}
+
+impl SourceReader {
+    /// Counts records by their flags.
+    ///
+    /// # Errors
+    /// As [`SourceReader::records`].
+    pub fn flag_statistics(&self, query: &Query, threads: usize) -> Result<FlagStatistics> {
+        FlagStatistics::sum(self.core(query, threads, FlagStatistics::of)?)
     }
 
-    fn no_reference(&self, number: i32) -> Error {
-        Error::Damaged(format!(
-            "{}: its source has a record on reference number {number}, which its header does not have",
-            self.chunks.opened.name
-        ))
+    /// Numbers of mapped and unmapped records on each reference, and last of all of those on none: the index's, or else they are
+    /// counted.
+    ///
+    /// # Errors
+    /// As [`SourceReader::records`].
+    pub fn index_statistics(&self, threads: usize) -> Result<Vec<IndexStatistics>> {
+        if let Some((totals, unplaced)) = self.totals()? {
+            let mut counts: Vec<OnReference> = (0..).zip(totals).collect();
+            counts.push((-1, [0, unplaced]));
+            let counts = std::iter::once(Ok(counts));
+            return IndexStatistics::sum(&*self.heading()?, counts, self.object.name());
+        }
+        let counts = self.core(&Query::default(), threads, by_reference)?;
+        IndexStatistics::sum(&*self.heading()?, counts, self.object.name())
     }
 }

@@ -136,16 +136,6 @@ enum Run {
     Raw(Range<usize>),
 }
 
-impl Inflated {
-    /// The span's content, if it is blocks and nothing else.
-    pub fn only_content(self) -> Option<Vec<u8>> {
-        match <[Run; 1]>::try_from(self.runs) {
-            Ok([Run::Blocks { content, .. }]) => Some(content),
-            _ => None,
-        }
-    }
-}
-
 /// Inflates a span's blocks. A block whose content, CRC32 or length does not hold becomes raw.
 pub fn inflate(span: &Span, inflater: &mut Inflater) -> Inflated {
     let mut runs: Vec<Run> = Vec::new();

@@ -91,10 +91,10 @@ impl Object {
         }
     }
 
-    /// Says that `ranges` will be read soon: of an object of a store they are fetched, near ones together.
-    pub fn will_read(&self, ranges: &[Range<u64>]) {
+    /// Says that `ranges` will be read soon: of an object of a store they are fetched, near ones together unless they are exact.
+    pub fn will_read(&self, ranges: &[Range<u64>], reading: Reading) {
         if let Bytes::Remote(remote, _) = &self.bytes {
-            remote.will_read(ranges);
+            remote.will_read(ranges, reading);
         }
     }
 

@@ -162,10 +162,14 @@ impl Remote {
         Ok(())
     }
 
-    /// Starts to fetch `ranges`, which will be read soon, as far as there is memory and there are connections for them.
-    pub fn will_read(&self, ranges: &[Range<u64>]) {
+    /// Starts to fetch `ranges`, which will be read soon, as far as there is memory and there are connections for them. Unless they
+    /// are exact, what lies between near ones is fetched too, where that takes less time than requests of their own.
+    pub fn will_read(&self, ranges: &[Range<u64>], reading: Reading) {
         let Ok(mut state) = self.lock() else { return };
-        let gap = state.transfers.pace.gap();
+        let gap = match reading {
+            Reading::Exact => 0,
+            Reading::Onward => state.transfers.pace.gap(),
+        };
         let mut sorted: Vec<Range<u64>> = ranges
             .iter()
             .map(|range| range.start..range.end.min(self.pin.length))

@@ -2,6 +2,7 @@
 
 mod bins;
 mod offsets;
+mod read;
 mod runs;
 mod sidecar;
 
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
+pub use read::Index;
 pub use sidecar::Sidecar;
 
 use super::records::in_blocks;
