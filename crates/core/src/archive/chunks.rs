@@ -33,6 +33,9 @@ const CORE_GROUPS: usize = 32;
 /// Groups of which the models of some parts are kept: what a pass goes through, and a second one's.
 const PARTIAL_GROUPS: usize = 2;
 
+/// Pages of the directory that a reader of an archive in a store has when it is taken to need all.
+const ROAMING: usize = 2;
+
 /// Place of the content's bytes among the trailer's counts.
 const CONTENT_BYTES: usize = 5;
 
@@ -106,7 +109,7 @@ impl Chunks {
         if let Some(entries) = known.get() {
             return Ok(entries.clone());
         }
-        self.will_need_pages();
+        self.will_need_pages(page);
         let entries = Arc::new(self.opened.page(root)?);
         Ok(known.get_or_init(|| entries).clone())
     }
@@ -194,15 +197,22 @@ impl Chunks {
         Ok((Arc::new(chunk), left.map(Arc::new)))
     }
 
-    /// Says that the rest of the directory will be read soon, once a second page is needed: then a reader of an archive in a store
-    /// goes here and there, and would wait for each.
-    fn will_need_pages(&self) {
-        let is_known = |page: &OnceLock<_>| page.get().is_some();
-        if self.opened.is_remote() && self.pages.iter().any(is_known) {
-            let pages = self.pages.iter().zip(&self.opened.trailer.pages);
-            let missing = pages.filter(|(known, _)| !is_known(known));
-            self.opened.will_read_pages(missing.map(|(_, page)| page));
+    /// Says that a page will be read now, and the one before it, where the group of its first chunks may start; once some are
+    /// known, all others too: then a reader of an archive in a store goes here and there, and would wait for each.
+    fn will_need_pages(&self, page: usize) {
+        if !self.opened.is_remote() {
+            return;
         }
+        let known = self.pages.iter().filter(|page| page.get().is_some());
+        let wanted = if known.count() > ROAMING {
+            0..self.pages.len()
+        } else {
+            page.saturating_sub(1)..page + 1
+        };
+        let missing = wanted.filter(|&page| self.pages[page].get().is_none());
+        let pages = &self.opened.trailer.pages;
+        self.opened
+            .will_read_pages(missing.map(|page| &pages[page]));
     }
 
     /// Says that these chunks will be decoded soon, so that those in a store are fetched together.
