@@ -143,6 +143,8 @@ def test_fsspec_reads_its_archives(store: Store, source: bytes, archive: bytes) 
     assert files.info(url)["size"] == len(source)
 
 
+# Newer Pythons warn of what this is about.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_forked_process_reads_by_itself(store: Store, source: bytes, archive: bytes) -> None:
     url = store.put("fork/x.bam.rv", archive)
     with readvault.open(url) as file:
