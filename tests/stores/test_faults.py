@@ -1,6 +1,10 @@
 """A store that fails: what is read equals the bytes in memory or an error says so, in every case tried."""
 
+import hashlib
+import json
 import random
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -12,7 +16,6 @@ import readvault
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from readvault import _core
-from readvault.cli.transfers import totals
 from readvault.errors import DamagedError, ReadvaultError, StoreError, TruncatedError
 
 from tests.bam import bam
@@ -52,6 +55,12 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broken]:
         for _ in environment_of(s3.environment(url=proxy.url)):
             yield Broken(s3, proxy, source, archive)
             readvault.configure(retries=3, min_part=32 << 10, max_part=8 << 20, timeout=20, memory=256 << 20)
+
+
+def totals() -> dict[str, int]:
+    """What the transfers of this process took so far."""
+    found: dict[str, int] = json.loads(_core.transfer_totals())
+    return found
 
 
 def small_parts(**more: Any) -> None:
@@ -246,3 +255,24 @@ def test_the_disk_cache_is_asked_first_and_never_trusted(broken: Broken, tmp_pat
         assert sum(path.stat().st_size for path in folder.rglob("*-*")) <= 1.2 * (1 << 20)
     finally:
         readvault.configure(cache="")
+
+
+def test_processes_share_the_disk_cache(broken: Broken, tmp_path: Any) -> None:
+    program = (
+        "import sys, hashlib, readvault\n"
+        "readvault.configure(cache=sys.argv[2], cache_size='2M', min_part=4096, max_part=32768)\n"
+        "with readvault.open(sys.argv[1]) as file:\n"
+        "    print(hashlib.sha256(file.read()).hexdigest())\n"
+    )
+    command = [sys.executable, "-c", program, broken.url("x.bam"), str(tmp_path / "cache")]
+    wanted = hashlib.sha256(broken.source).hexdigest()
+    for _ in range(2):
+        running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+        # One is killed in the middle of what it does.
+        victim = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        time.sleep(0.5)
+        victim.kill()
+        victim.wait()
+        for process in running:
+            told, _ = process.communicate(timeout=120)
+            assert told.strip() == wanted
