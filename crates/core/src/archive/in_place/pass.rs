@@ -63,7 +63,7 @@ impl<T: Send + 'static> RecordPass<T> {
             make,
         };
         Self {
-            scan: Scan::endless(threads, move |turn| shared.take(turn)),
+            scan: Scan::endless(threads, move |number| shared.take(number)),
             ended: false,
         }
     }
@@ -88,39 +88,41 @@ impl<T: Send + 'static> Iterator for RecordPass<T> {
     }
 }
 
-/// Ends the waiting of others unless all went well.
-struct Ender<'a, F> {
+/// Gives up a span unless all went well.
+struct Turn<'a, F> {
     shared: &'a Shared<F>,
+    number: u64,
     went_well: bool,
 }
 
-impl<F> Drop for Ender<'_, F> {
+impl<F> Drop for Turn<'_, F> {
     fn drop(&mut self) {
         if !self.went_well {
-            self.shared.spans.end();
-            self.shared.carry.end();
+            self.shared.spans.give_up(self.number);
+            self.shared.carry.give_up(self.number);
         }
     }
 }
 
 impl<F> Shared<F> {
-    /// What is made of span number `turn`; none behind the last.
-    fn take<T>(&self, turn: u64) -> Result<Option<Option<T>>>
+    /// What is made of span number `number`; none behind the last.
+    fn take<T>(&self, number: u64) -> Result<Option<Option<T>>>
     where
         F: Fn(Stretch<'_>) -> Result<T>,
     {
-        let mut ender = Ender {
+        let mut turn = Turn {
             shared: self,
+            number,
             went_well: false,
         };
-        let made = match self.spans.take(turn, Spans::next)? {
+        let made = match self.spans.take(number, Spans::next)? {
             None => None,
             Some(cut) => {
                 let mut content = Vec::new();
                 self.blocks.inflate(&cut.span, &mut content)?;
                 let joined = self
                     .carry
-                    .take(turn, |carry| self.join(carry, &cut, content))?;
+                    .take(number, |carry| self.join(carry, &cut, content))?;
                 let stretch = Stretch {
                     offset: 0,
                     content: &joined.content,
@@ -129,7 +131,7 @@ impl<F> Shared<F> {
                 Some(self.query.records(stretch, &self.make)?)
             }
         };
-        ender.went_well = true;
+        turn.went_well = true;
         Ok(made)
     }
 

@@ -1,6 +1,6 @@
 //! Work that many threads share and that goes on in order: what one leaves, the next takes up.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Condvar, Mutex};
 
 use crate::archive::workers::{lock, wait_for};
@@ -8,39 +8,55 @@ use crate::{Error, Result};
 
 /// What is handed on, from the first turn to the last.
 pub struct Relay<S> {
-    /// The turn whose it is.
-    state: Mutex<(u64, S)>,
+    state: Mutex<State<S>>,
     changed: Condvar,
-    ended: AtomicBool,
+}
+
+struct State<S> {
+    /// Number of the turn at hand.
+    turn: u64,
+    /// Number of the first turn that was given up.
+    lost: u64,
+    handed: S,
 }
 
 impl<S> Relay<S> {
-    pub fn new(state: S) -> Self {
+    pub fn new(handed: S) -> Self {
         Self {
-            state: Mutex::new((0, state)),
+            state: Mutex::new(State {
+                turn: 0,
+                lost: u64::MAX,
+                handed,
+            }),
             changed: Condvar::new(),
-            ended: AtomicBool::new(false),
         }
     }
 
     /// Waits for turn number `turn` and does `work` in it.
     ///
     /// # Errors
-    /// That of `work`; [`Error::Interrupted`] when the relay has ended.
+    /// That of `work`; [`Error::Interrupted`] when an earlier turn was given up.
     pub fn take<T>(&self, turn: u64, work: impl FnOnce(&mut S) -> Result<T>) -> Result<T> {
-        let is_due = |state: &mut (u64, S)| (state.0 == turn).then_some(());
-        wait_for(&self.state, &self.changed, &self.ended, is_due).ok_or(Error::Interrupted)?;
+        let is_due = |state: &mut State<S>| {
+            (state.turn == turn || state.lost < turn).then_some(state.lost < turn)
+        };
+        // Who waits ends with the turns before, or when one of them is given up.
+        let never = AtomicBool::new(false);
+        if wait_for(&self.state, &self.changed, &never, is_due) != Some(false) {
+            return Err(Error::Interrupted);
+        }
         // No other thread has this turn.
         let mut state = lock(&self.state);
-        let done = work(&mut state.1);
-        state.0 += 1;
+        let done = work(&mut state.handed);
+        state.turn += 1;
         self.changed.notify_all();
         done
     }
 
-    /// Ends the waiting of those whose turn does not come.
-    pub fn end(&self) {
-        self.ended.store(true, Ordering::Relaxed);
+    /// Gives up a turn, and so all that come after it; those before it come as they would.
+    pub fn give_up(&self, turn: u64) {
+        let mut state = lock(&self.state);
+        state.lost = state.lost.min(turn);
         self.changed.notify_all();
     }
 }
@@ -71,12 +87,15 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_for_a_turn_that_does_not_come() {
+    fn nobody_waits_for_a_turn_that_does_not_come_and_earlier_ones_come() {
         let relay = Relay::new(());
         std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| relay.take(1, |()| Ok(())));
-            relay.end();
-            assert!(matches!(waiting.join().unwrap(), Err(Error::Interrupted)));
+            let behind = scope.spawn(|| relay.take(3, |()| Ok(())));
+            let before = scope.spawn(|| relay.take(1, |()| Ok(())));
+            relay.give_up(2);
+            assert!(matches!(behind.join().unwrap(), Err(Error::Interrupted)));
+            relay.take(0, |()| Ok(())).unwrap();
+            before.join().unwrap().unwrap();
         });
     }
 }
