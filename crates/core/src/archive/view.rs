@@ -66,9 +66,7 @@ impl Decoding {
         let start = std::mem::replace(&mut self.next, end).clamp(number + 1, end);
         start..end
     }
-}
 
-impl Decoding {
     /// How many chunks after the one at hand to fetch: twice as many each time for a reader who goes on.
     fn fetch(&mut self, goes_on: bool) -> usize {
         self.fetched = if goes_on {

@@ -6,13 +6,14 @@ use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
 
 use super::location::{Kind, ObjectUrl};
 use super::request::Pin;
+use super::waiting::lock;
 
 /// Bytes of the digest that ends a file.
 const DIGEST: usize = 32;
@@ -111,7 +112,7 @@ impl Cache {
     }
 
     fn added(&self, bytes: u64) {
-        let mut added = self.added.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut added = lock(&self.added);
         *added = added.saturating_add(bytes);
         if *added >= self.most / LOOK_AFTER {
             *added = 0;
@@ -121,10 +122,10 @@ impl Cache {
 
     /// Removes the parts that were used longest ago until it is small enough. One process does at a time.
     fn shrink(&self) {
-        let Ok(lock) = File::create(self.folder.join("lock")) else {
+        let Ok(file) = File::create(self.folder.join("lock")) else {
             return;
         };
-        if lock.try_lock().is_err() {
+        if file.try_lock().is_err() {
             return;
         }
         let mut files: BTreeMap<(SystemTime, PathBuf), u64> = BTreeMap::new();

@@ -2,7 +2,7 @@
 //! bounded and told.
 
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use object_store::aws::{AmazonS3Builder, Checksum, resolve_bucket_region};
@@ -17,6 +17,7 @@ use super::connector::Connector;
 use super::credentials::{self, Chain};
 use super::location::{Kind, ObjectUrl};
 use super::settings::TransferSettings;
+use super::waiting::lock;
 use crate::{Error, Result};
 
 /// A bucket's client.
@@ -39,11 +40,10 @@ impl Client {
 /// What a client is made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Purpose {
-    Reading,
+    /// Reading, and writing whatever is there.
+    Usual,
     /// Writing a new object, and not over another.
     Creating,
-    /// Writing an object, whatever is there.
-    Replacing,
     /// Asking for checksums.
     Checking,
 }
@@ -106,7 +106,7 @@ pub async fn connect(
             })
         }
         Kind::Memory => {
-            let mut buckets = MEMORY.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut buckets = lock(&MEMORY);
             let store = buckets.entry(url.bucket.clone()).or_default().clone();
             Ok(Client {
                 store: store.clone(),

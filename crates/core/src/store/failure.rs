@@ -4,9 +4,9 @@ use std::io;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
-use super::connector::Answer;
+use super::connector::{Answer, answered};
 use super::location::ObjectUrl;
 use super::transfers::Transfers;
 use crate::{Error, Result};
@@ -91,6 +91,9 @@ impl Failure {
     }
 
     fn of_answer(error: &object_store::Error, answer: &Answer) -> Self {
+        if matches!(error, object_store::Error::AlreadyExists { .. }) {
+            return Self::exists();
+        }
         let whole = error.to_string();
         let Some(status) = answer.status else {
             return match error {
@@ -167,6 +170,18 @@ impl Failure {
             no_range: true,
             ..Self::passing("the server sent the whole object where a range was asked for")
         }
+    }
+}
+
+/// Waits for the answer to a request, for so long.
+pub async fn asked<T>(
+    patience: Duration,
+    request: impl Future<Output = object_store::Result<T>>,
+) -> std::result::Result<(T, Answer), Failure> {
+    match answered(timeout(patience, request)).await {
+        (Ok(Ok(done)), answer) => Ok((done, answer)),
+        (Ok(Err(error)), answer) => Err(Failure::of(&error, &answer)),
+        (Err(_), _) => Err(Failure::passing("no answer came in time")),
     }
 }
 

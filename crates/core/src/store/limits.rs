@@ -1,13 +1,11 @@
 //! What bounds transfers: bytes of memory, and requests at a time, which become fewer when a store asks for it.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
+use super::waiting::lock;
 
 /// Bytes of memory that parts may take, on their way and fetched.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use object_store::GetRange;
 
 use super::client::Client;
-use super::location::{Kind, ObjectUrl};
+use super::location::ObjectUrl;
 use super::request::{Pin, Requests};
 use super::transfers::Transfers;
 use super::waiting::wait;
@@ -44,20 +44,7 @@ pub fn begin(
                 Ok((pin, vec![(place.start, bytes)]))
             }
             First::Ends(start, end) => {
-                let from_end = async {
-                    // Azure serves no range from the end.
-                    if url.kind == Kind::Azure {
-                        let pin = requests.head().await?;
-                        let place = pin.length.saturating_sub(end)..pin.length;
-                        let bytes = if place.is_empty() {
-                            Vec::new()
-                        } else {
-                            requests.range(&pin, place.clone()).await?
-                        };
-                        return Ok((pin, place, bytes));
-                    }
-                    requests.first(GetRange::Suffix(end)).await
-                };
+                let from_end = requests.first(GetRange::Suffix(end));
                 let from_start = requests.first(GetRange::Bounded(0..start));
                 let (end, start) = tokio::try_join!(from_end, from_start)?;
                 let (pin, place, bytes) = end;

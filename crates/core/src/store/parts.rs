@@ -52,6 +52,13 @@ pub enum Status {
     Failed(Error),
 }
 
+impl Part {
+    /// Whether readers got all of it.
+    pub fn is_read(&self) -> bool {
+        self.used >= self.length
+    }
+}
+
 impl State {
     pub fn end(start: u64, part: &Part) -> u64 {
         start + part.length
@@ -99,32 +106,66 @@ impl State {
     /// Lets go of parts that nobody waits for until `bytes` have been given back: those that were read first, then those
     /// farthest ahead.
     pub fn let_go(&mut self, bytes: u64) -> u64 {
-        let mut found: Vec<(bool, u64, u64)> = self
+        let given = self.let_go_read(bytes);
+        let unread =
+            |part: &Part| part.used < part.length && !matches!(part.status, Status::Coming(_));
+        let order = |start: u64, _: &Part| u64::MAX - start;
+        given + self.let_go_of(bytes.saturating_sub(given), unread, order)
+    }
+
+    /// Lets go of parts that have been read, the oldest first, until `bytes` have been given back.
+    pub fn let_go_read(&mut self, bytes: u64) -> u64 {
+        self.let_go_of(bytes, Part::is_read, |_, part| part.touched)
+    }
+
+    fn let_go_of(
+        &mut self,
+        bytes: u64,
+        which: impl Fn(&Part) -> bool,
+        order: impl Fn(u64, &Part) -> u64,
+    ) -> u64 {
+        let free = self
             .parts
             .iter()
-            .filter(|(_, part)| part.wanted == 0 && !matches!(part.status, Status::Coming(_)))
-            .map(|(&start, part)| {
-                let unread = part.used < part.length;
-                (
-                    unread,
-                    if unread {
-                        u64::MAX - start
-                    } else {
-                        part.touched
-                    },
-                    start,
-                )
-            })
+            .filter(|(_, part)| part.wanted == 0 && which(part));
+        let mut found: Vec<(u64, u64)> = free
+            .map(|(&start, part)| (order(start, part), start))
             .collect();
         found.sort_unstable();
         let mut given = 0;
-        for (_, _, start) in found {
+        for (_, start) in found {
             if given >= bytes {
                 break;
             }
             given += self.remove(start);
         }
         given
+    }
+
+    /// Lets go of what has been read, but for the last of it.
+    pub fn trim(&mut self) {
+        let keep = self.transfers.memory.most() / 8;
+        let read = self
+            .parts
+            .values()
+            .filter(|part| part.wanted == 0 && part.is_read());
+        let total: u64 = read.map(|part| part.length).sum();
+        if total > keep {
+            self.let_go_read(total - keep);
+        }
+    }
+
+    /// Gives up what is coming for other runs than the one that was read last.
+    pub fn cancel(&mut self) {
+        let coming: Vec<u64> = self
+            .parts
+            .iter()
+            .filter(|(_, part)| part.wanted == 0 && matches!(part.status, Status::Coming(_)))
+            .map(|(&start, _)| start)
+            .collect();
+        for start in coming {
+            self.remove(start);
+        }
     }
 
     /// Removes a part; gives the memory that it took.
@@ -144,25 +185,6 @@ impl State {
             }
             Status::Failed(_) => 0,
         }
-    }
-
-    /// Lets go of parts that have been read, the oldest first, until `bytes` have been given back.
-    pub fn let_go_read(&mut self, bytes: u64) -> u64 {
-        let mut read: Vec<(u64, u64)> = self
-            .parts
-            .iter()
-            .filter(|(_, part)| part.used >= part.length && part.wanted == 0)
-            .map(|(&start, part)| (part.touched, start))
-            .collect();
-        read.sort_unstable();
-        let mut given = 0;
-        for (_, start) in read {
-            if given >= bytes {
-                break;
-            }
-            given += self.remove(start);
-        }
-        given
     }
 }
 

@@ -17,7 +17,7 @@ use super::parts::{Part, State, Status, cut};
 use super::request::{Pin, Requests, has_other_etag};
 use super::runs::Runs;
 use super::transfers::Transfers;
-use super::waiting::{TICK, check, wait};
+use super::waiting::{TICK, check, lock, wait};
 use crate::{Error, Result};
 
 /// How a reader will go on.
@@ -45,7 +45,7 @@ impl Remote {
     /// Opens the object at `url`, fetching what is needed of it `first`.
     pub fn open(url: &ObjectUrl, first: First, stop: &AtomicBool) -> Result<Arc<Self>> {
         let transfers = Transfers::of_process()?;
-        let client = transfers.client(url, Purpose::Reading)?;
+        let client = transfers.client(url, Purpose::Usual)?;
         let (pin, pieces) = begin(&transfers, &client, url, first, stop)?;
         let mut state = State {
             transfers: transfers.clone(),
@@ -80,10 +80,7 @@ impl Remote {
                 changed: Condvar::new(),
             }),
         });
-        let mut objects = transfers
-            .objects
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut objects = lock(&transfers.objects);
         objects.retain(|object| object.strong_count() > 0);
         objects.push(Arc::downgrade(&remote));
         drop(objects);
@@ -203,15 +200,11 @@ impl Remote {
     }
 
     fn lock(&self) -> Result<MutexGuard<'_, State>> {
-        let mut state = self
-            .shared
-            .state
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.shared.state);
         if state.transfers.process != std::process::id() {
             // A parent's parts are fetched by threads that are not here, and its connections are its own.
             let transfers = Transfers::of_process()?;
-            let client = transfers.client(&self.url, Purpose::Reading)?;
+            let client = transfers.client(&self.url, Purpose::Usual)?;
             std::mem::forget(std::mem::take(&mut state.parts));
             std::mem::forget(std::mem::replace(&mut state.transfers, transfers));
             std::mem::forget(std::mem::replace(&mut state.client, client));
@@ -259,7 +252,7 @@ impl Remote {
             if state.runs.read(&range, gap, clock) {
                 self.read_ahead(&mut state);
             } else {
-                self.cancel(&mut state);
+                state.cancel();
             }
         }
         let mut done = Ok(());
@@ -284,7 +277,7 @@ impl Remote {
         }
         done?;
         add(&state.transfers.counters.asked_bytes, buffer.len() as u64);
-        self.trim(&mut state);
+        state.trim();
         Ok(())
     }
 
@@ -318,11 +311,7 @@ impl Remote {
             if timed_out.timed_out() {
                 drop(state);
                 let may_go_on = check(stop);
-                state = self
-                    .shared
-                    .state
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner);
+                state = lock(&self.shared.state);
                 if may_go_on.is_err() {
                     *done = may_go_on;
                 }
@@ -399,26 +388,9 @@ impl Remote {
         }
     }
 
-    /// Gives up what is coming for other runs than the one that was read last.
-    fn cancel(&self, state: &mut State) {
-        let coming: Vec<u64> = state
-            .parts
-            .iter()
-            .filter(|(_, part)| part.wanted == 0 && matches!(part.status, Status::Coming(_)))
-            .map(|(&start, _)| start)
-            .collect();
-        for start in coming {
-            state.remove(start);
-        }
-    }
-
     /// Lets other objects give memory back, and waits a little for it.
     fn make_room(&self, transfers: &Transfers, bytes: u64) {
-        let objects = transfers
-            .objects
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let objects = lock(&transfers.objects).clone();
         for object in objects.iter().filter_map(std::sync::Weak::upgrade) {
             if std::ptr::eq(&raw const *object, self) {
                 continue;
@@ -429,21 +401,6 @@ impl Remote {
             }
         }
         transfers.memory.wait(TICK / 10);
-    }
-
-    /// Lets go of what has been read, but for the last of it.
-    fn trim(&self, state: &mut State) {
-        let keep = state.transfers.memory.most() / 8;
-        let read = |part: &Part| part.used >= part.length && part.wanted == 0;
-        let total: u64 = state
-            .parts
-            .values()
-            .filter(|part| read(part))
-            .map(|part| part.length)
-            .sum();
-        if total > keep {
-            state.let_go_read(total - keep);
-        }
     }
 
     fn start(&self, state: &mut State, range: Range<u64>, held: Held) {
@@ -463,7 +420,7 @@ impl Remote {
             let Some(shared) = shared.upgrade() else {
                 return;
             };
-            let mut state = shared.state.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut state = lock(&shared.state);
             if let Some(part) = state.parts.get_mut(&start)
                 && part.number == number
             {
@@ -488,11 +445,7 @@ impl Remote {
 
 impl Drop for Remote {
     fn drop(&mut self) {
-        let mut state = self
-            .shared
-            .state
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.shared.state);
         if state.transfers.process != std::process::id() {
             std::mem::forget(std::mem::take(&mut state.parts));
             return;

@@ -9,9 +9,9 @@ use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStoreExt};
 use tokio::time::{sleep, timeout};
 
 use super::client::Client;
-use super::connector::{Answer, answered};
+use super::connector::Answer;
 use super::counters::add;
-use super::failure::{Attempts, Failure, Waits, innermost};
+use super::failure::{Attempts, Failure, Waits, asked, innermost};
 use super::location::{Kind, ObjectUrl};
 use super::transfers::Transfers;
 use crate::{Error, Result};
@@ -62,22 +62,26 @@ impl Pin {
     /// The MD5 digest of the object, where the ETag is that: of objects that S3 got in one request and did not encrypt with a key
     /// of a customer's.
     pub fn md5(&self, kind: Kind) -> Option<[u8; 16]> {
-        let text = self.etag.as_deref().filter(|_| kind == Kind::S3)?;
-        let text = text.trim_matches('"');
-        let mut digest = [0; 16];
-        if text.len() != 32 {
-            return None;
-        }
-        for (byte, pair) in digest.iter_mut().zip(text.as_bytes().as_chunks::<2>().0) {
-            *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-        }
-        Some(digest)
+        md5_of(self.etag.as_deref().filter(|_| kind == Kind::S3)?)
     }
 
     /// What asks the server itself to compare; weak tags must not be asked for.
     fn condition(&self) -> Option<String> {
         self.etag.clone().filter(|etag| !etag.starts_with("W/"))
     }
+}
+
+/// The MD5 digest that an ETag is, if it looks like one.
+pub fn md5_of(etag: &str) -> Option<[u8; 16]> {
+    let text = etag.trim_matches('"');
+    let mut digest = [0; 16];
+    if text.len() != 32 {
+        return None;
+    }
+    for (byte, pair) in digest.iter_mut().zip(text.as_bytes().as_chunks::<2>().0) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(digest)
 }
 
 /// Whether an object of S3 has an ETag that is no MD5 digest: it is encrypted with a key of the customer's.
@@ -144,33 +148,37 @@ impl Requests<'_> {
 
     /// Facts of the object, and the bytes of a first range of it.
     pub async fn first(&self, range: GetRange) -> Result<(Pin, Range<u64>, Vec<u8>)> {
+        // Azure serves no range from the end.
+        if self.url.kind == Kind::Azure && matches!(range, GetRange::Suffix(_)) {
+            return self.first_by_length(range).await;
+        }
         let mut attempts = Attempts::default();
         loop {
             match self.first_once(&range).await {
                 Ok(first) => return Ok(first),
                 // An empty object has no range, and some servers none from the end: then its length is asked for.
-                Err(failure) if failure.no_range => {
-                    let pin = self.head().await?;
-                    if pin.length == 0 {
-                        return Ok((pin, 0..0, Vec::new()));
-                    }
-                    let bounded = match range {
-                        GetRange::Suffix(length) => pin.length.saturating_sub(length)..pin.length,
-                        GetRange::Bounded(range) => range.start..range.end.min(pin.length),
-                        GetRange::Offset(offset) => offset..pin.length,
-                    };
-                    if bounded.is_empty() {
-                        return Ok((pin, 0..0, Vec::new()));
-                    }
-                    let bytes = self.range(&pin, bounded.clone()).await?;
-                    return Ok((pin, bounded, bytes));
-                }
+                Err(failure) if failure.no_range => return self.first_by_length(range).await,
                 Err(failure) => {
                     self.try_again(&mut attempts, failure, "its first bytes")
                         .await?;
                 }
             }
         }
+    }
+
+    /// The same, once its length is known.
+    async fn first_by_length(&self, range: GetRange) -> Result<(Pin, Range<u64>, Vec<u8>)> {
+        let pin = self.head().await?;
+        let bounded = match range {
+            GetRange::Suffix(length) => pin.length.saturating_sub(length)..pin.length,
+            GetRange::Bounded(range) => range.start..range.end.min(pin.length),
+            GetRange::Offset(offset) => offset..pin.length,
+        };
+        if bounded.is_empty() {
+            return Ok((pin, 0..0, Vec::new()));
+        }
+        let bytes = self.range(&pin, bounded.clone()).await?;
+        Ok((pin, bounded, bytes))
     }
 
     /// Facts of the object.
@@ -196,13 +204,7 @@ impl Requests<'_> {
         let _busy = self.transfers.connections.take().await;
         add(&self.transfers.counters.gets, 1);
         let patience = self.transfers.settings.timeout;
-        let request = timeout(patience, self.client.store.head(&self.url.key));
-        let (meta, answer) = answered(request).await;
-        match meta {
-            Ok(Ok(meta)) => Ok((meta, answer)),
-            Ok(Err(error)) => Err(Failure::of(&error, &answer)),
-            Err(_) => Err(Failure::passing("no answer came in time")),
-        }
+        asked(patience, self.client.store.head(&self.url.key)).await
     }
 
     fn told(&self, pin: Pin) -> Result<Pin> {
@@ -319,13 +321,9 @@ impl Requests<'_> {
         add(&self.transfers.counters.gets, 1);
         let started = Instant::now();
         let patience = self.transfers.settings.timeout;
-        let request = timeout(patience, self.client.store.get_opts(&self.url.key, options));
-        let (result, answer) = answered(request).await;
-        match result {
-            Ok(Ok(result)) => Ok((result, started.elapsed())),
-            Ok(Err(error)) => Err(Failure::of(&error, &answer)),
-            Err(_) => Err(Failure::passing("no answer came in time")),
-        }
+        let request = self.client.store.get_opts(&self.url.key, options);
+        let (result, _) = asked(patience, request).await?;
+        Ok((result, started.elapsed()))
     }
 
     /// Receives a body of `want` bytes.

@@ -1,9 +1,10 @@
 //! Threads that wait for the network. A process that was forked has none of its parent's: it gets its own.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use tokio::runtime::{Builder, Runtime};
 
+use super::waiting::lock;
 use crate::{Error, Result};
 
 /// Threads: sending and receiving takes little beside decoding.
@@ -14,7 +15,7 @@ static RUNTIME: Mutex<Option<(u32, Arc<Runtime>)>> = Mutex::new(None);
 /// The runtime of this process, and the process's number, by which others notice that they were forked.
 pub fn runtime() -> Result<(u32, Arc<Runtime>)> {
     let process = std::process::id();
-    let mut known = RUNTIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut known = lock(&RUNTIME);
     if let Some((of, runtime)) = &*known
         && *of == process
     {

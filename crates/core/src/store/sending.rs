@@ -11,14 +11,12 @@ use object_store::multipart::PartId;
 use object_store::{
     Attribute, Attributes, PutMode, PutMultipartOptions, PutOptions, PutPayload, TagSet,
 };
-use tokio::time::timeout;
 
 use super::client::Client;
-use super::connector::answered;
 use super::counters::add;
-use super::failure::{Attempts, Failure, Waits};
+use super::failure::{Attempts, Failure, Waits, asked};
 use super::location::{Kind, ObjectUrl};
-use super::request::{Requests, has_other_etag};
+use super::request::{Requests, has_other_etag, md5_of};
 use super::transfers::Transfers;
 use super::waiting::wait;
 use crate::{Error, Result};
@@ -48,14 +46,8 @@ pub fn composite(parts: &[PartId]) -> Option<String> {
     for part in parts {
         // The client keeps the ETag in an element, beside the part's checksum.
         let (_, text) = part.content_id.split_once("<e_tag>")?;
-        let text = text.split_once("</e_tag>")?.0.replace("&quot;", "");
-        let text = text.trim_matches('"');
-        if text.len() != 32 {
-            return None;
-        }
-        for pair in text.as_bytes().as_chunks::<2>().0 {
-            all.update([u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?]);
-        }
+        let etag = text.split_once("</e_tag>")?.0.replace("&quot;", "");
+        all.update(md5_of(&etag)?);
     }
     let digest: [u8; 16] = all.finalize().into();
     let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -135,17 +127,10 @@ impl Way {
         let _busy = transfers.connections.take().await;
         add(&transfers.counters.puts, 1);
         let patience = transfers.settings.timeout + Duration::from_secs(bytes / SLOWEST);
-        let (done, answer) = answered(timeout(patience, request)).await;
-        match done {
-            Ok(Ok(done)) => {
-                add(&transfers.counters.sent_bytes, bytes);
-                transfers.connections.good();
-                Ok(done)
-            }
-            Ok(Err(object_store::Error::AlreadyExists { .. })) => Err(Failure::exists()),
-            Ok(Err(error)) => Err(Failure::of(&error, &answer)),
-            Err(_) => Err(Failure::passing("no answer came in time")),
-        }
+        let (done, _) = asked(patience, request).await?;
+        add(&transfers.counters.sent_bytes, bytes);
+        transfers.connections.good();
+        Ok(done)
     }
 
     pub async fn try_again(

@@ -1,7 +1,7 @@
 //! What all transfers of a process share: settings, clients, bounds and counters.
 
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, Weak};
 
 use tokio::runtime::Runtime;
 
@@ -13,6 +13,7 @@ use super::location::{Kind, ObjectUrl};
 use super::remote::Remote;
 use super::runtime::runtime;
 use super::settings::TransferSettings;
+use super::waiting::lock;
 use crate::{Error, Result};
 
 /// The process's transfers.
@@ -46,7 +47,7 @@ static WAITING: OnceLock<fn() -> bool> = OnceLock::new();
 pub fn configure(settings: TransferSettings) -> Result<()> {
     settings.check()?;
     let made = Transfers::new(settings)?;
-    let mut known = TRANSFERS.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut known = lock(&TRANSFERS);
     *known = Some(Arc::new(made));
     Ok(())
 }
@@ -59,7 +60,7 @@ pub fn while_waiting(may_go_on: fn() -> bool) {
 
 /// What the transfers of this process have taken so far.
 pub fn totals() -> TransferTotals {
-    let known = TRANSFERS.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = lock(&TRANSFERS);
     TransferTotals {
         peak_memory: known.as_ref().map_or(0, |known| known.memory.peak()),
         ..COUNTERS.totals()
@@ -96,7 +97,7 @@ impl Transfers {
 
     /// Those of this process, with the settings made last.
     pub fn of_process() -> Result<Arc<Self>> {
-        let mut known = TRANSFERS.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = lock(&TRANSFERS);
         match &*known {
             Some(transfers) if transfers.process == std::process::id() => Ok(transfers.clone()),
             other => {
@@ -118,7 +119,7 @@ impl Transfers {
             url.query.clone(),
             purpose,
         );
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut clients = lock(&self.clients);
         if let Some(client) = clients.get(&bucket) {
             return Ok(client.clone());
         }

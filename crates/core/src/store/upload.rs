@@ -60,7 +60,7 @@ impl Upload {
     ) -> Result<Self> {
         let transfers = Transfers::of_process()?;
         let purpose = if force {
-            Purpose::Replacing
+            Purpose::Usual
         } else {
             Purpose::Creating
         };
@@ -148,13 +148,11 @@ impl Upload {
 
     /// Hands the part at hand to the store.
     fn send(&mut self) -> Result<()> {
-        if self.id.is_none() {
-            let way = &self.way;
-            self.id = Some(wait(&way.transfers, &self.stop, way.begin())?);
-        }
-        let Some(id) = self.id.clone() else {
-            return Ok(());
+        let id = match &self.id {
+            Some(id) => id.clone(),
+            None => wait(&self.way.transfers, &self.stop, self.way.begin())?,
         };
+        self.id = Some(id.clone());
         let bytes = Bytes::from(std::mem::take(&mut self.buffer));
         let held = self.held.take();
         self.note(&bytes);
@@ -182,15 +180,12 @@ impl Upload {
     /// Puts the object in its place, if its bytes are those of which `sha256` is the digest, and reads back what the store says of
     /// them.
     pub fn publish(mut self, sha256: Option<&[u8; 32]>) -> Result<()> {
-        let bytes = std::mem::take(&mut self.buffer);
         let in_parts = self.id.is_some();
-        if in_parts && !bytes.is_empty() {
-            self.buffer = bytes;
+        if in_parts && !self.buffer.is_empty() {
             self.send()?;
-        } else if !in_parts {
-            self.note(&bytes);
-            self.buffer = bytes;
         }
+        let rest = Bytes::from(std::mem::take(&mut self.buffer));
+        self.note(&rest);
         while !self.tasks.is_empty() {
             self.settle_one()?;
         }
@@ -220,13 +215,12 @@ impl Upload {
             // There is nothing to abort from here on.
             self.id = None;
         } else {
-            let bytes = Bytes::from(std::mem::take(&mut self.buffer));
             let mode = if self.force {
                 PutMode::Overwrite
             } else {
                 PutMode::Create
             };
-            wait(transfers, &stop, way.whole(bytes, mode))?;
+            wait(transfers, &stop, way.whole(rest, mode))?;
         }
         let checking = match way.url.kind {
             Kind::S3 => transfers.client(&way.url, Purpose::Checking),
@@ -234,16 +228,10 @@ impl Upload {
         };
         let read_back =
             checking.and_then(|client| wait(transfers, &stop, way.read_back(&client, &expected)));
-        if let Err(error) = read_back {
-            self.retract();
-            return Err(error);
+        if read_back.is_err() {
+            remove(&way);
         }
-        Ok(())
-    }
-
-    /// Takes a published object away again.
-    pub fn retract(&self) {
-        remove(&self.way);
+        read_back
     }
 }
 

@@ -1,6 +1,7 @@
 //! Waiting for a store from a thread that may be told to stop.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::transfers::{Transfers, check_waiting};
@@ -8,6 +9,11 @@ use crate::{Error, Result};
 
 /// Time between looks at whether to stop.
 pub const TICK: Duration = Duration::from_millis(100);
+
+/// What a mutex guards, whatever became of the thread that had it last.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Does `work` on the runtime while the caller waits, and may be stopped.
 pub fn wait<T>(
