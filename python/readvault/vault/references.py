@@ -1,0 +1,52 @@
+"""Reference files that archives lean on, kept in the vault's store under their digest: what an archive cannot be decoded without
+must not depend on a file that may be gone."""
+
+from pathlib import Path
+
+from readvault import files, objects, places
+from readvault.errors import InvalidError
+from readvault.vault.home import Vault
+
+# Bytes copied at a time.
+_PIECE = 8 << 20
+
+
+def keep(vault: Vault, fasta: str) -> str:
+    """Put a FASTA file (a path) into the store, unless it is there; gives its key."""
+    state = objects.look(fasta)
+    row = (
+        vault.database.read()
+        .execute("SELECT key FROM reference_files WHERE place = ? AND version = ?", (fasta, state.name))
+        .fetchone()
+    )
+    if row is not None:
+        return str(row["key"])
+    digest = objects.digest(fasta)
+    key = f"references/{digest.sha256}.fa"
+    target = places.join(vault.store, key)
+    try:
+        found = objects.look(target)
+    except FileNotFoundError:
+        _copy(fasta, target)
+        found = objects.look(target)
+    if found.length != digest.length:
+        raise InvalidError(f"{target} is not the reference that its name says: remove it")
+    with vault.database.write() as connection:
+        connection.execute(
+            "INSERT INTO reference_files VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            (fasta, state.name, digest.sha256, key),
+        )
+    return key
+
+
+def _copy(fasta: str, target: str) -> None:
+    if not places.is_url(target):
+        Path(target).parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with open(fasta, "rb") as source, files.whole(target, force=False) as copy:
+            while piece := source.read(_PIECE):
+                copy.write(piece)
+    except FileExistsError:
+        pass  # Another runner was quicker.
+
+
