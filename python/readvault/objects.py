@@ -1,4 +1,5 @@
-"""Files and objects as things: looked at, listed, digested, tagged and removed, each only in the state that was looked at.
+"""Files and objects as things: looked at, listed, digested, tagged and removed, each only in the state that was looked
+at.
 
 Places are paths of this machine and URLs of stores alike. A missing one raises FileNotFoundError, a forbidden one
 PermissionError; what a store cannot do raises UnsupportedError.
@@ -78,6 +79,12 @@ def listing(place: str) -> Iterator[Listed]:
 def digest(place: str, *, progress: Callable[[int, int | None], object] | None = None) -> Digest:
     """Read all bytes of a file or object, in one state, and digest them."""
     found = json.loads(_core.digest(place, progress=progress))
+    return Digest(found["length"], found["sha256"], found["md5"], _state_of(found["state"]))
+
+
+def copy(place: str, target: str, *, force: bool = False) -> Digest:
+    """Copy the bytes of a file or object, in one state; the copy appears whole or not at all. Gives what was copied."""
+    found = json.loads(_core.copy(place, target, force=force))
     return Digest(found["length"], found["sha256"], found["md5"], _state_of(found["state"]))
 
 

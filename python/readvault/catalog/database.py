@@ -1,7 +1,7 @@
 """The SQLite file of a vault: opened, brought up to date, and written in transactions by several processes and threads.
 
-Where memory-mapped files work (local file systems) it is in WAL mode, in which readers and the writer do not wait for each
-other; on network file systems, where WAL would lose data, it uses a rollback journal.
+Where memory-mapped files work (local file systems) it is in WAL mode, in which readers and the writer do not wait for
+each other; on network file systems, where WAL would lose data, it uses a rollback journal.
 """
 
 import os

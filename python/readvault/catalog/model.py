@@ -1,7 +1,7 @@
 """An entry of the catalog: what one archive is, where it stands, how it was checked, and what became of its source.
 
-Times are ISO 8601 in UTC with seconds (`2026-11-29T13:00:00Z`), so that they sort as text. Lengths are bytes. Entries are
-JSON objects wherever they leave the program; `ENTRY_VERSION` is raised when a field changes its meaning.
+Times are ISO 8601 in UTC with seconds (`2026-11-29T13:00:00Z`), so that they sort as text. Lengths are bytes. Entries
+are JSON objects wherever they leave the program; `ENTRY_VERSION` is raised when a field changes its meaning.
 """
 
 from collections.abc import Iterator, Mapping

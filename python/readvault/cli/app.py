@@ -4,6 +4,7 @@ Typer only parses: it hands back the command with its arguments, and `main` runs
 error of a command passes through typer, which would turn some of them into words and codes of its own.
 """
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -16,8 +17,13 @@ from readvault.cli.flagstat import flagstat, idxstats
 from readvault.cli.head import head
 from readvault.cli.index import index
 from readvault.cli.info import info
+from readvault.cli.keeping import done, reclaim, restore, tier
+from readvault.cli.keeping import verify as verify_vault
 from readvault.cli.quickcheck import quickcheck
+from readvault.cli.run import run
+from readvault.cli.submit import submit, watch
 from readvault.cli.transfers import taking
+from readvault.cli.vault import audit, failed, init, job, retry, show_status
 from readvault.cli.verify import verify
 from readvault.cli.view import view
 
@@ -52,5 +58,28 @@ for _command in (
     idxstats,
     coverage,
     depth,
+    submit,
 ):
     app.command()(taking(_command))
+
+_vault = typer.Typer(
+    rich_markup_mode=None, no_args_is_help=True, help="A vault: files compressed, found and given back."
+)
+_VAULT: tuple[tuple[str, Callable[..., int]], ...] = (
+    ("init", init),
+    ("status", show_status),
+    ("run", run),
+    ("watch", watch),
+    ("failed", failed),
+    ("retry", retry),
+    ("job", job),
+    ("done", done),
+    ("tier", tier),
+    ("restore", restore),
+    ("verify", verify_vault),
+    ("reclaim", reclaim),
+    ("audit", audit),
+)
+for _name, _run in _VAULT:
+    _vault.command(_name)(taking(_run))
+app.add_typer(_vault, name="vault")

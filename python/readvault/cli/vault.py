@@ -13,7 +13,7 @@ from readvault.cli.exits import UsageError
 from readvault.cli.options import Json, Quiet
 from readvault.cli.terminal import count, ratio, say, shown
 from readvault.report import size
-from readvault.vault import home, status
+from readvault.vault import home, settings, status
 from readvault.vault.home import Vault
 
 VaultFolder = Annotated[
@@ -31,7 +31,9 @@ VaultFolder = Annotated[
 def opened(folder: str | None) -> Iterator[Vault]:
     """The vault in a folder, or in the current one."""
     if folder is not None and "://" in folder:
-        raise UsageError(f"--vault {folder}: name the folder of this machine where the vault's catalog is, not its store")
+        raise UsageError(
+            f"--vault {folder}: name the folder of this machine where the vault's catalog is, not its store"
+        )
     try:
         vault = Vault(folder or ".")
     except FileNotFoundError as error:
@@ -53,7 +55,7 @@ def init(
     key: Annotated[
         str,
         typer.Option("--key", metavar="PATTERN", help="Keys of archives, of {name}, {folder}, {project}, {sample}."),
-    ] = home.Settings.key,
+    ] = settings.KEY,
     quiet: Quiet = False,
 ) -> int:
     """Make a vault: a store for archives, a catalog, and settings (vault.toml)."""
@@ -62,7 +64,8 @@ def init(
             say(f"{vault.folder}: a vault, archives in {vault.store}")
             if vault.database.journal != "wal":
                 say(
-                    f"{vault.folder}: is on a network file system, so its catalog uses a rollback journal: it is slower; a local "
+                    f"{vault.folder}: is on a network file system, so its catalog uses a rollback journal: it is "
+                    f"slower; a local "
                     f"folder (--folder) is better"
                 )
     return 0
@@ -85,13 +88,18 @@ def _status_lines(found: dict[str, Any]) -> Iterator[str]:
     yield f"vault     {found['folder']}, archives in {found['store']}"
     yield (
         f"archives  {held['count']:,}: {size(held['source_bytes'])} -> {size(held['archive_bytes'])}"
-        + (f" ({ratio(held['ratio'])}), saved {size(held['source_bytes'] - held['archive_bytes'])}" if held["count"] else "")
+        + (
+            f" ({ratio(held['ratio'])}), saved {size(held['source_bytes'] - held['archive_bytes'])}"
+            if held["count"]
+            else ""
+        )
     )
     yield "jobs      " + ", ".join(f"{jobs[state]['count']:,} {state}" for state in jobs)
     rate = found["last_hour"]
     if rate["files"]:
         yield (
-            f"last hour {count(rate['files'], 'file')}, {size(rate['source_bytes'])}, {rate['mb_per_second']:,.1f} MB/s; "
+            f"last hour {count(rate['files'], 'file')}, {size(rate['source_bytes'])}, {rate['mb_per_second']:,.1f} "
+            f"MB/s; "
             f"a file took {rate['seconds_a_file']:,.1f} s"
         )
     for runner in found["runners"]:
@@ -166,7 +174,10 @@ def job(
         told = f", {step['message']}" if step["message"] else ""
         read = f", {size(step['bytes'])}" if step["bytes"] else ""
         sys.stdout.write(
-            shown(f"step      {step['step']}, attempt {step['attempt']}: {step['outcome']}, {step['ended'] - step['started']:.3f} s{read}{told}")
+            shown(
+                f"step      {step['step']}, attempt {step['attempt']}: {step['outcome']}, "
+                f"{step['ended'] - step['started']:.3f} s{read}{told}"
+            )
             + "\n"
         )
     return 0
@@ -185,5 +196,3 @@ def audit(
         for line in vault.audit.lines():
             sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
     return 0
-
-

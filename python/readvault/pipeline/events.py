@@ -1,4 +1,6 @@
-"""What is announced: JSON objects whose form is spec/event.schema.json. Each may arrive more than once, with the same id."""
+"""What is announced: JSON objects whose form is spec/event.schema.json. Each may arrive more than once, with the same
+id.
+"""
 
 import uuid
 from typing import Any

@@ -62,7 +62,8 @@ def failing(error: BaseException) -> Failing:
 def wait_before(attempt: int, chance: float) -> float:
     """Seconds to wait before attempt number `attempt` (2 for the first repetition); `chance` is 0 to 1.
 
-    It doubles up to five minutes; chance takes up to half of it off, so that jobs that failed together do not come back together.
+    It doubles up to five minutes; chance takes up to half of it off, so that jobs that failed together do not come back
+    together.
     """
     whole = min(2.0 ** min(max(attempt - 2, 0), 16), 300.0)
     return whole * (1 - chance / 2)

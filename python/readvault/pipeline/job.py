@@ -1,4 +1,5 @@
-"""One job, from where it stands to its end: each step after the other, what each gave noted in a journal before the next begins.
+"""One job, from where it stands to its end: each step after the other, what each gave noted in a journal before the
+next begins.
 
 After a crash the job goes on with the first step that the journal does not have.
 """
@@ -20,8 +21,9 @@ STEPS = ("plan", "compress", "index", "verify", "record")
 class Journal(Protocol):
     """Where a job's progress is noted, by whoever runs it."""
 
-    results: Mapping[str, dict[str, Any]]
-    """What the steps that are done gave."""
+    @property
+    def results(self) -> Mapping[str, dict[str, Any]]:
+        """What the steps that are done gave."""
 
     def finish(self, step: str, started: float, result: dict[str, Any], *, read: int, message: str) -> None:
         """Note that a step is done. `read`: bytes that it read."""
@@ -48,8 +50,8 @@ class Work:
 def run(plan: Callable[[], WorkOrder], journal: Journal, work: Work, *, started: float) -> Entry:
     """Do what is left of a job; gives its entry. `plan` makes the work order, if that is not noted already.
 
-    `started`: when the job's first attempt began, in seconds since 1970. What a step raises comes out, with the journal at the
-    step before.
+    `started`: when the job's first attempt began, in seconds since 1970. What a step raises comes out, with the journal
+    at the step before.
     """
     if "plan" not in journal.results:
         began = time.time()

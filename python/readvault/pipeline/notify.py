@@ -36,7 +36,9 @@ class FileNotifier:
         self._path = path
 
     def send(self, event: dict[str, Any]) -> None:
-        """Append one line, durably; lines of several processes do not mix, and one that was cut off does not join the next."""
+        """Append one line, durably; lines of several processes do not mix, and one that was cut off does not join the
+        next.
+        """
         line = (json.dumps(event, ensure_ascii=False) + "\n").encode()
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
         try:
@@ -76,7 +78,9 @@ class CommandNotifier:
             raise StoreError(f"{self._arguments[0]} took more than {_PATIENCE:.0f} s for an event") from None
         if done.returncode != 0:
             said = done.stderr.decode(errors="replace").strip()[-_SHOWN:]
-            raise StoreError(f"{self._arguments[0]} ended with {done.returncode} for an event: {said or 'it said nothing'}")
+            raise StoreError(
+                f"{self._arguments[0]} ended with {done.returncode} for an event: {said or 'it said nothing'}"
+            )
 
 
 class WebhookNotifier:

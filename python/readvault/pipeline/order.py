@@ -1,5 +1,6 @@
-"""The work order: the JSON that says all that a job needs to know. Any worker that has it and reaches the store can do the
-job, without asking anybody."""
+"""The work order: the JSON that says all that a job needs to know. Any worker that has it and reaches the store can do
+the job, without asking anybody.
+"""
 
 import re
 from collections.abc import Mapping
@@ -84,7 +85,9 @@ def order_of(found: Mapping[str, Any]) -> WorkOrder:
     """The work order in a JSON object."""
     version = found.get("order_version")
     if version != ORDER_VERSION:
-        raise UnsupportedError(f"the work order has version {version!r}; this version of Readvault knows {ORDER_VERSION}")
+        raise UnsupportedError(
+            f"the work order has version {version!r}; this version of Readvault knows {ORDER_VERSION}"
+        )
     values = {key: value for key, value in found.items() if key != "order_version"}
     try:
         return WorkOrder(**{**values, "options": options_of(values["options"])})
@@ -95,8 +98,8 @@ def order_of(found: Mapping[str, Any]) -> WorkOrder:
 def key_for(pattern: str, source: str, options: Options) -> str:
     """The archive's key: the vault's pattern with what is known of the source put in.
 
-    A pattern may name {name} (of the source), {folder} (the name of the folder it is in), {project} and {sample}. What is empty
-    leaves no empty folder behind.
+    A pattern may name {name} (of the source), {folder} (the name of the folder it is in), {project} and {sample}. What
+    is empty leaves no empty folder behind.
     """
     if options.name is not None:
         key = options.name

@@ -1,7 +1,7 @@
 """The steps themselves. Each can be run again after it was cut off at any point, and comes to the same end.
 
-What a step gives is a JSON object, which the next ones take; nothing else passes between them, so they may run in different
-processes. `Hear` is told how far a step is; an exception that it raises stops the step.
+What a step gives is a JSON object, which the next ones take; nothing else passes between them, so they may run in
+different processes. `Hear` is told how far a step is; an exception that it raises stops the step.
 """
 
 import random
@@ -24,7 +24,8 @@ Given: TypeAlias = dict[str, Any]
 # What `--verify sample` decodes once more: so many stretches of so many bytes, at random.
 _SAMPLES = 16
 _SAMPLE = 1 << 20
-# The empty block that ends a BGZF file (SAM specification, section 4.1.2): a file without it was cut off, or never finished.
+# The empty block that ends a BGZF file (SAM specification, section 4.1.2): a file without it was cut off, or never
+# finished.
 _LAST_BLOCK = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 
 
@@ -36,7 +37,8 @@ def check_source(order: WorkOrder) -> State:
         raise FileNotFoundError(f"{order.source}: there is no such source any more") from None
     if state.name != order.source_version:
         raise ChangedError(
-            f"{order.source} has changed since it was submitted ({order.source_version}, now {state.name}): submit it again"
+            f"{order.source} has changed since it was submitted ({order.source_version}, now {state.name}): submit "
+            f"it again"
         )
     return state
 
@@ -48,7 +50,8 @@ def check_free(order: WorkOrder) -> None:
     except (FileNotFoundError, NotADirectoryError):
         return
     raise ClashError(
-        f"name clash: {order.target} exists and is not this job's; submit with --name KEY or another --project, or `readvault "
+        f"name clash: {order.target} exists and is not this job's; submit with --name KEY or another --project, or "
+        f"`readvault "
         f"catalog import` it"
     )
 
@@ -131,8 +134,8 @@ def index(order: WorkOrder, made: Given, threads: int, hear: Hear | None) -> Giv
 def verify(order: WorkOrder, made: Given, threads: int, hear: Hear | None, *, dice: random.Random) -> Given:
     """Read the published archive back from the store, digest it, and compare with what compressing reported.
 
-    By `order.options.verify`, samples or all of it are also decoded once more and compared with the source. MismatchError when
-    anything differs.
+    By `order.options.verify`, samples or all of it are also decoded once more and compared with the source.
+    MismatchError when anything differs.
     """
     told = made["report"]["archive"]
     try:
@@ -141,7 +144,8 @@ def verify(order: WorkOrder, made: Given, threads: int, hear: Hear | None, *, di
         raise MismatchError(f"what was published is not there any more: {error}") from None
     if (found.length, found.sha256) != (told["length"], told["sha256"]):
         raise MismatchError(
-            f"{order.target} reads back as {found.length} bytes with SHA-256 {found.sha256}; written were {told['length']} "
+            f"{order.target} reads back as {found.length} bytes with SHA-256 {found.sha256}; written were "
+            f"{told['length']} "
             f"with {told['sha256']}"
         )
     how = "full" if made["adopted"] else order.options.verify
@@ -225,5 +229,3 @@ def discard(order: WorkOrder) -> None:
     """Remove what this job has published, which no entry tells of."""
     for place in (archive.default_sidecar(order.target), order.target):
         objects.remove(place)
-
-

@@ -1,11 +1,11 @@
 """The audit log: who did what and when, one JSON line each, in a file that only grows.
 
-Every line holds the hash of the line before, so that none can be changed or taken out without changing all after it. The last
-hash stands in the catalog and in every announcement: whoever keeps an announcement can tell whether the log up to it is the
-same as then.
+Every line holds the hash of the line before, so that none can be changed or taken out without changing all after it.
+The last hash stands in the catalog and in every announcement: whoever keeps an announcement can tell whether the log up
+to it is the same as then.
 
-A line is written while the catalog's transaction is open that does what the line says. If that transaction is then lost (a
-crash), the line stays as one of something that was begun; the chain goes on from it.
+A line is written while the catalog's transaction is open that does what the line says. If that transaction is then lost
+(a crash), the line stays as one of something that was begun; the chain goes on from it.
 """
 
 import getpass
@@ -42,7 +42,8 @@ class Audit:
             size = os.fstat(descriptor).st_size
             if size < length:
                 raise DamagedError(
-                    f"{self.path} is shorter than the catalog says: lines were taken out. Nothing is done that it should tell of"
+                    f"{self.path} is shorter than the catalog says: lines were taken out. Nothing is done that it "
+                    f"should tell of"
                 )
             if size > length:
                 number, before, length = self._catch_up(descriptor, number, before, length, size)
@@ -73,7 +74,9 @@ class Audit:
     def _catch_up(self, descriptor: int, number: int, before: str, length: int, size: int) -> tuple[int, str, int]:
         """Go past the lines of transactions that were lost; a line that was cut off was never written."""
         if size - length > _LONGEST:
-            raise DamagedError(f"{self.path} has grown by more than lost transactions leave: something else writes to it")
+            raise DamagedError(
+                f"{self.path} has grown by more than lost transactions leave: something else writes to it"
+            )
         rest = os.pread(descriptor, size - length, length)
         whole = rest[: rest.rfind(b"\n") + 1]
         for text in whole.splitlines():
@@ -108,7 +111,9 @@ class Audit:
             if line["number"] == number:
                 there = line["hash"] == known
         if not there:
-            raise DamagedError(f"{self.path} does not have the line {number} that the catalog knows: the log was replaced")
+            raise DamagedError(
+                f"{self.path} does not have the line {number} that the catalog knows: the log was replaced"
+            )
         return lines
 
 

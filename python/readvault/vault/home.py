@@ -64,7 +64,7 @@ class Vault:
         return wanted
 
 
-def create(place: str, *, folder: str | None = None, key: str = Settings.key) -> Vault:
+def create(place: str, *, folder: str | None = None, key: str = settings.KEY) -> Vault:
     """Make a vault at a place: a folder, or a URL whose catalog is then kept in `folder`.
 
     FileExistsError where there is a vault already; InvalidError for what cannot be one.

@@ -1,4 +1,5 @@
-"""The outbox: events are written in the transaction of what they tell, and delivered afterwards until every notifier has them.
+"""The outbox: events are written in the transaction of what they tell, and delivered afterwards until every notifier
+has them.
 
 So an event is never lost, and never told of what did not happen; it may arrive twice.
 """
@@ -39,14 +40,18 @@ class Outbox:
 
     def recorded(self, connection: sqlite3.Connection, entry: Entry) -> None:
         """A job has given an entry."""
-        self.tell(connection, events.RECORDED, entry, "record", sha256=entry.sha256, archive_digest=entry.archive_digest)
+        self.tell(
+            connection, events.RECORDED, entry, "record", sha256=entry.sha256, archive_digest=entry.archive_digest
+        )
 
     def tell(self, connection: sqlite3.Connection, kind: str, entry: Entry, action: str, **detail: Any) -> None:
         """Write down, in a transaction that is open, what was done to an entry: in the audit log, and as an event."""
         hashed = self._audit.append(connection, action, entry.uuid, archive=entry.place, source=entry.source, **detail)
         self._put(connection, events.of_entry(kind, entry, self._vault, hashed))
 
-    def failed(self, connection: sqlite3.Connection, job: int, source: str, kind: str, message: str, attempt: int) -> None:
+    def failed(
+        self, connection: sqlite3.Connection, job: int, source: str, kind: str, message: str, attempt: int
+    ) -> None:
         """A job has failed for good."""
         _, hashed, _ = head(connection)
         self._put(connection, events.of_failure(job, source, kind, message, self._vault, hashed, attempt=attempt))
@@ -70,7 +75,9 @@ class Outbox:
         return bool(found.fetchone()[0])
 
     def deliver(self) -> tuple[int, int]:
-        """Deliver what is due, in order; gives how many arrived everywhere and how many did not. One process at a time does it."""
+        """Deliver what is due, in order; gives how many arrived everywhere and how many did not. One process at a time
+        does it.
+        """
         if not self.due():
             return 0, 0
         descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -125,12 +132,14 @@ class Outbox:
                 attempts = row["attempts"] + 1
                 due = time.time() + wait_before(attempts + 1, 0.0) if error else 0.0
                 connection.execute(
-                    "UPDATE events SET delivered = ?, attempts = ?, not_before = ?, error = ?, pending = ? WHERE number = ?",
+                    "UPDATE events SET delivered = ?, attempts = ?, not_before = ?, error = ?, pending = ? WHERE "
+                    "number = ?",
                     (json.dumps(delivered), attempts, due, error, error is not None, row["number"]),
                 )
                 job = json.loads(row["body"]).get("entry", {}).get("job")
                 if job is not None and error is None:
                     connection.execute(
-                        "INSERT INTO steps VALUES (?, 'announce', ?, ?, ?, 'ok', 0, '')", (job, attempts, started, time.time())
+                        "INSERT INTO steps VALUES (?, 'announce', ?, ?, ?, 'ok', 0, '')",
+                        (job, attempts, started, time.time()),
                     )
         sent.clear()

@@ -1,7 +1,7 @@
 """The queue: jobs in the vault's SQLite file, taken in order of priority, then of submission, by any number of runners.
 
-A job is waiting (for its time), queued, running, failed or done. All that a step changes is one transaction, so that whoever
-looks, and whoever takes over after a crash, finds each step done or not begun.
+A job is waiting (for its time), queued, running, failed or done. All that a step changes is one transaction, so that
+whoever looks, and whoever takes over after a crash, finds each step done or not begun.
 """
 
 import hashlib
@@ -101,9 +101,16 @@ class Queue:
         self._dice = random.Random()  # noqa: S311 - spreads waits, guards nothing
 
     def submit(
-        self, requests: Iterable[Request], *, priority: int = 0, every: float = 0.0, hear: Callable[[int, int], None] | None = None
+        self,
+        requests: Iterable[Request],
+        *,
+        priority: int = 0,
+        every: float = 0.0,
+        hear: Callable[[int, int], None] | None = None,
     ) -> tuple[int, int]:
-        """Put in what is not there yet; gives how many were new, and how many known. `every`: seconds between their starts."""
+        """Put in what is not there yet; gives how many were new, and how many known. `every`: seconds between their
+        starts.
+        """
         new = known = 0
         first = time.time()
         batch: list[Request] = []
@@ -132,7 +139,8 @@ class Queue:
         now = time.time()
         state = "failed" if request.failure else "waiting" if due is not None and due > now else "queued"
         row = connection.execute(
-            "INSERT INTO jobs (identity, state, priority, source, version, size, options, submitted, not_before, ended, "
+            "INSERT INTO jobs (identity, state, priority, source, version, size, options, submitted, not_before, "
+            "ended, "
             "error_kind, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (identity) DO NOTHING",
             (
                 request.identity,
@@ -160,11 +168,14 @@ class Queue:
             return None
         with self.database.write() as connection:
             connection.execute(
-                "UPDATE jobs SET state = 'queued', not_before = NULL WHERE state = 'waiting' AND not_before <= ?", (now,)
+                "UPDATE jobs SET state = 'queued', not_before = NULL WHERE state = 'waiting' AND not_before <= ?",
+                (now,),
             )
             row = connection.execute(
-                "UPDATE jobs SET state = 'running', runner = ?, step = 'plan', started = coalesce(started, ?), error = NULL, "
-                "error_kind = NULL WHERE id = (SELECT id FROM jobs WHERE state = 'queued' ORDER BY priority DESC, id LIMIT 1) "
+                "UPDATE jobs SET state = 'running', runner = ?, step = 'plan', started = coalesce(started, ?), "
+                "error = NULL, "
+                "error_kind = NULL WHERE id = (SELECT id FROM jobs WHERE state = 'queued' ORDER BY priority DESC, "
+                "id LIMIT 1) "
                 "RETURNING *",
                 (runner, now),
             ).fetchone()
@@ -182,10 +193,13 @@ class Queue:
         """Make a key this job's; ClashError if another job or entry has it."""
         with self.database.write() as connection:
             self._keep(connection, job)
-            other = connection.execute("SELECT id, source FROM jobs WHERE key = ? AND id <> ?", (key, job.id)).fetchone()
+            other = connection.execute(
+                "SELECT id, source FROM jobs WHERE key = ? AND id <> ?", (key, job.id)
+            ).fetchone()
             if other is not None:
                 raise ClashError(
-                    f"name clash: {key} is the archive of job {other['id']} ({other['source']}); submit with --name KEY or "
+                    f"name clash: {key} is the archive of job {other['id']} ({other['source']}); submit with "
+                    f"--name KEY or "
                     f"another --project"
                 )
             connection.execute("UPDATE jobs SET key = ? WHERE id = ?", (key, job.id))
@@ -228,7 +242,9 @@ class Queue:
         return how is Failing.FULL or (how is Failing.PASSING and job.attempts + 1 < self._attempts)
 
     def fail(self, job: Job, error: BaseException, report: StepReport, *, release: bool) -> None:
-        """Note that a step failed: the job is tried again later, or has failed. `release` gives its key up if it has failed."""
+        """Note that a step failed: the job is tried again later, or has failed. `release` gives its key up if it has
+        failed.
+        """
         full, again = failing(error) is Failing.FULL, self.goes_on(job, error)
         attempts = job.attempts + (not full)
         message = f"{error}"[:_MESSAGE] or type(error).__name__
@@ -243,7 +259,8 @@ class Queue:
             if release:
                 connection.execute("UPDATE jobs SET key = NULL, results = '{}' WHERE id = ?", (job.id,))
             connection.execute(
-                "UPDATE jobs SET state = 'failed', runner = NULL, ended = ?, attempts = ?, error_kind = ?, error = ? WHERE id = ?",
+                "UPDATE jobs SET state = 'failed', runner = NULL, ended = ?, attempts = ?, error_kind = ?, error = "
+                "? WHERE id = ?",
                 (time.time(), attempts, kind, message, job.id),
             )
             self._outbox.failed(connection, job.id, job.source, kind, message, attempts)
@@ -261,9 +278,13 @@ class Queue:
             job, deaths = _job(row), row["deaths"] + 1
             connection.execute("UPDATE jobs SET deaths = ? WHERE id = ?", (deaths, job.id))
             if deaths >= _DEATHS:
-                message = f"the runner died {deaths} times while it was at this job (step {job.step}): is there enough memory?"
+                message = (
+                    f"the runner died {deaths} times while it was at this job (step {job.step}): is there "
+                    f"enough memory?"
+                )
                 connection.execute(
-                    "UPDATE jobs SET state = 'failed', runner = NULL, ended = ?, error_kind = 'RunnerDied', error = ? WHERE id = ?",
+                    "UPDATE jobs SET state = 'failed', runner = NULL, ended = ?, error_kind = 'RunnerDied', error "
+                    "= ? WHERE id = ?",
                     (time.time(), message, job.id),
                 )
                 self._outbox.failed(connection, job.id, job.source, "RunnerDied", message, deaths)
@@ -280,7 +301,8 @@ class Queue:
         texts = [(number,) for number in ids] if ids is not None else None
         with self.database.write() as connection:
             change = (
-                "UPDATE jobs SET state = 'queued', attempts = 0, deaths = 0, ended = NULL, error = NULL, error_kind = NULL "
+                "UPDATE jobs SET state = 'queued', attempts = 0, deaths = 0, ended = NULL, error = NULL, "
+                "error_kind = NULL "
                 "WHERE state = 'failed'"
             )
             if texts is None:
@@ -301,7 +323,10 @@ class Queue:
     def jobs(self, state: str, *, limit: int = -1) -> Iterator[Job]:
         """Jobs in a state, by number; done ones newest first."""
         order = "ended DESC" if state == "done" else "id"
-        rows = self.database.read().execute(f"SELECT * FROM jobs WHERE state = ? ORDER BY {order} LIMIT ?", (state, limit))  # noqa: S608
+        rows = self.database.read().execute(
+            f"SELECT * FROM jobs WHERE state = ? ORDER BY {order} LIMIT ?",  # noqa: S608 - one of two words
+            (state, limit),
+        )
         for row in rows:
             yield _job(row)
 
@@ -317,7 +342,9 @@ class Queue:
 
     def next_due(self) -> float | None:
         """When the first waiting job is due."""
-        found: float | None = self.database.read().execute("SELECT min(not_before) FROM jobs WHERE state = 'waiting'").fetchone()[0]
+        found: float | None = (
+            self.database.read().execute("SELECT min(not_before) FROM jobs WHERE state = 'waiting'").fetchone()[0]
+        )
         return found
 
     def _wait(

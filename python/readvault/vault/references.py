@@ -1,14 +1,13 @@
-"""Reference files that archives lean on, kept in the vault's store under their digest: what an archive cannot be decoded without
-must not depend on a file that may be gone."""
+"""Reference files that archives lean on, kept in the vault's store under their digest: what an archive cannot be
+decoded without must not depend on a file that may be gone.
+"""
 
+from contextlib import suppress
 from pathlib import Path
 
-from readvault import files, objects, places
+from readvault import objects, places
 from readvault.errors import InvalidError
 from readvault.vault.home import Vault
-
-# Bytes copied at a time.
-_PIECE = 8 << 20
 
 
 def keep(vault: Vault, fasta: str) -> str:
@@ -42,11 +41,6 @@ def keep(vault: Vault, fasta: str) -> str:
 def _copy(fasta: str, target: str) -> None:
     if not places.is_url(target):
         Path(target).parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with open(fasta, "rb") as source, files.whole(target, force=False) as copy:
-            while piece := source.read(_PIECE):
-                copy.write(piece)
-    except FileExistsError:
-        pass  # Another runner was quicker.
-
-
+    # Where another runner was quicker, it is there.
+    with suppress(FileExistsError):
+        objects.copy(fasta, target)

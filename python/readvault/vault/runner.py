@@ -1,7 +1,7 @@
 """A runner: threads that take jobs from the queue and do them, until they are told to stop or the queue is empty.
 
-Any number of runners may work at one vault. Each holds a lock on a file of its own, which the kernel lets go when the runner
-dies however it dies; the others then free its jobs. So nobody guesses from clocks who is alive.
+Any number of runners may work at one vault. Each holds a lock on a file of its own, which the kernel lets go when the
+runner dies however it dies; the others then free its jobs. So nobody guesses from clocks who is alive.
 """
 
 import fcntl
@@ -34,8 +34,8 @@ _POLL = 0.5
 _REAP = 3.0
 # Seconds between two notes of what a runner is at.
 _BEAT = 2.0
-# A runner of another machine is held dead only when it has also said nothing for so many seconds: locks of some network file
-# systems are seen by one machine alone.
+# A runner of another machine is held dead only when it has also said nothing for so many seconds: locks of some network
+# file systems are seen by one machine alone.
 _SILENCE = 600.0
 
 
@@ -80,7 +80,9 @@ class Runner:
         self._stop.set()
 
     def run(self) -> None:
-        """Work. Returns when the queue is empty (`until_empty`) or after `stop`; KeyboardInterrupt stops too, and comes out."""
+        """Work. Returns when the queue is empty (`until_empty`) or after `stop`; KeyboardInterrupt stops too, and comes
+        out.
+        """
         with self._alive():
             threads = [
                 threading.Thread(target=self._guarded, args=(self._work, number), name=f"worker {number}")
@@ -135,7 +137,9 @@ class Runner:
                     connection.execute("DELETE FROM runners WHERE id = ?", (row["id"],))
                 _lock_of(self.vault, row["id"]).unlink(missing_ok=True)
                 if freed:
-                    self._listener.told(f"runner {row['pid']} on {row['host']} died; {freed} of its jobs will be taken up")
+                    self._listener.told(
+                        f"runner {row['pid']} on {row['host']} died; {freed} of its jobs will be taken up"
+                    )
 
     # --- Working -----------------------------------------------------------------------------------------------------
 
@@ -272,13 +276,17 @@ class Runner:
     # --- Announcing --------------------------------------------------------------------------------------------------
 
     def _announce(self, workers: list[threading.Thread]) -> None:
-        """Deliver events while the workers work, and after them what is still due; what fails then is left to the next runner."""
+        """Deliver events while the workers work, and after them what is still due; what fails then is left to the next
+        runner.
+        """
         said = False
         while True:
             over = not any(worker.is_alive() for worker in workers)
             arrived, missed = self._settled(self.vault.outbox.deliver) or (0, 0)
             if missed and not said:
-                self._listener.told("an announcement did not arrive; it is kept and tried again (`readvault vault status`)")
+                self._listener.told(
+                    "an announcement did not arrive; it is kept and tried again (`readvault vault status`)"
+                )
                 said = True
             if arrived and not missed:
                 continue
@@ -372,5 +380,3 @@ def _is_dead(lock: Path) -> bool:
     finally:
         os.close(descriptor)
     return True
-
-

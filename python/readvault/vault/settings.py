@@ -13,6 +13,8 @@ from readvault.errors import InvalidError, UnsupportedError
 from readvault.pipeline.order import Options, Verification, key_for
 
 NAME = "vault.toml"
+# Pattern of archives' keys, unless the user gives another.
+KEY = "{project}/{name}.rv"
 _VERSION = 1
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
@@ -30,6 +32,9 @@ class TierRule:
     """Or when the entry is so old."""
     storage_class: str | None = None
     tags: tuple[tuple[str, str], ...] = ()
+    command: tuple[str, ...] = ()
+    """A program to run, with the archive's place as its last argument: for stores that have neither classes nor tags.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,7 @@ class Settings:
     """Tells this vault from all others."""
     store: str
     """Folder (absolute) or URL of the archives."""
-    key: str = "{project}/{name}.rv"
+    key: str = KEY
     """Pattern of their keys."""
     level: Level = "default"
     verify: Verification = "digest"
@@ -83,6 +88,7 @@ verified_within = "30d"      # an archive was verified in full not longer ago wh
 # after = "90d"              # or at this age
 # storage_class = "GLACIER_IR"
 # tags = {{ lifecycle = "archive" }}
+# command = ["lfs", "hsm_archive"]    # for folders: is run with the archive's path as its last argument
 '''
 
 
@@ -92,7 +98,9 @@ def read(folder: Path) -> Settings:
     try:
         found = tomllib.loads(path.read_text())
     except FileNotFoundError:
-        raise FileNotFoundError(f"{folder} is no vault: it has no {NAME}; `readvault vault init {folder}` makes one") from None
+        raise FileNotFoundError(
+            f"{folder} is no vault: it has no {NAME}; `readvault vault init {folder}` makes one"
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InvalidError(f"{path}: is no TOML: {error}") from None
     try:
@@ -115,7 +123,7 @@ def _settings(found: dict[str, Any], folder: Path) -> Settings:
     made = Settings(
         id=str(uuid.UUID(_needed(vault, "vault.", "id"))),
         store=store.rstrip("/") if places.is_url(store) else str((folder / store).resolve()),
-        key=vault.get("key", Settings.key),
+        key=vault.get("key", KEY),
         level=_one_of("jobs.level", jobs.get("level", "default"), get_args(Level)),
         verify=_one_of("jobs.verify", jobs.get("verify", "digest"), get_args(Verification)),
         attempts=_count("jobs.attempts", jobs.get("attempts", 5)),
@@ -139,11 +147,12 @@ def _rule(number: int, found: dict[str, Any]) -> TierRule:
         after=None if found.get("after") is None else seconds(found["after"]),
         storage_class=found.get("storage_class"),
         tags=tuple((str(key), str(value)) for key, value in found.get("tags", {}).items()),
+        command=tuple(str(one) for one in found.get("command", [])),
     )
     if rule.name == "hot":
         raise ValueError(f"{where}'hot' is where archives are before any rule moves them: call it otherwise")
-    if rule.storage_class is None and not rule.tags:
-        raise ValueError(f"{where}says neither storage_class nor tags, so nothing would happen")
+    if rule.storage_class is None and not rule.tags and not rule.command:
+        raise ValueError(f"{where}says no storage_class, tags or command, so nothing would happen")
     return rule
 
 

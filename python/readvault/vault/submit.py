@@ -1,5 +1,6 @@
-"""What a user submits, as requests: files, folders, patterns, objects, prefixes of stores, and lists of them, one at a time and in
-constant memory."""
+"""What a user submits, as requests: files, folders, patterns, objects, prefixes of stores, and lists of them, one at a
+time and in constant memory.
+"""
 
 import fnmatch
 import glob
@@ -157,7 +158,7 @@ def _checked(place: str) -> str:
     except UnicodeEncodeError:
         raise InvalidError(f"{place!r}: its name is not UTF-8, which the catalog needs: rename it") from None
     if place.endswith(_OURS):
-        raise InvalidError(f"{place} is an archive, or belongs to one: sources are submitted (`catalog import` takes archives)")
+        raise InvalidError(
+            f"{place} is an archive, or belongs to one: sources are submitted (`catalog import` takes archives)"
+        )
     return place
-
-

@@ -1,9 +1,9 @@
 """Watching folders and prefixes for finished files.
 
-A file is finished when a file with its name and a marker's suffix is beside it, where a marker is asked for. Otherwise when it has
-not changed for a quiet time and, on this machine's file systems, nobody has it open for writing: the kernel is asked for a read
-lease, which it gives only then. Folders are read again and again instead of being notified of: that works on network file
-systems too, and misses nothing while no watcher runs.
+A file is finished when a file with its name and a marker's suffix is beside it, where a marker is asked for. Otherwise
+when it has not changed for a quiet time and, on this machine's file systems, nobody has it open for writing: the kernel
+is asked for a read lease, which it gives only then. Folders are read again and again instead of being notified of: that
+works on network file systems too, and misses nothing while no watcher runs.
 """
 
 import fcntl
