@@ -5,6 +5,7 @@ the job, without asking anybody.
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from string import Formatter
 from typing import Any, Literal
 
 from readvault import places
@@ -111,13 +112,19 @@ def key_for(pattern: str, source: str, options: Options) -> str:
             "project": options.project,
             "sample": options.sample,
         }
-        try:
-            key = pattern.format_map({name: value.replace("/", "_") for name, value in known.items()})
-        except (KeyError, ValueError, IndexError, AttributeError):
-            raise InvalidError(
-                f"the key pattern {pattern!r} can name {', '.join('{' + name + '}' for name in known)} and nothing else"
-            ) from None
+        key = _filled(pattern, {name: value.replace("/", "_") for name, value in known.items()})
     return check_key(re.sub(r"/+", "/", key).strip("/"))
+
+
+def _filled(pattern: str, known: Mapping[str, str]) -> str:
+    try:
+        parts = [(text, name, form or kind) for text, name, form, kind in Formatter().parse(pattern)]
+    except ValueError as error:
+        raise InvalidError(f"the key pattern {pattern!r}: {error}") from None
+    if any(name is not None and (name not in known or more) for _, name, more in parts):
+        names = ", ".join("{" + name + "}" for name in known)
+        raise InvalidError(f"the key pattern {pattern!r} can name {names} and nothing else")
+    return "".join(text + (known[name] if name is not None else "") for text, name, _ in parts)
 
 
 def check_key(key: str) -> str:
