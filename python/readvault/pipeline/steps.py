@@ -126,7 +126,8 @@ def index(order: WorkOrder, made: Given, threads: int, hear: Hear | None) -> Giv
         done = archive.index(
             order.target, force=True, threads=threads, reference=order.options.reference, progress=hear
         )
-    except InvalidError as error:
+    except (InvalidError, DamagedError) as error:
+        # Not sorted, or the source itself is damaged; whether the archive is, the next step finds out.
         return {"sidecar": None, "why": str(error)}
     return {"sidecar": archive.default_sidecar(order.key), "length": done.sidecar.length, "why": None}
 
