@@ -6,6 +6,7 @@ __all__ = [
     "Archive",
     "Batches",
     "Frames",
+    "Listing",
     "Pieces",
     "Pipe",
     "Query",
@@ -15,13 +16,19 @@ __all__ = [
     "compress",
     "configure_transfers",
     "decompress",
+    "digest",
     "estimate",
     "index",
     "info",
+    "listing",
+    "look",
     "open",
     "quickcheck",
     "read_index",
     "read_small",
+    "remove",
+    "storage_class",
+    "tag",
     "transfer_totals",
     "verify",
 ]
@@ -97,6 +104,17 @@ def configure_transfers(
     storage_class: str | None,
 ) -> None: ...
 def transfer_totals() -> str: ...
+def look(place: str | PathLike[str]) -> str: ...
+def listing(place: str | PathLike[str]) -> Listing: ...
+def remove(place: str | PathLike[str], state: str | None) -> bool: ...
+def tag(place: str | PathLike[str], tags: dict[str, str]) -> None: ...
+def storage_class(place: str | PathLike[str], name: str) -> None: ...
+def digest(place: str | PathLike[str], *, progress: Callable[[int, int | None], object] | None = None) -> str: ...
+
+@final
+class Listing(Iterator[list[tuple[str, int, int, str | None]]]):
+    def __iter__(self) -> Listing: ...
+    def __next__(self) -> list[tuple[str, int, int, str | None]]: ...
 
 @final
 class Target:

@@ -1,13 +1,18 @@
 """Files, and objects of stores, that appear whole or not at all."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
+from zlib import crc32
 
 from readvault import _core
 from readvault.places import is_url
+
+# Most characters of a name that the names of temporary files show.
+_LONGEST_SHOWN = 40
 
 
 class Writer(Protocol):
@@ -36,7 +41,7 @@ def whole(path: str, *, force: bool = True) -> Iterator[Writer]:
     refusal = f"{path} exists; -f replaces it"
     if not force and os.path.lexists(target):
         raise FileExistsError(refusal)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    temporary = target.with_name(f".{_shown(target.name)}.{os.getpid()}.tmp")
     try:
         with open(temporary, "xb") as file:
             yield file
@@ -58,6 +63,33 @@ def whole(path: str, *, force: bool = True) -> Iterator[Writer]:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def remains(path: str) -> list[Path]:
+    """Temporary files of an output at `path`, in its folder: of a process that was killed, or of one still at work.
+
+    Of a URL there are none: what was begun in a store is not among its objects.
+    """
+    if is_url(path):
+        return []
+    target = Path(path)
+    # Core writes six letters and digits, `whole` the number of its process.
+    mine = re.compile(rf"\.{re.escape(_shown(target.name))}\.(?:[A-Za-z0-9]{{6}}|[0-9]+)\.tmp")
+    try:
+        names = [name for name in os.listdir(target.parent) if mine.fullmatch(_text(name))]  # noqa: PTH208
+    except FileNotFoundError:
+        return []
+    return sorted(target.with_name(name) for name in names)
+
+
+def _shown(name: str) -> str:
+    """What the name of a temporary file shows of the name of what it is made for: the same as core's."""
+    text = _text(name)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 9]}~{crc32(os.fsencode(name)):08x}"
+
+
+def _text(name: str) -> str:
+    return os.fsencode(name).decode(errors="replace")
 
 
 @contextmanager

@@ -87,6 +87,15 @@ class AttachmentReport:
 
 
 @dataclass(frozen=True, slots=True)
+class ReferenceReport:
+    """A reference sequence that the archive cannot be decoded without; `md5` is what `@SQ` lines have as `M5`."""
+
+    name: str
+    length: int
+    md5: str
+
+
+@dataclass(frozen=True, slots=True)
 class CpuSeconds:
     """CPU seconds of all threads.
 
@@ -109,6 +118,7 @@ class CompressReport:
     counts: Counts
     exactness: Exactness
     attachments: tuple[AttachmentReport, ...]
+    leans_on: tuple[ReferenceReport, ...]
     warnings: tuple[str, ...]
     cpu_seconds: CpuSeconds
 
@@ -202,6 +212,7 @@ class Info:
     counts: Counts
     exactness: Exactness
     attachments: tuple[AttachmentReport, ...]
+    leans_on: tuple[ReferenceReport, ...]
     bases: int
     bundles: tuple[BundleReport, ...]
     streams: tuple[StreamReport, ...]

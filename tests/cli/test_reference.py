@@ -1,5 +1,6 @@
 """Archives that lean on reference sequences: `--reference` on every command that makes or reads them."""
 
+import hashlib
 import json
 import random
 from collections.abc import Callable
@@ -53,7 +54,14 @@ def test_a_reference_makes_the_archive_smaller_and_is_asked_for(
     assert rv("decompress", "-T", fasta, "-o", back, leaning).returncode == 0
     assert back.read_bytes() == source.read_bytes()
     assert rv("verify", "-T", fasta, leaning).returncode == 0
-    assert json.loads(rv("info", "--json", leaning).stdout)["counts"]["records"] > 0
+    told = json.loads(rv("info", "--json", leaning).stdout)
+    assert told["counts"]["records"] > 0
+    bases = "".join(fasta.read_text().split("\n")[1:]).encode()
+    digest = hashlib.md5(bases, usedforsecurity=False).hexdigest()
+    assert told["leans_on"] == [{"name": "c1", "length": LENGTH, "md5": digest}]
+    assert b"1 reference sequence: c1" in rv("info", leaning).stdout
+    assert json.loads(rv("info", "--json", alone).stdout)["leans_on"] == []
+    assert b"leans on" not in rv("info", alone).stdout
 
 
 def test_a_reference_that_does_not_fit_is_refused_before_anything_is_written(

@@ -53,6 +53,7 @@ def test_json_has_the_fields_and_nothing_more(told: Info) -> None:
         "counts",
         "exactness",
         "attachments",
+        "leans_on",
         "bases",
         "bundles",
         "streams",

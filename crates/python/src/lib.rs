@@ -12,6 +12,7 @@ mod index;
 mod info;
 mod open;
 mod pipe;
+mod places;
 mod progress;
 mod quickcheck;
 mod records;
@@ -79,6 +80,8 @@ mod _core {
     use crate::open::{Archive, SourceReader, open, read_small};
     #[pymodule_export]
     use crate::pipe::Pipe;
+    #[pymodule_export]
+    use crate::places::{Listing, digest, listing, look, remove, storage_class, tag};
     #[pymodule_export]
     use crate::quickcheck::quickcheck;
     #[pymodule_export]

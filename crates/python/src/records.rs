@@ -103,7 +103,7 @@ pub struct Pieces(Mutex<Box<dyn Iterator<Item = Result<Vec<u8>>> + Send>>);
 pub struct Batches(Mutex<Box<dyn Iterator<Item = Result<Batch>> + Send>>);
 
 /// The next of an iterator, with the interpreter released while it is made.
-fn next<T: Send>(
+pub(crate) fn next<T: Send>(
     py: Python<'_>,
     iterator: &Mutex<Box<dyn Iterator<Item = Result<T>> + Send>>,
 ) -> PyResult<Option<T>> {

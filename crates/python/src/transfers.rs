@@ -1,6 +1,6 @@
 //! Transfers from and to object stores: places given as URLs, settings, and what it all took.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,8 +12,21 @@ use crate::errors;
 /// What a path or URL names. The first URL makes the settings of the environment and of the configuration file those of this
 /// process.
 pub fn place(py: Python<'_>, text: PathBuf) -> PyResult<Location> {
+    parsed(py, text, Location::parse)
+}
+
+/// What the path of a folder, or the URL of a bucket or of what stands for a folder in it, names.
+pub fn folder(py: Python<'_>, text: PathBuf) -> PyResult<Location> {
+    parsed(py, text, Location::parse_folder)
+}
+
+fn parsed(
+    py: Python<'_>,
+    text: PathBuf,
+    parse: fn(&OsStr) -> readvault_core::Result<Location>,
+) -> PyResult<Location> {
     let text: OsString = text.into();
-    let location = Location::parse(&text).map_err(|error| errors::raise(py, &error))?;
+    let location = parse(&text).map_err(|error| errors::raise(py, &error))?;
     if matches!(location, Location::Url(_)) {
         py.import("readvault.config")?.call_method0("ensure")?;
     }

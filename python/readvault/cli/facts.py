@@ -16,6 +16,8 @@ HOLDS = {
 }
 # What an archive has besides its streams.
 FRAMING = "framing"
+# References that an archive leans on and that are named: some sources have thousands.
+_SHOWN = 5
 
 
 def facts(path: str, info: Info) -> list[tuple[str, str]]:
@@ -36,6 +38,8 @@ def facts(path: str, info: Info) -> list[tuple[str, str]]:
         ),
         ("exactness", _exactness(info)),
     ]
+    if info.leans_on:
+        told.append(("leans on", _leaning(info)))
     told += [("encoder", f"{encoder.name}: {count(encoder.blocks, 'block')}") for encoder in cost.encoders]
     if info.sidecar is not None:
         told += [("index", f"of the {one.view} view, {one.kind}, {size(one.length)}") for one in info.sidecar.indexes]
@@ -47,6 +51,12 @@ def facts(path: str, info: Info) -> list[tuple[str, str]]:
         ("digest", info.archive.digest),
     ]
     return told
+
+
+def _leaning(info: Info) -> str:
+    names = [reference.name for reference in info.leans_on]
+    shown = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
+    return f"{count(len(names), 'reference sequence')}: {shown} (--json has their MD5 digests)"
 
 
 def _place(path: str, info: Info) -> tuple[str, str]:

@@ -550,6 +550,7 @@ fn report(
         counts: open::counts(trailer),
         exactness: open::exactness(trailer),
         attachments: open::attachments(trailer, &name),
+        leans_on: open::leans_on(trailer),
         warnings,
         cpu_seconds,
     }

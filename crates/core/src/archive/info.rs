@@ -49,6 +49,7 @@ fn of(told: &Told<'_>, sidecar: Option<SidecarReport>) -> Info {
         ratio: ratio(trailer.source_length, told.length),
         exactness: open::exactness(trailer),
         attachments: open::attachments(trailer, &source.name),
+        leans_on: open::leans_on(trailer),
         framing_bytes: told.length.saturating_sub(in_streams),
         sidecar,
         archive,

@@ -9,6 +9,7 @@ mod compress;
 mod coverage;
 pub(crate) mod decode;
 mod depth;
+mod digest;
 mod estimate;
 mod frames;
 mod heading;
@@ -54,8 +55,8 @@ pub use statistics::{FlagCounts, FlagStatistics, IndexStatistics};
 pub use view::Archive;
 
 pub use crate::store::{
-    Location, Target, TransferSettings, TransferTotals, configure, totals as transfer_totals,
-    while_waiting,
+    Entry, Listing, Location, State, Target, TransferSettings, TransferTotals, configure, look,
+    remove, storage_class, tag, totals as transfer_totals, while_waiting,
 };
 
 /// Hears how far a verb is and may stop it.
@@ -292,6 +293,14 @@ pub fn read_small(location: &Location, most: u64) -> Result<Vec<u8>> {
     let read = attach::read_whole(location, most);
     let (_, bytes) = read.map_err(|error| error.at(location))?;
     Ok(bytes)
+}
+
+/// Length and digests of the file or object at `location`, of any kind, read from front to back in one state.
+///
+/// # Errors
+/// [`crate::Error::Store`] when it cannot be read, or changes meanwhile; [`crate::Error::Invalid`] for what is no file.
+pub fn digest(location: &Location, progress: &dyn Progress) -> Result<DigestReport> {
+    digest::digest(location, progress)
 }
 
 /// Reads what the archive says of itself, from the archive or from its sidecar.

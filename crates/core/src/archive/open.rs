@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::attach;
 use super::decode::{self, Chunk, Partial, Wanted};
 use super::report::{
-    ArchiveReport, AttachmentReport, Counts, EncoderReport, Exactness, Fingerprint, SourceReport,
+    ArchiveReport, AttachmentReport, Counts, EncoderReport, Exactness, Fingerprint,
+    ReferenceReport, SourceReport,
 };
 use super::share::{Leader, Shared};
 use super::workers::watched;
@@ -677,6 +678,22 @@ pub fn attachments(trailer: &Trailer, name: &str) -> Vec<AttachmentReport> {
         stale: (!attachment.stale.is_empty()).then(|| attachment.stale.clone()),
     };
     trailer.attachments.iter().map(report).collect()
+}
+
+/// What reports say of the reference sequences that an archive leans on.
+pub fn leans_on(trailer: &Trailer) -> Vec<ReferenceReport> {
+    let report = |(number, md5): &(u32, [u8; 16])| {
+        let reference = trailer.references.get(*number as usize);
+        ReferenceReport {
+            name: reference.map_or_else(
+                || format!("number {number}"),
+                |reference| String::from_utf8_lossy(&reference.name).into_owned(),
+            ),
+            length: reference.map_or(0, |reference| reference.length.into()),
+            md5: hex(md5),
+        }
+    };
+    trailer.given.iter().map(report).collect()
 }
 
 /// Lower-case hexadecimal.

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::store::State;
+
 /// A digest pair and length that identify a file's bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Fingerprint {
@@ -99,6 +101,17 @@ pub struct AttachmentReport {
     pub stale: Option<String>,
 }
 
+/// A reference sequence that an archive leans on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ReferenceReport {
+    /// Its name in the BAM header.
+    pub name: String,
+    /// Its length in bases.
+    pub length: u64,
+    /// MD5 of its bases in upper case, lower-case hexadecimal: what `@SQ` lines have as `M5`.
+    pub md5: String,
+}
+
 /// What `compress` did.
 #[derive(Clone, Debug, Serialize)]
 pub struct CompressReport {
@@ -114,6 +127,8 @@ pub struct CompressReport {
     pub exactness: Exactness,
     /// Attachments taken in.
     pub attachments: Vec<AttachmentReport>,
+    /// Reference sequences that the archive cannot be decoded without, besides itself.
+    pub leans_on: Vec<ReferenceReport>,
     /// Things the user should know, one sentence each.
     pub warnings: Vec<String>,
     /// What it took.
@@ -168,6 +183,19 @@ pub struct VerifyReport {
     pub against: Option<String>,
 }
 
+/// What `digest` found.
+#[derive(Clone, Debug, Serialize)]
+pub struct DigestReport {
+    /// Length in bytes.
+    pub length: u64,
+    /// SHA-256, lower-case hexadecimal.
+    pub sha256: String,
+    /// MD5, lower-case hexadecimal.
+    pub md5: String,
+    /// The state that all of it was read in.
+    pub state: State,
+}
+
 /// One stream over all chunks.
 #[derive(Clone, Debug, Serialize)]
 pub struct StreamReport {
@@ -217,6 +245,8 @@ pub struct Info {
     pub exactness: Exactness,
     /// Attachments.
     pub attachments: Vec<AttachmentReport>,
+    /// Reference sequences that the archive cannot be decoded without, besides itself.
+    pub leans_on: Vec<ReferenceReport>,
     /// Bases of the records that are not escapes.
     pub bases: u64,
     /// Bundles by stored size, largest first.

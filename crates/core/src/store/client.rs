@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use object_store::aws::{AmazonS3Builder, Checksum, resolve_bucket_region};
 use object_store::azure::MicrosoftAzureBuilder;
+use object_store::client::HttpConnector;
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::http::HttpBuilder;
 use object_store::memory::InMemory;
@@ -16,6 +17,7 @@ use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
 use super::connector::Connector;
 use super::credentials::{self, Chain};
 use super::location::{Kind, ObjectUrl};
+use super::s3::S3;
 use super::settings::TransferSettings;
 use super::waiting::lock;
 use crate::{Error, Result};
@@ -25,6 +27,8 @@ pub struct Client {
     pub store: Arc<dyn ObjectStore>,
     /// The same, for uploads in parts; none where they cannot be.
     pub parts: Option<Arc<dyn MultipartStore>>,
+    /// Requests that the client does not know; only of S3.
+    pub s3: Option<S3>,
 }
 
 impl Client {
@@ -33,6 +37,7 @@ impl Client {
         Self {
             store: store.clone(),
             parts: Some(store),
+            s3: None,
         }
     }
 }
@@ -103,6 +108,7 @@ pub async fn connect(
             Ok(Client {
                 store: Arc::new(store),
                 parts: None,
+                s3: None,
             })
         }
         Kind::Memory => {
@@ -111,6 +117,7 @@ pub async fn connect(
             Ok(Client {
                 store: store.clone(),
                 parts: Some(store),
+                s3: None,
             })
         }
     }
@@ -143,25 +150,46 @@ async fn s3(
     };
     let mut builder = AmazonS3Builder::new()
         .with_bucket_name(&url.bucket)
-        .with_region(region)
+        .with_region(&region)
         .with_retry(once())
         .with_checksum_algorithm(Checksum::CRC64NVME)
         .with_request_payer(settings.requester_pays)
-        .with_http_connector(connector);
+        .with_http_connector(connector.clone());
+    let is_virtual = endpoint.is_none() && !url.bucket.contains('.');
+    let bucket = match (&endpoint, is_virtual) {
+        (Some(endpoint), _) => format!("{}/{}", endpoint.trim_end_matches('/'), url.bucket),
+        (None, true) => format!("https://{}.s3.{region}.amazonaws.com", url.bucket),
+        (None, false) => format!("https://s3.{region}.amazonaws.com/{}", url.bucket),
+    };
     match endpoint {
         Some(endpoint) => {
             options = options.with_allow_http(endpoint.starts_with("http://"));
             builder = builder.with_endpoint(endpoint);
         }
         // A certificate of AWS is for one name below its own.
-        None => builder = builder.with_virtual_hosted_style_request(!url.bucket.contains('.')),
+        None => builder = builder.with_virtual_hosted_style_request(is_virtual),
     }
-    builder = builder.with_client_options(options);
-    builder = match Chain::of(&config) {
-        Some(chain) if !settings.anonymous => builder.with_credentials(Arc::new(chain)),
-        _ => builder.with_skip_signature(true),
+    builder = builder.with_client_options(options.clone());
+    let credentials = Chain::of(&config).filter(|_| !settings.anonymous);
+    let credentials = credentials.map(Arc::new);
+    builder = match &credentials {
+        Some(chain) => builder.with_credentials(chain.clone()),
+        None => builder.with_skip_signature(true),
     };
-    builder.build().map(Client::of).map_err(|error| {
+    let made = builder.build().and_then(|store| {
+        let s3 = S3 {
+            http: connector.connect(&options)?,
+            bucket,
+            region,
+            credentials,
+            requester_pays: settings.requester_pays,
+        };
+        Ok(Client {
+            s3: Some(s3),
+            ..Client::of(store)
+        })
+    });
+    made.map_err(|error| {
         Error::Invalid(format!(
             "{url}: no client can be made for its store: {error}"
         ))

@@ -21,6 +21,16 @@ pub struct Answer {
 
 tokio::task_local! {
     static ANSWER: RefCell<Answer>;
+    static CONDITION: (&'static str, http::HeaderValue);
+}
+
+/// Runs a request with a header that its client does not know.
+pub async fn with_header<F: Future>(
+    name: &'static str,
+    value: http::HeaderValue,
+    request: F,
+) -> F::Output {
+    CONDITION.scope((name, value), request).await
 }
 
 /// Runs a request and tells what the server answered to it.
@@ -77,6 +87,9 @@ impl HttpService for Service {
             let value = http::HeaderValue::from_static(value);
             request.headers_mut().insert(name, value);
         }
+        let _ = CONDITION.try_with(|(name, value)| {
+            request.headers_mut().insert(*name, value.clone());
+        });
         let response = self.inner.execute(request).await?;
         // Not every request is made for an answer that somebody waits for.
         let _ = ANSWER.try_with(|answer| {

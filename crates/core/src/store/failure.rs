@@ -64,16 +64,29 @@ impl Failure {
         self.error.kind() == io::ErrorKind::AlreadyExists
     }
 
+    /// Nothing is there.
+    pub fn is_missing(&self) -> bool {
+        self.error.kind() == io::ErrorKind::NotFound
+    }
+
+    /// The store has not met the request's condition.
+    pub fn is_unmet(&self) -> bool {
+        self.status == Some(412)
+    }
+
     /// The same of a request that has the condition that nothing exists.
     pub fn of_condition(self) -> Self {
-        match self.status {
-            Some(412) => Self::exists(),
-            // Another writer is at work; who is first is not known yet.
-            Some(409) => Self {
-                passing: true,
-                ..self
-            },
-            _ => self,
+        if self.is_unmet() {
+            return Self::exists();
+        }
+        self.of_conflict()
+    }
+
+    /// The same of a request that has a condition: another writer is at work, and who is first is not known yet.
+    pub fn of_conflict(self) -> Self {
+        Self {
+            passing: self.passing || self.status == Some(409),
+            ..self
         }
     }
 
@@ -119,6 +132,14 @@ impl Failure {
         if (200..300).contains(&status) {
             return match error {
                 _ if whole.contains("non-partial") => Self::not_partial(),
+                // One of many that a request is about.
+                object_store::Error::NotFound { .. } => {
+                    Self::lasting(io::ErrorKind::NotFound, "there is no such object")
+                }
+                object_store::Error::InvalidPath { source } => Self::lasting(
+                    io::ErrorKind::InvalidData,
+                    format!("a key there cannot be a path: {source}"),
+                ),
                 _ => Self::passing(format!("a wrong answer: {}", innermost(error))),
             };
         }

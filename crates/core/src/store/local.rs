@@ -1,6 +1,7 @@
 //! Files of this machine: sources that must not change while they are read, and outputs that appear whole or not at
 //! all (temporary file, fsync, rename, fsync of the folder).
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::AsFd;
@@ -19,11 +20,16 @@ const POLL: rustix::event::Timespec = rustix::event::Timespec {
     tv_nsec: 100_000_000,
 };
 
+/// Most characters of a name that the names of temporary files show.
+const LONGEST_SHOWN: usize = 40;
+
 /// What tells two states of a file apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
-    device: u64,
-    inode: u64,
+    /// Device that it is on.
+    pub device: u64,
+    /// Its number there.
+    pub inode: u64,
     /// Length in bytes.
     pub length: u64,
     /// Modification time in nanoseconds since 1970.
@@ -31,7 +37,7 @@ pub struct Stamp {
 }
 
 impl Stamp {
-    fn of(metadata: &fs::Metadata) -> Self {
+    pub fn of(metadata: &fs::Metadata) -> Self {
         Self {
             device: metadata.dev(),
             inode: metadata.ino(),
@@ -205,10 +211,8 @@ impl Pending {
                 path.display()
             )));
         };
-        // Kept short, so that a long name does not become too long.
-        let shown: String = name.to_string_lossy().chars().take(40).collect();
         let file = tempfile::Builder::new()
-            .prefix(&format!(".{shown}."))
+            .prefix(&format!(".{}.", shown(name)))
             .suffix(".tmp")
             .permissions(fs::Permissions::from_mode(mode_like(like)))
             .tempfile_in(folder_of(path))
@@ -262,10 +266,28 @@ impl Pending {
             io::ErrorKind::AlreadyExists => exists(&path),
             _ => Error::store("cannot write", &path, error.error),
         })?;
-        let folder = folder_of(&path);
-        let synced = File::open(folder).and_then(|folder| folder.sync_all());
-        synced.map_err(|error| Error::store("cannot make durable the folder", folder, error))
+        sync_folder_of(&path)
     }
+}
+
+/// Makes durable which files are in the folder that `path` is in.
+pub fn sync_folder_of(path: &Path) -> Result<()> {
+    let folder = folder_of(path);
+    let synced = File::open(folder).and_then(|folder| folder.sync_all());
+    synced.map_err(|error| Error::store("cannot make durable the folder", folder, error))
+}
+
+/// What the name of a temporary file shows of the name of what it is made for: all of it, or, so that it does not become too
+/// long, its start and a checksum. Who cleans up finds it by that (`readvault.files.remains`).
+pub fn shown(name: &OsStr) -> String {
+    let text = name.to_string_lossy();
+    if text.chars().count() <= LONGEST_SHOWN {
+        return text.into_owned();
+    }
+    // A tilde and eight digits follow.
+    let start: String = text.chars().take(LONGEST_SHOWN - 9).collect();
+    let checksum = crc32fast::hash(name.as_encoded_bytes());
+    format!("{start}~{checksum:08x}")
 }
 
 /// Whether two paths name the same place, however they are spelled: the same entry of the same folder.
@@ -286,7 +308,7 @@ fn mode_like(like: Option<&Path>) -> u32 {
 }
 
 /// The folder that `path` is in.
-fn folder_of(path: &Path) -> &Path {
+pub fn folder_of(path: &Path) -> &Path {
     path.parent()
         .filter(|folder| !folder.as_os_str().is_empty())
         .unwrap_or(Path::new("."))
@@ -353,6 +375,20 @@ mod tests {
         fs::write(&path, b"theirs").unwrap();
         assert!(pending.publish().is_err());
         assert_eq!(fs::read(&path).unwrap(), b"theirs");
+    }
+
+    #[test]
+    fn temporary_files_of_long_names_are_told_apart() {
+        assert_eq!(shown("x".repeat(40).as_ref()), "x".repeat(40));
+        let long = "é".repeat(60);
+        let (one, two) = (format!("{long}1"), format!("{long}2"));
+        assert_eq!(shown(one.as_ref()).chars().count(), 40);
+        assert!(shown(one.as_ref()).starts_with(&format!("{}~", "é".repeat(31))));
+        assert_ne!(shown(one.as_ref()), shown(two.as_ref()));
+        // zlib.crc32(b"y" * 41)
+        let checksum = crc32fast::hash(&[b'y'; 41]);
+        let told = shown("y".repeat(41).as_ref());
+        assert_eq!(told, format!("{}~{checksum:08x}", "y".repeat(31)));
     }
 
     #[test]

@@ -57,6 +57,18 @@ impl Location {
     /// # Errors
     /// [`Error::Invalid`] for schemes that are not known and URLs that name no object.
     pub fn parse(text: &OsStr) -> Result<Self> {
+        Self::parse_as(text, false)
+    }
+
+    /// The same of a folder, or of all objects whose keys go on from a URL's with a slash; that may be a whole bucket.
+    ///
+    /// # Errors
+    /// As [`Location::parse`].
+    pub fn parse_folder(text: &OsStr) -> Result<Self> {
+        Self::parse_as(text, true)
+    }
+
+    fn parse_as(text: &OsStr, is_folder: bool) -> Result<Self> {
         let Some((scheme, rest)) = text.to_str().and_then(|text| text.split_once("://")) else {
             return Ok(Self::Path(text.into()));
         };
@@ -96,7 +108,7 @@ impl Location {
             _ => Key::parse(key),
         };
         let key = key.map_err(|error| bad(&format!("is no key of an object: {error}")))?;
-        if authority.is_empty() || key.as_ref().is_empty() {
+        if authority.is_empty() || (key.as_ref().is_empty() && !is_folder) {
             return Err(bad("names no object: write SCHEME://BUCKET/KEY"));
         }
         let (bucket, account) = match (kind, authority.split_once('@')) {
@@ -182,9 +194,15 @@ impl Location {
 }
 
 impl ObjectUrl {
+    /// The URL of the object of the same store that has this key.
+    pub fn at(&self, key: &Key) -> Location {
+        self.with_key(key.as_ref())
+    }
+
     /// The URL of another object of the same store. A signature in the query is only of this one.
     fn with_key(&self, key: &str) -> Location {
-        let key = Key::from(key);
+        // What a key may hold stays as it is; what it may not is encoded.
+        let key = Key::parse(key).unwrap_or_else(|_| Key::from(key));
         let place = match self.kind {
             Kind::Http => self.bucket.clone(),
             _ => {
@@ -311,12 +329,29 @@ mod tests {
         );
         assert_eq!(location.beside("y").to_string(), "s3://bucket/folder/y");
         assert_eq!(
+            parse("s3://bucket/a%20b~[1]").with_suffix("#").to_string(),
+            "s3://bucket/a%20b~[1]#"
+        );
+        assert_eq!(
             parse("s3://bucket/x").beside("y").to_string(),
             "s3://bucket/y"
         );
         let http = parse("http://host/a/x.bam?sig=1").with_suffix(".bai");
         assert_eq!(http.to_string(), "http://host/a/x.bam.bai");
         assert_eq!(parse("/a/x").beside("y"), Location::Path("/a/y".into()));
+    }
+
+    #[test]
+    fn a_folder_may_be_a_whole_bucket() {
+        for text in ["s3://bucket", "s3://bucket/", "s3://bucket/a/b/"] {
+            let Ok(Location::Url(url)) = Location::parse_folder(text.as_ref()) else {
+                panic!("{text} is refused");
+            };
+            let key = Key::parse(format!("{}/x y", url.key)).unwrap();
+            let place = url.at(&key).to_string();
+            assert_eq!(place, format!("s3://bucket/{key}"));
+        }
+        assert!(Location::parse_folder("s3://".as_ref()).is_err());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
-use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStoreExt};
+use object_store::{GetOptions, GetRange, ObjectMeta};
 use tokio::time::{sleep, timeout};
 
 use super::client::Client;
@@ -31,7 +31,7 @@ pub struct Pin {
 }
 
 impl Pin {
-    fn of(meta: &ObjectMeta) -> Self {
+    pub fn of(meta: &ObjectMeta) -> Self {
         Self {
             length: meta.size,
             etag: meta.e_tag.clone(),
@@ -45,7 +45,7 @@ impl Pin {
     }
 
     /// How an answer of another state differs; none where it does not.
-    fn differs(&self, other: &Self) -> Option<String> {
+    pub fn differs(&self, other: &Self) -> Option<String> {
         if self.length != other.length {
             return Some(format!("{} bytes, then {}", self.length, other.length));
         }
@@ -66,7 +66,7 @@ impl Pin {
     }
 
     /// What asks the server itself to compare; weak tags must not be asked for.
-    fn condition(&self) -> Option<String> {
+    pub fn condition(&self) -> Option<String> {
         self.etag.clone().filter(|etag| !etag.starts_with("W/"))
     }
 }
@@ -188,9 +188,14 @@ impl Requests<'_> {
 
     /// Facts of the object, and the headers that tell them.
     pub async fn facts(&self) -> Result<(Pin, http::HeaderMap)> {
+        self.facts_of(None).await
+    }
+
+    /// Facts of a version of the object, and the headers that tell them.
+    pub async fn facts_of(&self, version: Option<&str>) -> Result<(Pin, http::HeaderMap)> {
         let mut attempts = Attempts::default();
         loop {
-            match self.head_once().await {
+            match self.head_once(version).await {
                 Ok((meta, answer)) => return Ok((self.told(Pin::of(&meta))?, answer.headers)),
                 Err(failure) => {
                     self.try_again(&mut attempts, failure, "its length").await?;
@@ -200,11 +205,20 @@ impl Requests<'_> {
     }
 
     /// Facts of the object, and the headers that tell them.
-    async fn head_once(&self) -> std::result::Result<(ObjectMeta, Answer), Failure> {
+    async fn head_once(
+        &self,
+        version: Option<&str>,
+    ) -> std::result::Result<(ObjectMeta, Answer), Failure> {
         let _busy = self.transfers.connections.take().await;
         add(&self.transfers.counters.gets, 1);
-        let patience = self.transfers.settings.timeout;
-        asked(patience, self.client.store.head(&self.url.key)).await
+        let options = GetOptions {
+            head: true,
+            version: version.map(ToOwned::to_owned),
+            ..GetOptions::default()
+        };
+        let request = self.client.store.get_opts(&self.url.key, options);
+        let meta = async { request.await.map(|result| result.meta) };
+        asked(self.transfers.settings.timeout, meta).await
     }
 
     fn told(&self, pin: Pin) -> Result<Pin> {

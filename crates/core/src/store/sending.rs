@@ -252,7 +252,7 @@ impl Way {
         // A checksum of parts' checksums is not ours to compare.
         let is_whole = !expected.in_parts || header("x-amz-checksum-type") == Some("FULL_OBJECT");
         let other_checksum = header("x-amz-checksum-crc64nvme")
-            .is_some_and(|told| is_whole && told != base64(expected.crc64));
+            .is_some_and(|told| is_whole && told != base64(&expected.crc64.to_be_bytes()));
         let other_etag = match (pin.etag.as_deref(), &expected.etag) {
             (Some(told), Some(etag)) => told.trim_matches('"') != etag && !has_other_etag(&headers),
             _ => false,
@@ -265,9 +265,8 @@ impl Way {
 }
 
 /// A checksum as S3's headers have it.
-fn base64(checksum: u64) -> String {
+pub fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let bytes = checksum.to_be_bytes();
     let mut text = String::new();
     for three in bytes.chunks(3) {
         let mut bits = 0u32;
@@ -291,8 +290,8 @@ mod tests {
 
     #[test]
     fn a_checksum_is_written_as_s3_writes_it() {
-        assert_eq!(base64(0), "AAAAAAAAAAA=");
-        assert_eq!(base64(u64::from_be_bytes(*b"readvaul")), "cmVhZHZhdWw=");
+        assert_eq!(base64(&[0; 8]), "AAAAAAAAAAA=");
+        assert_eq!(base64(b"readvaul"), "cmVhZHZhdWw=");
     }
 
     #[test]

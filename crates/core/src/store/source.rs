@@ -8,6 +8,7 @@ use super::local;
 use super::location::Location;
 use super::opening::First;
 use super::remote::{Reading, Remote};
+use super::state::State;
 use crate::{Error, Result};
 
 /// Bytes fetched with the facts of an object: the first of what is read on.
@@ -83,6 +84,16 @@ impl<'a> Source<'a> {
         match &self.0 {
             Kind::Local(source) => source.check_unchanged(read),
             Kind::Remote { remote, stop, .. } => remote.check_whole(read, md5, stop),
+        }
+    }
+
+    /// Whether what is read is in this state.
+    pub fn is_in(&self, state: &State) -> bool {
+        match &self.0 {
+            Kind::Local(source) => source
+                .stamp()
+                .is_some_and(|stamp| state.differs(&State::of_file(&stamp)).is_none()),
+            Kind::Remote { remote, .. } => state.pin().differs(remote.pin()).is_none(),
         }
     }
 
