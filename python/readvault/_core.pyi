@@ -15,6 +15,7 @@ __all__ = [
     "__version__",
     "compress",
     "configure_transfers",
+    "copy",
     "decompress",
     "digest",
     "estimate",
@@ -109,6 +110,13 @@ def listing(place: str | PathLike[str]) -> Listing: ...
 def remove(place: str | PathLike[str], state: str | None) -> bool: ...
 def tag(place: str | PathLike[str], tags: dict[str, str]) -> None: ...
 def storage_class(place: str | PathLike[str], name: str) -> None: ...
+def copy(
+    place: str | PathLike[str],
+    target: str | PathLike[str],
+    *,
+    force: bool = False,
+    progress: Callable[[int, int | None], object] | None = None,
+) -> str: ...
 def digest(place: str | PathLike[str], *, progress: Callable[[int, int | None], object] | None = None) -> str: ...
 
 @final

@@ -81,7 +81,7 @@ mod _core {
     #[pymodule_export]
     use crate::pipe::Pipe;
     #[pymodule_export]
-    use crate::places::{Listing, digest, listing, look, remove, storage_class, tag};
+    use crate::places::{Listing, copy, digest, listing, look, remove, storage_class, tag};
     #[pymodule_export]
     use crate::quickcheck::quickcheck;
     #[pymodule_export]

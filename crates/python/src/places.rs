@@ -93,3 +93,19 @@ pub fn digest(py: Python<'_>, place: PathBuf, progress: Option<Py<PyAny>>) -> Py
         archive::digest(&location, progress)
     })
 }
+
+/// Copies what is at a place, whole or not at all, and tells what was copied, as JSON text.
+#[pyfunction]
+#[pyo3(signature = (place, target, *, force=false, progress=None))]
+pub fn copy(
+    py: Python<'_>,
+    place: PathBuf,
+    target: PathBuf,
+    force: bool,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<String> {
+    let (from, to) = (location(py, place)?, location(py, target)?);
+    crate::progress::run(py, progress, |progress| {
+        archive::copy(&from, &to, force, progress)
+    })
+}

@@ -1,6 +1,6 @@
-//! Length and digests of a file or object as it stands, whatever it is.
+//! Length and digests of a file or object as it stands, whatever it is, and copies of it.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::Progress;
 use super::open::hex;
 use super::report::DigestReport;
-use crate::store::{Location, Source, look};
+use crate::store::{Location, Source, Target, look};
 use crate::{Error, Result};
 
 /// Bytes that are digested at once.
@@ -18,6 +18,32 @@ const PIECE: usize = 1 << 20;
 
 /// See [`super::digest`].
 pub fn digest(location: &Location, progress: &dyn Progress) -> Result<DigestReport> {
+    read_all(location, progress, &mut |_| Ok(()))
+}
+
+/// See [`super::copy`].
+pub fn copy(
+    location: &Location,
+    target: &Location,
+    force: bool,
+    progress: &dyn Progress,
+) -> Result<DigestReport> {
+    let length = look(location)?.length;
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut copy = Target::create(target, force, Some(location), Some(length), &stop)?;
+    let report = read_all(location, progress, &mut |piece| {
+        copy.write_all(piece).map_err(|error| copy.error(error))
+    })?;
+    copy.publish(None)?;
+    Ok(report)
+}
+
+/// Reads what is at a place from front to back, in one state, and hands its bytes on.
+fn read_all(
+    location: &Location,
+    progress: &dyn Progress,
+    hear: &mut dyn FnMut(&[u8]) -> Result<()>,
+) -> Result<DigestReport> {
     let changed = |how: &str| Error::Store {
         context: format!("cannot read {location}"),
         source: io::Error::other(format!("it changed while it was read ({how}); start again")),
@@ -42,6 +68,7 @@ pub fn digest(location: &Location, progress: &dyn Progress) -> Result<DigestRepo
         };
         sha256.update(&piece[..got]);
         md5.update(&piece[..got]);
+        hear(&piece[..got])?;
         length += got as u64;
     }
     if length != state.length {
@@ -84,5 +111,18 @@ mod tests {
         assert!(report.sha256.starts_with("ba7816bf"));
         assert_eq!(report.state.length, 3);
         assert!(report.state.inode.is_some());
+    }
+
+    #[test]
+    fn a_copy_has_the_bytes_of_the_file_and_replaces_nothing_unasked() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, other) = (folder.path().join("x"), folder.path().join("y"));
+        std::fs::write(&path, b"abc").unwrap();
+        let (path, target) = (Location::from(path), Location::from(other.clone()));
+        let report = copy(&path, &target, false, &Silent).unwrap();
+        assert_eq!(report.length, 3);
+        assert_eq!(std::fs::read(&other).unwrap(), b"abc");
+        assert!(copy(&path, &target, false, &Silent).is_err());
+        assert!(copy(&path, &target, true, &Silent).is_ok());
     }
 }

@@ -303,6 +303,20 @@ pub fn digest(location: &Location, progress: &dyn Progress) -> Result<DigestRepo
     digest::digest(location, progress)
 }
 
+/// Copies the file or object at `location`, of any kind, to `target`, which appears whole or not at all; `force` replaces what is
+/// there. Tells what was copied.
+///
+/// # Errors
+/// As [`digest`], and [`crate::Error::Store`] when `target` cannot be written or stands already.
+pub fn copy(
+    location: &Location,
+    target: &Location,
+    force: bool,
+    progress: &dyn Progress,
+) -> Result<DigestReport> {
+    digest::copy(location, target, force, progress)
+}
+
 /// Reads what the archive says of itself, from the archive or from its sidecar.
 ///
 /// # Errors
