@@ -1,0 +1,113 @@
+"""A vault's archives as a table in MultiQC's reports: a file of its "custom content", which it finds by its name.
+
+MultiQC puts names into its page as they are, so what is a name here goes through `text`.
+"""
+
+import json
+from typing import Any
+
+from readvault.cli.document import text
+from readvault.cli.vault_words import limits
+from readvault.vault.figures import Sample, VaultReport
+from readvault.vault.report import SAMPLES
+
+# How the name of such a file ends, or MultiQC does not look at it.
+SUFFIX = "_mqc.json"
+# Columns: what MultiQC calls a value, and how it shows it.
+_HEADERS: dict[str, dict[str, Any]] = {
+    "source_mb": {
+        "title": "Source",
+        "description": "Size of the source",
+        "suffix": " MB",
+        "format": "{:,.1f}",
+        "min": 0,
+        "scale": "Blues",
+    },
+    "archive_mb": {
+        "title": "Archive",
+        "description": "Size of the archive",
+        "suffix": " MB",
+        "format": "{:,.1f}",
+        "min": 0,
+        "scale": "Purples",
+    },
+    "ratio": {
+        "title": "Ratio",
+        "description": "Source bytes for each archive byte",
+        "suffix": "x",
+        "format": "{:,.2f}",
+        "min": 0,
+        "scale": "Greens",
+    },
+    "saved_percent": {
+        "title": "Saved",
+        "description": "Part of the source's size that is saved",
+        "suffix": "%",
+        "format": "{:,.1f}",
+        "min": 0,
+        "max": 100,
+        "scale": "RdYlGn",
+    },
+    "seconds": {
+        "title": "Seconds",
+        "description": "What archiving took, from the job's start to its end",
+        "suffix": " s",
+        "format": "{:,.1f}",
+        "min": 0,
+        "scale": "Oranges",
+    },
+    "verified": {
+        "title": "Verified",
+        "description": "How the published archive was verified: digest, sample or full",
+        "scale": False,
+    },
+}
+
+
+def multiqc(report: VaultReport) -> str:
+    """The file's text."""
+    data: dict[str, dict[str, Any]] = {}
+    for sample in report.samples:
+        data[_name(sample, data)] = _row(sample)
+    content = {
+        "id": "readvault_vault",
+        "section_name": "Readvault",
+        "description": _description(report),
+        "plot_type": "table",
+        "pconfig": {"id": "readvault_vault_table", "title": "Readvault: archives", "namespace": "Readvault"},
+        "headers": _HEADERS,
+        "data": data,
+    }
+    return json.dumps(content) + "\n"
+
+
+def _description(report: VaultReport) -> str:
+    shown, held = len(report.samples), report.archives.files
+    which = f"The newest {shown:,} of {held:,} archives" if shown == SAMPLES and held > shown else "The archives"
+    only = f" ({text(limits(report))})" if limits(report) else ""
+    return f"{which} of the vault {text(report.folder)}{only}, newest first, as of {text(report.generated)}."
+
+
+def _row(sample: Sample) -> dict[str, Any]:
+    saved = 1 - sample.archive_bytes / sample.source_bytes if sample.source_bytes else 0.0
+    return {
+        "source_mb": round(sample.source_bytes / 1e6, 3),
+        "archive_mb": round(sample.archive_bytes / 1e6, 3),
+        "ratio": round(sample.ratio, 3),
+        "saved_percent": round(100 * saved, 2),
+        "seconds": round(sample.seconds, 3),
+        "verified": text(sample.verified),
+    }
+
+
+def _name(sample: Sample, taken: dict[str, dict[str, Any]]) -> str:
+    """What a row is called: by its sample, its file, or both where an earlier row has the name."""
+    first = text(sample.sample or sample.name)
+    both = first if not sample.sample else f"{first} ({text(sample.name)})"
+    if first not in taken:
+        return first
+    name, number = both, 1
+    while name in taken:
+        number += 1
+        name = f"{both} #{number}"
+    return name
