@@ -11,7 +11,7 @@ from math import ceil, floor, log10
 from readvault.cli.document import text
 
 CHART_STYLE = """
-.chart { display: block; width: 100%; min-width: 620px; height: auto; margin: 0 0 8px; }
+.chart { display: block; width: 100%; min-width: 860px; height: auto; margin: 0 0 8px; }
 .chart text { fill: var(--faint); font-size: 12px; font-variant-numeric: tabular-nums; }
 .chart .strong { fill: var(--ink); }
 .chart .grid { stroke: var(--line); stroke-width: 1; }
@@ -170,7 +170,7 @@ def _step(highest: float) -> tuple[float, int]:
     if highest <= 0:
         return 1.0, 1
     power = 10.0 ** floor(log10(highest / _LINES))
-    step = next(one * power for one in (1, 2, 5, 10) if one * power * _LINES >= highest)
+    step = next(one * power for one in (1, 2, 2.5, 5, 10) if one * power * _LINES >= highest)
     return step, max(ceil(highest / step), 1)
 
 

@@ -1,6 +1,7 @@
 """A vault's archives as a table in MultiQC's reports: a file of its "custom content", which it finds by its name.
 
-MultiQC puts names into its page as they are, so what is a name here goes through `text`.
+MultiQC puts names into its page as they are, so what is a name here goes through `text`. It cuts names at endings that
+it knows, such as `.bam`, to join what its modules know of a sample; so names differ in what is before their first dot.
 """
 
 import json
@@ -66,15 +67,14 @@ _HEADERS: dict[str, dict[str, Any]] = {
 
 def multiqc(report: VaultReport) -> str:
     """The file's text."""
-    data: dict[str, dict[str, Any]] = {}
-    for sample in report.samples:
-        data[_name(sample, data)] = _row(sample)
+    taken: dict[str, int] = {}
+    data = {_name(sample, taken): _row(sample) for sample in report.samples}
     content = {
         "id": "readvault_vault",
         "section_name": "Readvault",
         "description": _description(report),
         "plot_type": "table",
-        "pconfig": {"id": "readvault_vault_table", "title": "Readvault: archives", "namespace": "Readvault"},
+        "pconfig": {"id": "readvault_vault_table", "title": "Readvault: archives", "sort_rows": False},
         "headers": _HEADERS,
         "data": data,
     }
@@ -100,14 +100,28 @@ def _row(sample: Sample) -> dict[str, Any]:
     }
 
 
-def _name(sample: Sample, taken: dict[str, dict[str, Any]]) -> str:
-    """What a row is called: by its sample, its file, or both where an earlier row has the name."""
-    first = text(sample.sample or sample.name)
-    both = first if not sample.sample else f"{first} ({text(sample.name)})"
-    if first not in taken:
-        return first
-    name, number = both, 1
-    while name in taken:
-        number += 1
-        name = f"{both} #{number}"
-    return name
+def _name(sample: Sample, taken: dict[str, int]) -> str:
+    """What a row is called: by its sample or its file, by both where an earlier row has the name, or with a number.
+
+    `taken`: names that rows have, and the highest number that was put before each.
+    """
+    name = sample.sample or sample.name
+    if _left(name) in taken:
+        both = _whole(f"{sample.sample} ({sample.name})" if sample.sample else sample.name)
+        name, number = both, taken.get(both, 1)
+        while _left(name) in taken:
+            number += 1
+            name = f"#{number} {both}"
+        taken[both] = number
+    taken.setdefault(_left(name), 1)
+    return text(name)
+
+
+def _whole(name: str) -> str:
+    """A name of which MultiQC leaves all."""
+    return name.replace(".", "_").replace("/", "_")
+
+
+def _left(name: str) -> str:
+    """The least of a name that MultiQC leaves."""
+    return name.rsplit("/", 1)[-1].split(".")[0]

@@ -25,7 +25,7 @@ _STYLE = """
 .beside section { flex: 1 1 280px; min-width: 0; }
 .long { overflow-wrap: anywhere; min-width: 220px; }
 tbody th.long { white-space: normal; }
-td { vertical-align: top; }
+th, td { vertical-align: top; }
 @media print { section { break-inside: avoid; } .chart { min-width: 0; } }
 """
 
@@ -129,11 +129,11 @@ def _groups(report: VaultReport) -> str:
     tiers = "".join(
         f'<tr><th scope="row">{text(one.name)}</th>{cells(*_amounts(one.amount))}</tr>\n' for one in report.tiers
     )
-    parts = [_section("Tiers", _table((("tier", "name"), *_AMOUNTS), tiers))]
-    parts.append(_section("Verified by", _tallies("how", "archives", report.verified)))
+    parts = [_section("Verified by", _tallies("how", "archives", report.verified))]
     if report.marks:
         parts.append(_section("Odd sources", _tallies("mark", "archives", report.marks)))
-    return f'<div class="beside">{"".join(parts)}</div>\n'
+    beside = f'<div class="beside">{"".join(parts)}</div>\n'
+    return _section("Tiers", _table((("tier", "name"), *_AMOUNTS), tiers)) + beside
 
 
 def _throughput(report: VaultReport) -> str:
