@@ -20,6 +20,7 @@ from readvault.cli.vault_words import change, limits, seconds
 from readvault.files import whole
 from readvault.report import size
 from readvault.vault import report as reports
+from readvault.vault import settings
 from readvault.vault.figures import VaultReport
 from readvault.vault.home import Vault
 
@@ -100,9 +101,13 @@ def _refuse_nonsense(vault: Vault, html: str | None, table: str | None, *, as_js
 
 def _own(vault: Vault) -> set[Path]:
     """Files that make the vault."""
-    announced = vault.settings.announce_file
-    own = {vault.folder / "vault.toml", vault.database.path, vault.audit.path}
-    return own | ({(vault.folder / announced).resolve()} if announced else set())
+    names = [settings.NAME, vault.settings.announce_file or settings.NAME]
+    own = {vault.audit.path, *(vault.folder / name for name in names)}
+    # SQLite's own files are beside the catalog.
+    own |= {
+        vault.database.path.with_name(vault.database.path.name + ending) for ending in ("", "-wal", "-shm", "-journal")
+    }
+    return {path.resolve() for path in own}
 
 
 def _write(text: str, path: str, *, force: bool) -> None:
