@@ -1,16 +1,10 @@
-"""The page of `info --html`: one file that needs no network and runs no script, in the light or dark of its reader.
-
-Whatever comes out of a file goes through `_text`: names are hostile, and a browser obeys more than a terminal does. The
-page's own policy forbids everything but its style, in case that were not enough.
-"""
+"""The page of `info --html`: what takes the space in archives, in pictures and tables."""
 
 from collections.abc import Sequence
-from html import escape
 
-from readvault import __version__
+from readvault.cli.document import cells, document, heads, text
 from readvault.cli.facts import FRAMING, HOLDS, beside_streams, bits, facts, share
-from readvault.cli.style import STYLE
-from readvault.cli.terminal import count, ratio, shown
+from readvault.cli.terminal import count, ratio
 from readvault.report import Info, size
 
 # Bars narrower than this share of the archive are left out of the stacked bar: they would be thinner than the gaps.
@@ -33,56 +27,40 @@ def page(reports: Sequence[tuple[str, Info]]) -> str:
     title = _name(*reports[0]) if len(reports) == 1 else count(len(reports), "archive")
     overview = _overview(reports) if len(reports) > 1 else ""
     sections = "".join(_archive(number, path, info) for number, (path, info) in enumerate(reports, start=1))
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>{_text(title)} - Readvault</title>
-<style>{STYLE}</style>
-</head>
-<body>
-<main>
-{overview}{sections}<footer>readvault info, version {_text(__version__)}</footer>
-</main>
-</body>
-</html>
-"""
+    return document(title, overview + sections, command="info")
 
 
 def _overview(reports: Sequence[tuple[str, Info]]) -> str:
     source = sum(info.source.fingerprint.length for _, info in reports)
     archive = sum(info.archive.length for _, info in reports)
     rows = "".join(
-        f'<tr><th scope="row"><a href="#archive-{number}">{_text(_name(path, info))}</a></th>'
+        f'<tr><th scope="row"><a href="#archive-{number}">{text(_name(path, info))}</a></th>'
         f'<td class="picture">{_stack(info)}</td>'
-        + _cells(size(info.source.fingerprint.length), size(info.archive.length), ratio(info.ratio))
+        + cells(size(info.source.fingerprint.length), size(info.archive.length), ratio(info.ratio))
         + "</tr>\n"
         for number, (path, info) in enumerate(reports, start=1)
     )
     return f"""<header>
 <h1>{count(len(reports), "archive")}</h1>
-<p class="lead">{_text(_change(source, archive))}</p>
+<p class="lead">{text(_change(source, archive))}</p>
 {_legend(reports)}
-<div class="wide"><table class="overview">{_heads(_OVERVIEW)}<tbody>
+<div class="wide"><table class="overview">{heads(_OVERVIEW)}<tbody>
 {rows}</tbody></table></div>
 </header>
 """
 
 
 def _archive(number: int, path: str, info: Info) -> str:
-    told = "".join(f"<div><dt>{_text(name)}</dt><dd>{_text(value)}</dd></div>\n" for name, value in facts(path, info))
+    told = "".join(f"<div><dt>{text(name)}</dt><dd>{text(value)}</dd></div>\n" for name, value in facts(path, info))
     return f"""<article id="archive-{number}">
-<h1>{_text(_name(path, info))}</h1>
-<p class="lead">{_text(_change(info.source.fingerprint.length, info.archive.length))}, {_text(_amounts(info))}</p>
+<h1>{text(_name(path, info))}</h1>
+<p class="lead">{text(_change(info.source.fingerprint.length, info.archive.length))}, {text(_amounts(info))}</p>
 <h2>What takes the space</h2>
 {_stack(info)}
-<div class="wide"><table class="bundles">{_heads(_BUNDLES)}<tbody>
+<div class="wide"><table class="bundles">{heads(_BUNDLES)}<tbody>
 {_bundle_rows(info)}</tbody></table></div>
 <h2>Every field and tag</h2>
-<div class="wide"><table class="streams">{_heads(_STREAMS)}<tbody>
+<div class="wide"><table class="streams">{heads(_STREAMS)}<tbody>
 {_stream_rows(info)}</tbody></table></div>
 <h2>Facts</h2>
 <dl>
@@ -97,17 +75,17 @@ def _stack(info: Info) -> str:
     shares = [(name, stored) for name, _, stored in _parts(info)]
     pieces = "".join(
         f'<span class="{_colour(name)}" style="flex-grow:{stored}" '
-        f'title="{_text(name)}: {_text(size(stored))}, {share(stored, info)}"></span>'
+        f'title="{text(name)}: {text(size(stored))}, {share(stored, info)}"></span>'
         for name, stored in shares
         if stored / length >= _THINNEST
     )
     label = ", ".join(f"{name} {share(stored, info)}" for name, stored in shares)
-    return f'<div class="stack" role="img" aria-label="{_text(label)}">{pieces}</div>'
+    return f'<div class="stack" role="img" aria-label="{text(label)}">{pieces}</div>'
 
 
 def _legend(reports: Sequence[tuple[str, Info]]) -> str:
     names = dict.fromkeys(name for _, info in reports for name, _, _ in _parts(info))
-    items = "".join(f"<li>{_swatch(name)}{_text(name)}</li>" for name in sorted(names, key=_order))
+    items = "".join(f"<li>{_swatch(name)}{text(name)}</li>" for name in sorted(names, key=_order))
     return f'<ul class="legend">{items}</ul>'
 
 
@@ -125,8 +103,8 @@ def _bundle_rows(info: Info) -> str:
     ]
     rows.append((FRAMING, beside_streams(info), info.framing_bytes, None, None))
     return "".join(
-        f'<tr><th scope="row">{_swatch(name)}{_text(name)}</th><td class="word">{_text(holds)}</td>'
-        + _cells(size(stored), share(stored, info), bits(of_record), bits(of_base))
+        f'<tr><th scope="row">{_swatch(name)}{text(name)}</th><td class="word">{text(holds)}</td>'
+        + cells(size(stored), share(stored, info), bits(of_record), bits(of_base))
         + "</tr>\n"
         for name, holds, stored, of_record, of_base in rows
     )
@@ -135,28 +113,19 @@ def _bundle_rows(info: Info) -> str:
 def _stream_rows(info: Info) -> str:
     largest = max((stream.stored for stream in info.streams), default=0) or 1
     return "".join(
-        f'<tr><th scope="row">{_text(stream.name)}</th>'
-        f'<td class="picture" title="{_text(stream.bundle)}">'
+        f'<tr><th scope="row">{text(stream.name)}</th>'
+        f'<td class="picture" title="{text(stream.bundle)}">'
         f'<span class="bar {_colour(stream.bundle)}" style="width:{stream.stored / largest:.2%}"></span></td>'
-        + _cells(
+        + cells(
             size(stream.stored),
             share(stream.stored, info),
             bits(stream.bits_per_record),
             bits(stream.bits_per_base),
             size(stream.decoded),
         )
-        + f'<td class="word">{_text(", ".join(stream.codecs))}</td></tr>\n'
+        + f'<td class="word">{text(", ".join(stream.codecs))}</td></tr>\n'
         for stream in info.streams
     )
-
-
-def _heads(columns: Sequence[tuple[str, str]]) -> str:
-    heads = "".join(f'<th scope="col" class="{kind}">{head}</th>' for head, kind in columns)
-    return f"<thead><tr>{heads}</tr></thead>"
-
-
-def _cells(*numbers: str) -> str:
-    return "".join(f'<td class="number">{_text(number)}</td>' for number in numbers)
 
 
 def _swatch(name: str) -> str:
@@ -182,7 +151,3 @@ def _change(source: int, archive: int) -> str:
 
 def _amounts(info: Info) -> str:
     return f"{count(info.counts.records, 'record')}, {count(info.bases, 'base')}"
-
-
-def _text(value: object) -> str:
-    return escape(shown(value), quote=True)

@@ -1,4 +1,4 @@
-"""How the page of `info --html` looks. A bundle has the same colour everywhere, on every page."""
+"""How pages look. A bundle has the same colour everywhere, on every page."""
 
 STYLE = """
 :root {
