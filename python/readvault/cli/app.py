@@ -24,6 +24,7 @@ from readvault.cli.run import run
 from readvault.cli.submit import submit, watch
 from readvault.cli.transfers import taking
 from readvault.cli.vault import audit, failed, init, job, retry, show_status
+from readvault.cli.vault_report import report
 from readvault.cli.verify import verify
 from readvault.cli.view import view
 
@@ -78,6 +79,7 @@ _VAULT: tuple[tuple[str, Callable[..., int]], ...] = (
     ("restore", restore),
     ("verify", verify_vault),
     ("reclaim", reclaim),
+    ("report", report),
     ("audit", audit),
 )
 for _name, _run in _VAULT:
