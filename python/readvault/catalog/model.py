@@ -1,7 +1,7 @@
 """An entry of the catalog: what one archive is, where it stands, how it was checked, and what became of its source.
 
-Times are ISO 8601 in UTC with seconds (`2026-11-29T13:00:00Z`), so that they sort as text. Lengths are bytes. Entries are
-JSON objects wherever they leave the program; `ENTRY_VERSION` is raised when a field changes its meaning.
+Times are ISO 8601 in UTC with seconds (`2026-11-29T13:00:00Z`), so that they sort as text. Lengths are bytes. Entries
+are JSON objects wherever they leave the program; `ENTRY_VERSION` is raised when a field changes its meaning.
 """
 
 from collections.abc import Iterator, Mapping
@@ -53,7 +53,7 @@ class Entry:
     reference: str | None
     """Key of the FASTA file in the store that has them."""
     verified: str
-    """How the published archive was verified: digest, sample or full."""
+    """How the published archive was verified: digest, sample or full; imported: digested and never decoded."""
     verified_full: str | None
     """When all of it was last decoded and compared."""
     created: str
@@ -116,7 +116,7 @@ def text_of(time: datetime) -> str:
     return time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-class Conflict(Exception):
+class Conflict(Exception):  # noqa: N818 - what there is, not what went wrong
     """Another entry has this key or UUID."""
 
 
@@ -129,11 +129,16 @@ class Catalog(Protocol):
     def get(self, uuid: str) -> Entry | None:
         """The entry with this UUID."""
 
-    def find(self, conditions: "tuple[Condition, ...]" = (), *, limit: int | None = None) -> Iterator[Entry]:
-        """Entries that meet all conditions, oldest first."""
+    def at(self, place: str) -> Entry | None:
+        """The entry of the archive at a path or URL."""
+
+    def find(
+        self, conditions: "tuple[Condition, ...]" = (), *, limit: int | None = None, newest: bool = False
+    ) -> Iterator[Entry]:
+        """Entries that meet all conditions, oldest first. Of more than `limit` these are the oldest, or the newest."""
 
     def change(self, uuid: str, **changes: Any) -> Entry:
-        """Set fields of an entry and return it; KeyError where there is none."""
+        """Set fields of an entry and return it; KeyError where there is none, Conflict as for `put`."""
 
     def remove(self, uuid: str) -> None:
         """Take an entry out."""
@@ -143,9 +148,10 @@ class Catalog(Protocol):
 class Condition:
     """What entries are asked for: a field, an operator and a value of the field's type.
 
-    The field is one of an entry's, or `tag.KEY`. Operators: `=` (a text may hold * and ?), `!=`, `<`, `<=`, `>`, `>=`.
+    The field is one of an entry's, `mark` or `tag.KEY`. Operators: `=` (a text may hold * and ?), `!=`, `<`, `<=`, `>`,
+    `>=`. An empty value stands for none; of several values one must fit.
     """
 
     field: str
     operator: str
-    value: str | int | float | None
+    value: str | int | float | tuple[str, ...] | None

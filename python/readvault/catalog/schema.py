@@ -68,7 +68,8 @@ MIGRATIONS = (
     CREATE INDEX jobs_by_source ON jobs (source);
     -- Counts of jobs by state, kept by triggers: counting 100,000 rows for every look at the queue would not be cheap.
     CREATE TABLE job_counts (state TEXT PRIMARY KEY, jobs INTEGER NOT NULL, bytes INTEGER NOT NULL) WITHOUT ROWID;
-    INSERT INTO job_counts VALUES ('waiting', 0, 0), ('queued', 0, 0), ('running', 0, 0), ('failed', 0, 0), ('done', 0, 0);
+    INSERT INTO job_counts
+        VALUES ('waiting', 0, 0), ('queued', 0, 0), ('running', 0, 0), ('failed', 0, 0), ('done', 0, 0);
     CREATE TRIGGER jobs_counted AFTER INSERT ON jobs BEGIN
         UPDATE job_counts SET jobs = jobs + 1, bytes = bytes + new.size WHERE state = new.state;
     END;
