@@ -5,7 +5,7 @@ are JSON objects wherever they leave the program; `ENTRY_VERSION` is raised when
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -83,7 +83,12 @@ class Entry:
 
     def as_dict(self) -> dict[str, Any]:
         """The entry as a JSON object."""
-        return {"entry_version": ENTRY_VERSION, **asdict(self)}
+        # Not `asdict`, which takes ten times as long: catalogs of 100,000 entries are written out whole.
+        found = {name: getattr(self, name) for name in self.__slots__}
+        return {"entry_version": ENTRY_VERSION, **found, "tags": dict(self.tags)}
+
+
+_NAMES = frozenset(Entry.__slots__)
 
 
 def entry_of(found: Mapping[str, Any]) -> Entry:
@@ -91,8 +96,7 @@ def entry_of(found: Mapping[str, Any]) -> Entry:
     version = found.get("entry_version")
     if version != ENTRY_VERSION:
         raise UnsupportedError(f"the entry has version {version!r}; this version of Readvault reads {ENTRY_VERSION}")
-    names = {one.name for one in fields(Entry)}
-    values = {key: value for key, value in found.items() if key in names}
+    values = {key: value for key, value in found.items() if key in _NAMES}
     for listed in ("references", "marks"):
         values[listed] = tuple(values.get(listed) or ())
     try:
