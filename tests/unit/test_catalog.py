@@ -241,7 +241,7 @@ _WORDS = st.one_of(
     st.tuples(st.sampled_from(["created", "done", "verified_full"]), _OPERATORS, _TIMES | st.just("2026-11-28")),
     st.tuples(st.just("mark"), st.sampled_from(["=", "!="]), _MARKS | st.sampled_from(["", "*", "a*", "a b"])),
 ).map("".join)
-_COMPARED = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
+_COMPARED: dict[str, Any] = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 
 
 def fits(text: str, pattern: str) -> bool:
