@@ -8,7 +8,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from readvault.catalog.schema import MIGRATIONS
@@ -39,14 +39,21 @@ class Database:
             raise FileNotFoundError(f"{path}: there is no such catalog; `readvault vault init` makes one")
         self.journal = _journal_for(path)
         try:
-            self._migrate(create=create)
+            if not create:
+                self._refuse_others()
+            self._migrate()
+        except sqlite3.OperationalError:
+            self.close()
+            raise
         except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):
-                raise
+            self.close()
             raise DamagedError(f"{path} is no catalog, or is damaged: {error}") from None
+        except BaseException:
+            self.close()
+            raise
 
     def read(self) -> sqlite3.Connection:
-        """This thread's connection."""
+        """The connection of the thread that asks."""
         if os.getpid() != self._process:
             raise InvalidError("a vault that was opened before a fork cannot be used after it: open it again")
         found: sqlite3.Connection | None = getattr(self._local, "connection", None)
@@ -90,17 +97,21 @@ class Database:
         connection.execute("PRAGMA foreign_keys=ON")
         return connection
 
-    def _migrate(self, *, create: bool) -> None:
-        connection = self.read()
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        application = connection.execute("PRAGMA application_id").fetchone()[0]
-        if not create and application != _APPLICATION:
+    def _refuse_others(self) -> None:
+        """Raise for a file that is not ours, or of a newer version, before anything is changed in it."""
+        with closing(sqlite3.connect(self.path, timeout=_PATIENCE)) as connection:
+            application = connection.execute("PRAGMA application_id").fetchone()[0]
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if application != _APPLICATION:
             raise DamagedError(f"{self.path} is no catalog of Readvault's: something else made it")
         if version > len(MIGRATIONS):
             raise UnsupportedError(
                 f"{self.path} was written by a newer version of Readvault (schema {version}; this one knows "
                 f"{len(MIGRATIONS)}): use that"
             )
+
+    def _migrate(self) -> None:
+        version = self.read().execute("PRAGMA user_version").fetchone()[0]
         if version == len(MIGRATIONS):
             return
         with self.write() as connection:

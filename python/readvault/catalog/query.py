@@ -1,12 +1,14 @@
 """Conditions as users write them: `project=trial-7`, `name=*.bam`, `size>1G`, `created>=2026-11-01`, `tag.lane=3`.
 
-A word without an operator is a UUID, or a name (a pattern, if it has * or ?).
+A word without an operator is a UUID, or a name (a pattern, if it has * or ?). A date without a time is all of that day,
+in UTC: `created<=2026-11-29` has the last second of the 29th in it. Tags are texts and compared as texts.
 """
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import fields
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from readvault.catalog.model import Condition, Entry, text_of
 from readvault.errors import InvalidError
@@ -19,30 +21,57 @@ _TIMES = ("created", "verified_full", "tiered", "done", "reclaimed")
 # What is no text, number or time of its own.
 _UNASKED = ("tags", "references", "marks")
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+# The largest number that SQLite keeps: no file is longer.
+_LARGEST = (1 << 63) - 1
 
 FIELDS = tuple(one.name for one in fields(Entry) if one.name not in _UNASKED)
 
 
 def conditions_of(words: Iterable[str]) -> tuple[Condition, ...]:
     """The conditions that words stand for; InvalidError where one stands for none."""
-    return tuple(_condition(word) for word in words)
+    return tuple(condition for word in words for condition in _conditions(word))
 
 
-def _condition(word: str) -> Condition:
+def named(words: Iterable[str]) -> tuple[Condition, ...]:
+    """What meets a condition if its name is one of some, which may be patterns; no words ask for nothing."""
+    names = tuple(words)
+    for name in names:
+        _check_text(name)
+    return (Condition("name", "=", names),) if names else ()
+
+
+def is_uuid(word: str) -> bool:
+    """Whether a word can be the UUID of an entry."""
+    return _UUID.fullmatch(word) is not None
+
+
+def _conditions(word: str) -> tuple[Condition, ...]:
+    _check_text(word)
     found = _FORM.fullmatch(word)
     if found is None:
-        return Condition("uuid" if _UUID.fullmatch(word) else "name", "=", word)
+        return (Condition("uuid" if is_uuid(word) else "name", "=", word),)
     name, operator, text = found.group("field", "operator", "value")
     if name == "mark":
         if operator not in ("=", "!="):
             raise InvalidError(f"{word}: marks are there or not: use mark=NAME or mark!=NAME")
-        return Condition(name, operator, text)
+        return (Condition(name, operator, text),)
     if not name.startswith("tag.") and name not in FIELDS:
         raise InvalidError(f"{word}: entries have no field {name!r} (there are {', '.join(FIELDS)}, mark and tag.KEY)")
+    if text == "" and operator not in ("=", "!="):
+        raise InvalidError(f"{word}: there is nothing to compare with; {name}= and {name}!= ask whether there is any")
     try:
-        return Condition(name, operator, _value(name, text))
+        if name in _TIMES and text:
+            return _times(name, operator, text)
+        return (Condition(name, operator, _value(name, text)),)
     except ValueError as error:
         raise InvalidError(f"{word}: {error}") from None
+
+
+def _check_text(word: str) -> None:
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        raise InvalidError(f"{word!r} is not UTF-8, as all is that the catalog has") from None
 
 
 def _value(name: str, text: str) -> str | int | float | None:
@@ -51,18 +80,53 @@ def _value(name: str, text: str) -> str | int | float | None:
     if name in _SIZES:
         return _size(text)
     if name in _NUMBERS:
-        return float(text)
-    if name in _TIMES:
-        try:
-            time = datetime.fromisoformat(text.replace("Z", "+00:00"))
-        except ValueError:
-            raise ValueError(f"{text!r} is no date or time such as 2026-11-29 or 2026-11-29T13:00:00Z") from None
-        return text_of(time if time.tzinfo else time.replace(tzinfo=UTC))
+        return _number(text)
     return text
 
 
+def _times(name: str, operator: str, text: str) -> tuple[Condition, ...]:
+    """A time, or the day that a date stands for."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return (Condition(name, operator, _time(text)),)
+    try:
+        start = text_of(datetime(day.year, day.month, day.day, tzinfo=UTC))
+        end = text_of(datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1))
+    except OverflowError:
+        raise ValueError(f"{text!r} is too far from now") from None
+    match operator:
+        case "=":
+            return (Condition(name, ">=", start), Condition(name, "<", end))
+        case "!=":
+            raise ValueError(f"that is two stretches of time: ask for {name}<{text} or {name}>{text}")
+        case "<" | ">=":
+            return (Condition(name, operator, start),)
+        case _:
+            return (Condition(name, "<" if operator == "<=" else ">=", end),)
+
+
+def _time(text: str) -> str:
+    try:
+        time = datetime.fromisoformat(text)
+        return text_of(time if time.tzinfo else time.replace(tzinfo=UTC))
+    except (ValueError, OverflowError):
+        raise ValueError(f"{text!r} is no date or time such as 2026-11-29 or 2026-11-29T13:00:00Z") from None
+
+
+def _number(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"{text!r} is no number")
+    return number
+
+
 def _size(text: str) -> int:
-    found = re.fullmatch(r"([0-9.]+)\s*([kmgt]?)b?", text.strip().lower())
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*([kmgt]?)b?", text.strip().lower())
     if found is None:
         raise ValueError(f"{text!r} is no size such as 500M or 3.5G")
-    return int(float(found.group(1)) * _UNITS[found.group(2)])
+    digits, unit = found.groups()
+    return int(min((float(digits) if "." in digits else int(digits)) * _UNITS[unit], _LARGEST))

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from array import array
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -15,6 +16,10 @@ _COLUMNS = (
 )  # fmt: skip
 # Entries fetched at a time while many are read: a reader that dawdles holds no transaction open.
 _PAGE = 500
+# Their numbers are found so many at a time: 400 kB.
+_NUMBERS = 50_000
+# More than any catalog has, and no more than SQLite counts to.
+_MOST = 1 << 62
 
 
 class SqliteCatalog:
@@ -30,26 +35,70 @@ class SqliteCatalog:
 
     def get(self, uuid: str) -> Entry | None:
         """The entry with this UUID."""
-        return next(self.find((Condition("uuid", "=", uuid),)), None)
+        row = self.database.read().execute("SELECT document FROM entries WHERE uuid = ?", (uuid,)).fetchone()
+        return None if row is None else entry_of(json.loads(row["document"]))
 
-    def find(self, conditions: tuple[Condition, ...] = (), *, limit: int | None = None) -> Iterator[Entry]:
-        """Entries that meet all conditions, oldest first; those that are added meanwhile may be among them."""
+    def at(self, place: str) -> Entry | None:
+        """The entry of the archive at a path or URL."""
+        read = self.database.read()
+        for slash in [number for number, character in enumerate(place) if character == "/"]:
+            row = read.execute(
+                "SELECT document FROM entries WHERE store = ? AND key = ?", (place[:slash], place[slash + 1 :])
+            ).fetchone()
+            if row is not None:
+                return entry_of(json.loads(row["document"]))
+        return None
+
+    def find(
+        self, conditions: tuple[Condition, ...] = (), *, limit: int | None = None, newest: bool = False
+    ) -> Iterator[Entry]:
+        """Entries that meet all conditions, oldest first; those that are added meanwhile may be among them.
+
+        Of more than `limit` these are the oldest, or the newest.
+        """
         where, values = _where(conditions)
-        last, left = 0, limit
+        last, left = self._before(where, values, limit) if newest and limit else 0, limit
+        read = self.database.read()
         while left is None or left > 0:
-            page = _PAGE if left is None else min(_PAGE, left)
-            rows = self.database.read().execute(
-                # Only names and placeholders of this module are put into the text.
-                f"SELECT number, document FROM entries WHERE number > ? AND {where} ORDER BY number LIMIT ?",  # noqa: S608
-                (last, *values, page),
+            most = _NUMBERS if left is None else min(_NUMBERS, left)
+            # Numbers first: an index that helps with the conditions gives them in no order, so that every page would
+            # mean sorting all there are. Only names and placeholders of this module are put into the text.
+            found = array(
+                "q",
+                (
+                    row[0]
+                    for row in read.execute(
+                        f"SELECT number FROM entries WHERE number > ? AND {where} ORDER BY number LIMIT ?",  # noqa: S608
+                        (last, *values, most),
+                    )
+                ),
             )
-            found = rows.fetchall()
-            for row in found:
-                yield entry_of(json.loads(row["document"]))
-            if len(found) < page:
+            for start in range(0, len(found), _PAGE):
+                yield from self._numbered(found[start : start + _PAGE])
+            if len(found) < most:
                 return
-            last = found[-1]["number"]
+            last = found[-1]
             left = None if left is None else left - len(found)
+
+    def _numbered(self, numbers: "array[int]") -> list[Entry]:
+        marks = ", ".join("?" * len(numbers))
+        rows = self.database.read().execute(
+            f"SELECT document FROM entries WHERE number IN ({marks}) ORDER BY number",  # noqa: S608
+            numbers,
+        )
+        return [entry_of(json.loads(row["document"])) for row in rows]
+
+    def _before(self, where: str, values: list[Any], limit: int) -> int:
+        """The number before that of the first of the newest `limit` entries."""
+        row = (
+            self.database.read()
+            .execute(
+                f"SELECT number FROM entries WHERE {where} ORDER BY number DESC LIMIT 1 OFFSET ?",  # noqa: S608
+                (*values, min(limit, _MOST) - 1),
+            )
+            .fetchone()
+        )
+        return 0 if row is None else int(row["number"]) - 1
 
     def count(self, conditions: tuple[Condition, ...] = ()) -> tuple[int, int, int]:
         """How many entries meet all conditions, and the bytes of their sources and archives."""
@@ -101,10 +150,13 @@ def change(connection: sqlite3.Connection, uuid: str, **changes: Any) -> Entry:
         raise KeyError(f"the catalog has no entry {uuid}")
     entry = replace(entry_of(json.loads(row["document"])), **changes)
     names = ", ".join(f"{name} = ?" for name in _COLUMNS)
-    connection.execute(
-        f"UPDATE entries SET {names}, document = ? WHERE number = ?",  # noqa: S608
-        (*(getattr(entry, name) for name in _COLUMNS), _document(entry), row["number"]),
-    )
+    try:
+        connection.execute(
+            f"UPDATE entries SET {names}, document = ? WHERE number = ?",  # noqa: S608
+            (*(getattr(entry, name) for name in _COLUMNS), _document(entry), row["number"]),
+        )
+    except sqlite3.IntegrityError:
+        raise Conflict(f"{entry.place}: the catalog has another entry for this key or archive") from None
     connection.execute("DELETE FROM tags WHERE entry = ?", (row["number"],))
     _put_tags(connection, row["number"], entry)
     return entry
@@ -125,10 +177,9 @@ def _where(conditions: tuple[Condition, ...]) -> tuple[str, list[Any]]:
     """The conditions as SQL, with the values of its placeholders."""
     texts, values = ["1"], list[Any]()
     for condition in conditions:
-        column, before = _column(condition.field)
-        text, more = _compared(column, condition)
+        text, more = _compared(condition)
         texts.append(text)
-        values += [*before, *more]
+        values += more
     return " AND ".join(texts), values
 
 
@@ -137,23 +188,45 @@ def _column(field: str) -> tuple[str, list[Any]]:
         return field, []
     if field.startswith("tag."):
         return "(SELECT value FROM tags WHERE entry = number AND tags.key = ?)", [field.removeprefix("tag.")]
-    if field == "mark":
-        return "(SELECT group_concat(value, ' ') FROM json_each(document, '$.marks'))", []
     return "json_extract(document, ?)", [f"$.{field}"]
 
 
-def _compared(column: str, condition: Condition) -> tuple[str, list[Any]]:
+def _compared(condition: Condition) -> tuple[str, list[Any]]:
+    """A condition as SQL, and the values of its placeholders."""
     value, operator = condition.value, condition.operator
+    if isinstance(value, tuple):
+        several = [_compared(Condition(condition.field, operator, one)) for one in value]
+        together = " OR ".join(text for text, _ in several) or "0"
+        return f"({together})", [one for _, values in several for one in values]
     if condition.field == "mark":
-        there = f"instr(' ' || coalesce({column}, '') || ' ', ?) > 0"
-        return (there if operator == "=" else f"NOT {there}"), [f" {value} "]
+        return _marked(operator, str(value))
+    column, before = _column(condition.field)
     if value is None or value == "":
         # Where a field is empty it is not there: `done=` are those that are not done.
         wanted = "= ''" if operator == "=" else "<> ''"
-        return f"coalesce({column}, '') {wanted}", []
-    if isinstance(value, str) and operator in ("=", "!=") and ("*" in value or "?" in value):
+        return f"coalesce({column}, '') {wanted}", before
+    if isinstance(value, str) and operator in ("=", "!=") and _is_pattern(value):
         matched = f"coalesce({column}, '') GLOB ?"
-        return (matched if operator == "=" else f"NOT {matched}"), [value.replace("[", "[[]")]
+        return (matched if operator == "=" else f"NOT {matched}"), [*before, _glob(value)]
     if operator == "!=":
-        return f"{column} IS NOT ?", [value]
-    return f"{column} {operator} ?", [value]
+        return f"{column} IS NOT ?", [*before, value]
+    return f"{column} {operator} ?", [*before, value]
+
+
+def _marked(operator: str, mark: str) -> tuple[str, list[Any]]:
+    """Whether an entry has a mark; whether it has none, where that is empty."""
+    wanted, values = "", list[Any]()
+    if mark:
+        wanted = " WHERE value GLOB ?" if _is_pattern(mark) else " WHERE value = ?"
+        values = [_glob(mark) if _is_pattern(mark) else mark]
+    there = f"EXISTS (SELECT 1 FROM json_each(document, '$.marks'){wanted})"  # noqa: S608
+    return (there if (operator == "=") == bool(mark) else f"NOT {there}"), values
+
+
+def _is_pattern(text: str) -> bool:
+    return "*" in text or "?" in text
+
+
+def _glob(pattern: str) -> str:
+    """A pattern in which * and ? alone have a meaning."""
+    return pattern.replace("[", "[[]")
