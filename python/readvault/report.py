@@ -148,6 +148,29 @@ class VerifyReport:
 
 
 @dataclass(frozen=True, slots=True)
+class State:
+    """What a place says of the file or object there; None where it does not say it."""
+
+    length: int
+    modified_ns: int | None
+    etag: str | None
+    version: str | None
+    storage_class: str | None
+    device: int | None
+    inode: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class DigestReport:
+    """Length and digests of a file or object, and the state that all of it was read in."""
+
+    length: int
+    sha256: str
+    md5: str
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
 class StreamReport:
     """One stream over all chunks; bits are stored ones, for each base only where the stream holds one value a base."""
 

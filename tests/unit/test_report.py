@@ -5,7 +5,7 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 
 import pytest
-from readvault import report
+from readvault import _core, report
 
 SOURCE = Path(__file__).resolve().parent.parent.parent / "crates" / "core" / "src" / "archive" / "report.rs"
 STRUCTS = {
@@ -31,3 +31,10 @@ def test_lists_and_missing_values_are_parsed() -> None:
     )
     parsed = report.parse(report.DecompressReport, text)
     assert parsed == report.DecompressReport(None, report.Fingerprint(1, "a", "b"), ("x",), ())
+
+
+def test_the_state_of_a_place_is_parsed(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"abc")
+    state = report.parse(report.State, _core.look(tmp_path / "x"))
+    assert (state.length, state.etag, state.inode) == (3, None, (tmp_path / "x").stat().st_ino)
+    assert report.parse(report.DigestReport, _core.digest(tmp_path / "x")).state == state
