@@ -159,6 +159,16 @@ class State:
     device: int | None
     inode: int | None
 
+    @property
+    def name(self) -> str:
+        """The state as one word, the same for the same state."""
+        return state_name(self.length, self.modified_ns, self.etag)
+
+    @property
+    def text(self) -> str:
+        """All of it as JSON, as `look` gave it."""
+        return json.dumps(asdict(self))
+
 
 @dataclass(frozen=True, slots=True)
 class DigestReport:
@@ -284,6 +294,11 @@ class Estimate:
     archive_length: int
     ratio: float
     kind: str
+
+
+def state_name(length: int, modified_ns: int | None, etag: str | None) -> str:
+    """How a state is called. Version ids are not part of it: listings do not tell them."""
+    return f"{length}:{modified_ns}" if etag is None else f"{length}:{etag.removeprefix('W/').strip(chr(34))}"
 
 
 def parse(kind: type[Report], text: str) -> Report:

@@ -8,7 +8,7 @@ import pytest
 import readvault
 from readvault import objects
 from readvault.catalog.query import conditions_of
-from readvault.errors import InvalidError, UnsupportedError
+from readvault.errors import InvalidError
 from readvault.vault import checking, home, importing
 from readvault.vault.home import Vault
 from readvault.vault.importing import Wanted
@@ -98,7 +98,7 @@ def test_the_same_bytes_written_again_are_good_by_their_digest(vault: Vault, s3:
     assert found(vault, "b.bam", digest=True) == []
 
 
-def test_archives_of_other_buckets_are_not_copied(vault: Vault, s3: S3) -> None:
+def test_archives_of_other_places_are_copied_when_asked(vault: Vault, s3: S3) -> None:
     client, _ = client_of(s3, vault)
     (vault.folder.parent / "x.bam").write_bytes(bam(5))
     readvault.compress(vault.folder.parent / "x.bam")
@@ -106,8 +106,9 @@ def test_archives_of_other_buckets_are_not_copied(vault: Vault, s3: S3) -> None:
     place = f"s3://{s3.bucket}/other/x.bam.rv"
     with pytest.raises(InvalidError, match="--copy"):
         importing.take(vault, place, Wanted())
-    with pytest.raises(UnsupportedError, match="the store's own tools"):
-        importing.take(vault, place, Wanted(copy=True))
+    taken = importing.take(vault, place, Wanted(copy=True))
+    assert taken.entry.store == vault.store
+    assert client.get(taken.entry.key) == client.get("other/x.bam.rv")
     with pytest.raises(FileNotFoundError, match="nor is anything below it"):
         list(importing.archives(f"s3://{s3.bucket}/nothing"))
     assert list(importing.archives(f"s3://{s3.bucket}/other")) == [place]

@@ -34,7 +34,7 @@ PYTHON_ARROWS = {
     "vault": {"readvault", "archive", "catalog", "errors", "files", "objects", "pipeline", "places", "report"},
     "pipeline": {"readvault", "archive", "catalog", "errors", "files", "objects", "places", "report", "_core"},
     "catalog": {"errors", "files"},
-    "objects": {"_core"},
+    "objects": {"report", "_core"},
     "alignments": {"_core"},
     "archive": {"report", "errors", "_core"},
     "frames": {"archive", "_core"},

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from readvault.cli.cat import cat
+from readvault.cli.catalog import find, ls, show
 from readvault.cli.compress import compress
 from readvault.cli.coverage import coverage, depth
 from readvault.cli.decompress import decompress
@@ -21,6 +22,7 @@ from readvault.cli.keeping import done, reclaim, restore, tier
 from readvault.cli.keeping import verify as verify_vault
 from readvault.cli.quickcheck import quickcheck
 from readvault.cli.run import run
+from readvault.cli.stock import check, export, import_
 from readvault.cli.submit import submit, watch
 from readvault.cli.transfers import taking
 from readvault.cli.vault import audit, failed, init, job, retry, show_status
@@ -63,25 +65,34 @@ for _command in (
 ):
     app.command()(taking(_command))
 
-_vault = typer.Typer(
-    rich_markup_mode=None, no_args_is_help=True, help="A vault: files compressed, found and given back."
-)
-_VAULT: tuple[tuple[str, Callable[..., int]], ...] = (
-    ("init", init),
-    ("status", show_status),
-    ("run", run),
-    ("watch", watch),
-    ("failed", failed),
-    ("retry", retry),
-    ("job", job),
-    ("done", done),
-    ("tier", tier),
-    ("restore", restore),
-    ("verify", verify_vault),
-    ("reclaim", reclaim),
-    ("report", report),
-    ("audit", audit),
-)
-for _name, _run in _VAULT:
-    _vault.command(_name)(taking(_run))
-app.add_typer(_vault, name="vault")
+# Commands that belong together, with the help of each group.
+_GROUPS: dict[str, tuple[str, dict[str, Callable[..., int]]]] = {
+    "vault": (
+        "A vault: files compressed, found and given back.",
+        {
+            "init": init,
+            "status": show_status,
+            "run": run,
+            "watch": watch,
+            "failed": failed,
+            "retry": retry,
+            "job": job,
+            "done": done,
+            "tier": tier,
+            "restore": restore,
+            "verify": verify_vault,
+            "reclaim": reclaim,
+            "report": report,
+            "audit": audit,
+        },
+    ),
+    "catalog": (
+        "What a vault holds: found, shown, exported and checked against its store.",
+        {"ls": ls, "find": find, "show": show, "export": export, "check": check, "import": import_},
+    ),
+}
+for _group, (_help, _commands) in _GROUPS.items():
+    _typer = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help=_help)
+    for _name, _function in _commands.items():
+        _typer.command(_name)(taking(_function))
+    app.add_typer(_typer, name=_group)

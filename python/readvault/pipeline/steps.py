@@ -13,10 +13,9 @@ from typing import Any, TypeAlias
 from readvault import _core, archive, files, objects, places
 from readvault.catalog.model import Entry, now
 from readvault.errors import DamagedError, InvalidError, ReadvaultError, UnsupportedError
-from readvault.objects import State
 from readvault.pipeline.failures import ChangedError, ClashError, MismatchError
 from readvault.pipeline.order import WorkOrder
-from readvault.report import as_dict
+from readvault.report import State, as_dict
 
 Hear: TypeAlias = Callable[[int, int | None], object]
 Given: TypeAlias = dict[str, Any]
@@ -26,7 +25,7 @@ _SAMPLES = 16
 _SAMPLE = 1 << 20
 # The empty block that ends a BGZF file (SAM specification, section 4.1.2): a file without it was cut off, or never
 # finished.
-_LAST_BLOCK = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
+LAST_BLOCK = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 
 
 def check_source(order: WorkOrder) -> State:
@@ -106,8 +105,8 @@ def _marks(order: WorkOrder, kind: str) -> list[str]:
     """What is odd about the source."""
     if kind != "bam":
         return ["not-bam"] if places.name_of(order.source).lower().endswith(".bam") else []
-    length = len(_LAST_BLOCK)
-    whole = order.source_size >= length and _source_bytes(order, order.source_size - length, length) == _LAST_BLOCK
+    length = len(LAST_BLOCK)
+    whole = order.source_size >= length and _source_bytes(order, order.source_size - length, length) == LAST_BLOCK
     return [] if whole else ["truncated"]
 
 

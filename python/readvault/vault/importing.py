@@ -12,16 +12,15 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from readvault import archive, files, objects, places
+from readvault import archive, objects, places
 from readvault.archive import default_sidecar
 from readvault.catalog.model import Entry, now
 from readvault.catalog.sqlite import insert
-from readvault.errors import DamagedError, InvalidError, ReadvaultError, UnsupportedError
-from readvault.objects import State
-from readvault.pipeline import events
+from readvault.errors import DamagedError, InvalidError, ReadvaultError
+from readvault.pipeline import events, steps
 from readvault.pipeline.failures import ChangedError, ClashError
 from readvault.pipeline.order import Options, check_key, key_for
-from readvault.report import Info, as_dict
+from readvault.report import Info, State, as_dict
 from readvault.vault import references
 from readvault.vault.home import Vault
 
@@ -29,10 +28,6 @@ Hear: TypeAlias = Callable[[int, int | None], object]
 
 # How the names of archives end; beside them are sidecars and proofs.
 _ARCHIVE = ".rv"
-# Bytes copied at a time.
-_PIECE = 8 << 20
-# The empty block that ends a BGZF file (SAM specification, section 4.1.2): a file without it was cut off.
-_LAST_BLOCK = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,12 +190,8 @@ def _check_text(place: str) -> None:
 def _key_of_copy(vault: Vault, place: str, info: Info, wanted: Wanted) -> str:
     if not wanted.copy:
         raise InvalidError(f"{place} is not in the vault's store ({vault.store}): --copy puts a copy there")
-    if places.is_url(place):
-        raise UnsupportedError(
-            f"{place}: archives in other stores are not copied: copy it into {vault.store} with the store's own tools, "
-            f"then import it there"
-        )
-    beside = places.beside(str(Path(place).absolute()), _source_name(place, info))
+    whole = place if places.is_url(place) else str(Path(place).absolute())
+    beside = places.beside(whole, _source_name(place, info))
     return key_for(vault.settings.key, beside, Options(project=wanted.project, sample=wanted.sample))
 
 
@@ -224,16 +215,10 @@ def _copy(place: str, target: str, info: Info) -> None:
     if not places.is_url(target):
         Path(target).parent.mkdir(parents=True, exist_ok=True)
     try:
-        _copy_file(place, target)
+        objects.copy(place, target)
     except FileExistsError:
         if not _is_same(target, info):
             raise ClashError(f"name clash: {target} exists and is another file") from None
-
-
-def _copy_file(place: str, target: str) -> None:
-    with open(place, "rb") as source, files.whole(target, force=False) as copy:
-        while piece := source.read(_PIECE):
-            copy.write(piece)
 
 
 def _is_same(place: str, info: Info) -> bool:
@@ -270,7 +255,7 @@ def _sidecar(place: str, target: str, info: Info) -> bool:
     if not places.is_url(found) and Path(found).is_file() and _is_same(found, info):
         try:
             if not _is_same(wanted, info):
-                _copy_file(found, wanted)
+                objects.copy(found, wanted)
         except FileExistsError:
             raise ClashError(f"name clash: {wanted} exists and is no sidecar of {target}") from None
     return _is_same(wanted, info)
@@ -289,5 +274,5 @@ def _marks(target: str, info: Info, wanted: Wanted) -> Iterable[str]:
     length = info.source.fingerprint.length
     reader: Any
     with archive.open(target, reference=wanted.reference, buffering=0) as reader:
-        end = reader.read_at(max(0, length - len(_LAST_BLOCK)), len(_LAST_BLOCK))
-    return [] if end == _LAST_BLOCK else ["truncated"]
+        end = reader.read_at(max(0, length - len(steps.LAST_BLOCK)), len(steps.LAST_BLOCK))
+    return [] if end == steps.LAST_BLOCK else ["truncated"]

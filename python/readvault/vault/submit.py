@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, islice
 
-from readvault import objects, places
+from readvault import objects, places, report
 from readvault.errors import InvalidError
 from readvault.pipeline.order import Options
 from readvault.vault.queue import Request
@@ -144,7 +144,7 @@ def _file(path: str, options: Options) -> Request:
         return Request(whole, MISSING, 0, options, failure=f"{whole}: there is no such file")
     if not stat.S_ISREG(status.st_mode):
         raise InvalidError(f"{path} is no file: folders are submitted as folders, and pipes and devices not at all")
-    version = objects.name_of_state(status.st_size, status.st_mtime_ns, None)
+    version = report.state_name(status.st_size, status.st_mtime_ns, None)
     return Request(whole, version, status.st_size, options)
 
 
