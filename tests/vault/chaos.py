@@ -58,6 +58,11 @@ def run(
     try:
         while any(one.poll() is None for one in running):
             assert time.monotonic() - begun < PATIENCE, "the runners do not come to an end"
+            # As a service manager does it: what could not even start is started again.
+            for place, one in enumerate(running):
+                if one.poll() not in (None, 0, 3):
+                    time.sleep(0.2)
+                    running[place] = start()
             if done == kills:
                 time.sleep(0.1)
                 continue

@@ -26,12 +26,10 @@ def sources(tmp_path: Path) -> Callable[[int], list[Path]]:
     def make(count: int) -> list[Path]:
         folder = tmp_path / "sources"
         folder.mkdir(exist_ok=True)
-        whole = bam()
         found = []
         for number in range(count):
             path = folder / f"{number:04}.bam"
-            # Bytes after the last block are kept as they are, and make each file another one.
-            path.write_bytes(whole + number.to_bytes(4, "big"))
+            path.write_bytes(bam(60 + number % 7, seed=number))
             found.append(path)
         return found
 

@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from readvault.catalog.schema import MIGRATIONS
-from readvault.errors import DamagedError, InvalidError, UnsupportedError
+from readvault.errors import DamagedError, InvalidError, StoreError, UnsupportedError
 
 # Seconds that a statement waits for another process's transaction; ours take milliseconds.
 _PATIENCE = 60.0
@@ -42,9 +42,9 @@ class Database:
             if not create:
                 self._refuse_others()
             self._migrate()
-        except sqlite3.OperationalError:
+        except sqlite3.OperationalError as error:
             self.close()
-            raise
+            raise StoreError(f"{path} cannot be opened: {error}; is the disk full, or the folder read-only?") from None
         except sqlite3.DatabaseError as error:
             self.close()
             raise DamagedError(f"{path} is no catalog, or is damaged: {error}") from None

@@ -308,6 +308,10 @@ class _Alive:
         path.parent.mkdir(exist_ok=True)
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        runner._settled(self._register)
+
+    def _register(self) -> None:
+        runner = self._runner
         with runner.vault.database.write() as connection:
             connection.execute(
                 "INSERT INTO runners (id, host, pid, started, seen, workers) VALUES (?, ?, ?, ?, ?, ?)",
