@@ -1,4 +1,4 @@
-"""The benchmarks: `./run bench [ratios|speed|sizes|chunks|restore|threads|access|remote] [FILES...]`.
+"""The benchmarks: `./run bench [ratios|speed|sizes|chunks|restore|threads|access|remote|vault] [FILES...]`.
 
     ratios    (the default) size and speed against CRAM and BAM; CSV and a Markdown table
     speed     every level against CRAM: compressing with proof, deflating, decoding, each by itself; CSV,
@@ -11,6 +11,7 @@
     access    regions, counts, statistics and scans in place, against samtools and pysam; CSV and a table
     remote    an object store behind a slow network: whole objects, regions, faults, against boto3, s3fs and htslib
               (and awscrt, where they are installed); of a BAM file, and of its archive, which may be given too
+    vault     queue, catalog and announcements for each file, besides the codec; long queues; runners that are killed
 
 Without FILES, generated ones are measured; `--corpus DIR` adds the BAM files of a folder.
 """
@@ -28,6 +29,7 @@ import readvault
 import remote
 import sizes
 import speed
+import vault
 from restore import restore
 from sources import generated, of_corpus
 from threads import threads
@@ -50,15 +52,18 @@ def main() -> None:
     parser.add_argument(
         "--faulty", type=int, default=10**10, metavar="BYTES", help="for remote: bytes read while requests fail [10^10]"
     )
+    parser.add_argument("--small", type=int, default=10_000, metavar="N", help="for vault: small files [10000]")
+    parser.add_argument("--large", type=int, default=200, metavar="N", help="for vault: files of 20 MB [200]")
+    parser.add_argument("--kills", type=int, default=200, metavar="N", help="for vault: runners killed [200]")
     arguments = parser.parse_args()
     # As `./run bench sample.bam` is meant.
-    if arguments.what not in {"ratios", "speed", "sizes", "chunks", "restore", "threads", "access", "remote"}:
+    if arguments.what not in {"ratios", "speed", "sizes", "chunks", "restore", "threads", "access", "remote", "vault"}:
         arguments.files.insert(0, Path(arguments.what))
         arguments.what = "ratios"
     files = list(arguments.files)
     if arguments.corpus is not None:
         files += of_corpus(arguments.corpus)
-    if not arguments.files and arguments.what != "chunks":
+    if not arguments.files and arguments.what not in {"chunks", "vault"}:
         made = [generated(profile, arguments.size, HERE / "work") for profile in ("novaseq", "hiseq")]
         files = made + files
     missing = [str(path) for path in files if not path.is_file()]
@@ -78,6 +83,12 @@ def main() -> None:
         bam, archive = _indexed(files[0]), _archive(files)
         rows = remote.measure(bam, archive, out, faulty_bytes=arguments.faulty)
         table = remote.summary(rows)
+        out.with_suffix(".md").write_text(table)
+    elif arguments.what == "vault":
+        rows = vault.measure_all(
+            HERE / "work" / "vault", out, small=arguments.small, large=arguments.large, kills=arguments.kills
+        )
+        table = vault.summary(rows)
         out.with_suffix(".md").write_text(table)
     elif arguments.what == "speed":
         rows = speed.measure(files, out)
