@@ -58,6 +58,21 @@ def test_a_whole_bucket_is_listed(s3: S3) -> None:
         places("s3://another-bucket/x")
 
 
+def test_objects_that_stand_for_folders_are_not_files(s3: S3) -> None:
+    client = S3Client(s3)
+    for name in ("marked/", "marked/a/1", "marked/a-b", "marked/a/"):
+        client.put(name, b"1" if name[-1].isalnum() else b"")
+    prefix = f"s3://{s3.bucket}/marked"
+    assert places(prefix) == [f"{prefix}/a-b", f"{prefix}/a/1"]
+
+
+def test_a_key_that_no_place_can_have_is_an_error(s3: S3) -> None:
+    S3Client(s3).put("slashes//x", b"1")
+    with pytest.raises(StoreError, match="cannot be a path.*slashes//x"):
+        places(f"s3://{s3.bucket}/slashes")
+    s3.client().delete_object(Bucket=s3.bucket, Key="slashes//x")
+
+
 def test_exactly_the_version_that_was_looked_at_is_removed(s3: S3) -> None:
     client = s3.client()
     where = {"LocationConstraint": s3.region}
