@@ -68,7 +68,7 @@ def test_objects_that_stand_for_folders_are_not_files(s3: S3) -> None:
 
 def test_a_key_that_no_place_can_have_is_an_error(s3: S3) -> None:
     S3Client(s3).put("slashes//x", b"1")
-    with pytest.raises(StoreError, match="cannot be a path.*slashes//x"):
+    with pytest.raises(StoreError, match=r"cannot be a path.*slashes//x"):
         places(f"s3://{s3.bucket}/slashes")
     s3.client().delete_object(Bucket=s3.bucket, Key="slashes//x")
 
@@ -169,6 +169,21 @@ def test_requests_that_fail_in_passing_are_sent_again(s3: S3) -> None:
             assert _core.remove(url, state) is True
             assert proxy.stats()["requests"] > 0
     assert len(places(f"s3://{s3.bucket}/faults")) == 0
+
+
+@pytest.mark.parametrize("fault", ["lost", "error_in_200", "internal"])
+def test_what_was_done_once_is_not_told_as_failed(s3: S3, fault: str) -> None:
+    S3Client(s3).put("lost/x", b"x")
+    url = f"s3://{s3.bucket}/lost/x"
+    with faults(s3.url) as proxy:
+        for _ in environment_of(s3.environment(url=proxy.url)):
+            proxy.change(plan=[{"fault": fault, "method": "PUT"}, {"fault": fault, "method": "DELETE"}])
+            _core.storage_class(url, "STANDARD_IA")
+            state = _core.look(url)
+            assert json.loads(state)["storage_class"] == "STANDARD_IA"
+            assert _core.remove(url, state) is True
+            assert _core.remove(url, state) is False
+            assert sum(proxy.stats()["faults"].values()) == 2
 
 
 def test_who_may_not_is_told_so(s3: S3) -> None:
