@@ -58,6 +58,21 @@ def test_a_whole_bucket_is_listed(s3: S3) -> None:
         places("s3://another-bucket/x")
 
 
+def test_objects_that_stand_for_folders_are_not_files(s3: S3) -> None:
+    client = S3Client(s3)
+    for name in ("marked/", "marked/a/1", "marked/a-b", "marked/a/"):
+        client.put(name, b"1" if name[-1].isalnum() else b"")
+    prefix = f"s3://{s3.bucket}/marked"
+    assert places(prefix) == [f"{prefix}/a-b", f"{prefix}/a/1"]
+
+
+def test_a_key_that_no_place_can_have_is_an_error(s3: S3) -> None:
+    S3Client(s3).put("slashes//x", b"1")
+    with pytest.raises(StoreError, match=r"cannot be a path.*slashes//x"):
+        places(f"s3://{s3.bucket}/slashes")
+    s3.client().delete_object(Bucket=s3.bucket, Key="slashes//x")
+
+
 def test_exactly_the_version_that_was_looked_at_is_removed(s3: S3) -> None:
     client = s3.client()
     where = {"LocationConstraint": s3.region}
@@ -154,6 +169,21 @@ def test_requests_that_fail_in_passing_are_sent_again(s3: S3) -> None:
             assert _core.remove(url, state) is True
             assert proxy.stats()["requests"] > 0
     assert len(places(f"s3://{s3.bucket}/faults")) == 0
+
+
+@pytest.mark.parametrize("fault", ["lost", "error_in_200", "internal"])
+def test_what_was_done_once_is_not_told_as_failed(s3: S3, fault: str) -> None:
+    S3Client(s3).put("lost/x", b"x")
+    url = f"s3://{s3.bucket}/lost/x"
+    with faults(s3.url) as proxy:
+        for _ in environment_of(s3.environment(url=proxy.url)):
+            proxy.change(plan=[{"fault": fault, "method": "PUT"}, {"fault": fault, "method": "DELETE"}])
+            _core.storage_class(url, "STANDARD_IA")
+            state = _core.look(url)
+            assert json.loads(state)["storage_class"] == "STANDARD_IA"
+            assert _core.remove(url, state) is True
+            assert _core.remove(url, state) is False
+            assert sum(proxy.stats()["faults"].values()) == 2
 
 
 def test_who_may_not_is_told_so(s3: S3) -> None:

@@ -64,6 +64,14 @@ impl Failure {
         self.error.kind() == io::ErrorKind::AlreadyExists
     }
 
+    /// The same, where trying again is of no use.
+    pub fn for_good(self) -> Self {
+        Self {
+            passing: false,
+            ..self
+        }
+    }
+
     /// Nothing is there.
     pub fn is_missing(&self) -> bool {
         self.error.kind() == io::ErrorKind::NotFound

@@ -67,6 +67,7 @@ impl Listing {
                 stream: None,
                 process: 0,
                 last: None,
+                is_sorted: true,
             }),
         };
         Ok(Self {
@@ -105,6 +106,8 @@ struct Keys {
     process: u32,
     /// The key that was told last: after a failure the store is asked for those behind it.
     last: Option<Key>,
+    /// Whether keys have come in order so far.
+    is_sorted: bool,
 }
 
 impl Keys {
@@ -127,6 +130,12 @@ impl Keys {
                     Ok(None) => break,
                     Err(failure) => {
                         self.stream = None;
+                        // Without an order nobody knows what there is behind a key.
+                        let failure = if self.is_sorted {
+                            failure
+                        } else {
+                            failure.for_good()
+                        };
                         let waits = Waits {
                             transfers: &transfers,
                             action: "cannot list",
@@ -148,32 +157,45 @@ impl Keys {
         client: &Client,
     ) -> std::result::Result<Option<ObjectMeta>, Failure> {
         let _busy = transfers.connections.take().await;
-        let prefix = Some(&self.url.key);
-        let stream = self.stream.get_or_insert_with(|| match &self.last {
-            Some(last) => client.store.list_with_offset(prefix, last),
-            None => client.store.list(prefix),
-        });
         loop {
+            let prefix = Some(&self.url.key);
+            let stream = self.stream.get_or_insert_with(|| match &self.last {
+                Some(last) => client.store.list_with_offset(prefix, last),
+                None => client.store.list(prefix),
+            });
             let waiting = tokio::time::timeout(transfers.settings.timeout, stream.next());
             let (next, answer) = answered(waiting).await;
-            if answer.status.is_some() {
-                add(&transfers.counters.gets, 1);
-                transfers.connections.good();
-            }
+            let has_asked = answer.status.is_some();
+            add(&transfers.counters.gets, has_asked.into());
             let next = next.map_err(|_| Failure::passing("no answer came in time"))?;
             let next = next.transpose();
             let next = next.map_err(|error| Failure::of(&error, &answer))?;
-            // Not every store starts where it was asked to.
-            match (&next, &self.last) {
-                (Some(meta), Some(last)) if meta.location <= *last => {}
-                _ => {
-                    if let Some(meta) = &next {
-                        self.last = Some(meta.location.clone());
-                    }
-                    return Ok(next);
-                }
+            if has_asked {
+                transfers.connections.good();
+            }
+            let Some(meta) = next else { return Ok(None) };
+            if !self.is_known(&meta) {
+                self.last = Some(meta.location.clone());
+                return Ok(Some(meta));
             }
         }
+    }
+
+    /// Whether it was told before, or is the empty object that stands for a folder: its key ends with a slash, which clients
+    /// leave out, and so it comes after keys that it is before.
+    fn is_known(&mut self, meta: &ObjectMeta) -> bool {
+        let is_behind = match &self.last {
+            // Some stores start with the key behind which they were asked to start.
+            Some(last) if *last == meta.location => return true,
+            Some(last) => meta.location < *last,
+            None => false,
+        };
+        let has_order = matches!(self.url.kind, Kind::S3 | Kind::Gcs);
+        if meta.location == self.url.key || has_order && is_behind && meta.size == 0 {
+            return true;
+        }
+        self.is_sorted &= !is_behind;
+        false
     }
 
     fn entry(&self, meta: &ObjectMeta) -> Entry {

@@ -100,13 +100,10 @@ fn put_back(aside: TempPath, path: &Path) -> Result<()> {
     Err(Error::store(
         ACTION,
         path,
-        io::Error::new(
-            error.error.kind(),
-            format!(
-                "it changed since it was looked at, and is now {kept}: {}",
-                error.error
-            ),
-        ),
+        io::Error::other(format!(
+            "it changed since it was looked at, and is now {kept}: {}",
+            error.error
+        )),
     ))
 }
 
