@@ -42,6 +42,14 @@ def test_the_guide_of_frames_runs(sample: Path, monkeypatch: pytest.MonkeyPatch)
     assert (sample.parent / "sample.parquet").is_file()
 
 
+def test_the_guide_of_the_vault_runs(sample: Path) -> None:
+    # One after the other, as one reader: the folder of the vault is named in the first block.
+    blocks = re.findall(r"```\n(.*?)```", (GUIDES / "vault.md").read_text(), re.DOTALL)
+    run_commands("```\n" + "".join(blocks) + "```", sample.parent)
+    assert not sample.exists(), "the guide ends with its source deleted"
+    assert (sample.parent / "restored" / "sample.bam").is_file()
+
+
 def test_the_guide_of_the_catalog_runs(sample: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = sample.parent
     (folder / "old").mkdir()
