@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from readvault import objects, places
+from readvault import config, objects, places
 from readvault.catalog import sqlite
 from readvault.catalog.model import Condition, Entry, join, now
 from readvault.errors import DamagedError, InvalidError
@@ -36,6 +36,8 @@ def reclaim(vault: Vault, entry: Entry, *, within: float, threads: int, hear: He
     """
     if not places.is_url(entry.source) and Path(entry.source).is_symlink():
         raise InvalidError(f"{entry.source} is a symbolic link: deleting it would free nothing")
+    # What is checked is read from where it is, not from a cache.
+    config.configure(cache="")
     try:
         objects.look(entry.source)
     except FileNotFoundError:

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-from readvault import objects
+from readvault import config, objects
 from readvault.catalog.model import Entry, now
 from readvault.errors import InvalidError
 from readvault.pipeline import job as pipeline
@@ -83,6 +83,8 @@ class Runner:
         """Work. Returns when the queue is empty (`until_empty`) or after `stop`; KeyboardInterrupt stops too, and comes
         out.
         """
+        # What is checked is read from the store, not from a cache that has what was written.
+        config.configure(cache="")
         with self._alive():
             threads = [
                 threading.Thread(target=self._guarded, args=(self._work, number), name=f"worker {number}")
