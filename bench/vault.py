@@ -24,7 +24,7 @@ from readvault import archive, objects
 from readvault.pipeline.order import Options
 from readvault.vault import home
 from readvault.vault.home import Vault
-from readvault.vault.queue import StepReport
+from readvault.vault.jobs import StepReport
 from readvault.vault.report import collect
 from readvault.vault.submit import requests
 

@@ -19,7 +19,7 @@ from readvault.pipeline.order import Options
 from readvault.vault import home
 from readvault.vault.home import Vault
 from readvault.vault.importing import Wanted, take
-from readvault.vault.queue import Request
+from readvault.vault.jobs import Request
 
 from tests.bam import EOF_BLOCK, Record, bam, bgzf, header
 

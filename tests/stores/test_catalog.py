@@ -99,7 +99,7 @@ def test_the_same_bytes_written_again_are_good_by_their_digest(vault: Vault, s3:
 
 
 def test_archives_of_other_places_are_copied_when_asked(vault: Vault, s3: S3) -> None:
-    client, _ = client_of(s3, vault)
+    client, prefix = client_of(s3, vault)
     (vault.folder.parent / "x.bam").write_bytes(bam(5))
     readvault.compress(vault.folder.parent / "x.bam")
     client.put("other/x.bam.rv", (vault.folder.parent / "x.bam.rv").read_bytes())
@@ -108,7 +108,7 @@ def test_archives_of_other_places_are_copied_when_asked(vault: Vault, s3: S3) ->
         importing.take(vault, place, Wanted())
     taken = importing.take(vault, place, Wanted(copy=True))
     assert taken.entry.store == vault.store
-    assert client.get(taken.entry.key) == client.get("other/x.bam.rv")
+    assert client.get(f"{prefix}/{taken.entry.key}") == client.get("other/x.bam.rv")
     with pytest.raises(FileNotFoundError, match="nor is anything below it"):
         list(importing.archives(f"s3://{s3.bucket}/nothing"))
     assert list(importing.archives(f"s3://{s3.bucket}/other")) == [place]

@@ -7,7 +7,7 @@ import pytest
 from readvault.pipeline.order import Options
 from readvault.vault import home
 from readvault.vault.home import Vault
-from readvault.vault.queue import Request
+from readvault.vault.jobs import Request
 
 from tests.bam import bam
 

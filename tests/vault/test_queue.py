@@ -7,7 +7,7 @@ import pytest
 from readvault.errors import DamagedError, InvalidError, StoreError
 from readvault.pipeline.failures import ChangedError, ClashError
 from readvault.vault.home import Vault
-from readvault.vault.queue import LostError, Request, StepReport
+from readvault.vault.jobs import LostError, Request, StepReport
 
 from tests.vault.conftest import requested
 

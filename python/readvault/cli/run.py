@@ -19,7 +19,7 @@ from readvault.cli.terminal import count, message_of, ratio, say, shown
 from readvault.cli.vault import VaultFolder, opened
 from readvault.report import size
 from readvault.vault.home import Vault
-from readvault.vault.queue import Job
+from readvault.vault.jobs import Job
 from readvault.vault.runner import Runner
 
 # Cores that one worker uses well: more for one file gain less than another file beside it.
@@ -195,7 +195,8 @@ class Heard:
     def _lines(self, over: threading.Event) -> None:
         while not over.wait(_PLAIN):
             at = ", ".join(f"job {one.job.id} {one.step}{_part(one)}" for one in list(self.at.values()))
-            self._say(f"{self.summary()}{self._ahead()}" + (f"; {at}" if at else ""))
+            if at:
+                self._say(f"{self.summary()}{self._ahead()}; {at}")
 
     def _table(self, over: threading.Event) -> None:
         from rich.console import Console

@@ -22,7 +22,7 @@ from readvault.pipeline.order import Options, key_for
 from readvault.vault import settings
 from readvault.vault import submit as submitting
 from readvault.vault.home import Vault
-from readvault.vault.queue import Request
+from readvault.vault.jobs import Request
 from readvault.vault.watch import Watch
 
 _RATE = re.compile(r"(\d+(?:\.\d+)?)/(s|m|h|d)")
@@ -109,6 +109,9 @@ def submit(
         )
     elif not quiet:
         before = f", {known:,} known already" if known else ""
+        failed = vault.queue.counts()["failed"][0]
+        if known and failed:
+            before += f"; {count(failed, 'job')} of this vault failed (readvault vault failed, readvault vault retry)"
         say(
             f"{count(new, 'job')} queued{before}"
             if not missing

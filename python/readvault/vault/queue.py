@@ -4,21 +4,19 @@ A job is waiting (for its time), queued, running, failed or done. All that a ste
 whoever looks, and whoever takes over after a crash, finds each step done or not begun.
 """
 
-import hashlib
 import json
 import random
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from readvault.catalog import sqlite
 from readvault.catalog.database import Database
 from readvault.catalog.model import Entry
-from readvault.errors import InvalidError
 from readvault.pipeline.failures import ClashError, Failing, failing, wait_before
-from readvault.pipeline.order import Options, options_of
+from readvault.vault.jobs import Job, LostError, Request, StepReport, job_of
 from readvault.vault.outbox import Outbox
 
 # Jobs put in by one transaction: a crash loses no more, and they are put in a hundred times faster than one by one.
@@ -29,66 +27,6 @@ _DEATHS = 25
 _ROOM = 5.0
 # Longest message that is kept of a failure.
 _MESSAGE = 4000
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What is submitted: a source in the state that it was seen in."""
-
-    source: str
-    version: str
-    size: int
-    options: Options
-    failure: str | None = None
-    """Why it cannot be done, if that is known already."""
-
-    @property
-    def identity(self) -> str:
-        """The same for the same work."""
-        told = json.dumps([self.source, self.version, self.options.as_dict()], sort_keys=True)
-        return hashlib.sha256(told.encode()).hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A job as a row of the queue. Times are seconds since 1970."""
-
-    id: int
-    state: str
-    priority: int
-    source: str
-    version: str
-    size: int
-    options: Options
-    submitted: float
-    not_before: float | None
-    started: float | None
-    ended: float | None
-    runner: str | None
-    step: str | None
-    key: str | None
-    attempts: int
-    deaths: int
-    results: dict[str, dict[str, Any]]
-    error_kind: str | None
-    error: str | None
-    entry: str | None
-
-    def as_dict(self) -> dict[str, Any]:
-        """The job as a JSON object."""
-        found = {name: getattr(self, name) for name in self.__slots__}
-        return {**found, "options": self.options.as_dict()}
-
-
-@dataclass(frozen=True, slots=True)
-class StepReport:
-    """One run of one step."""
-
-    step: str
-    started: float
-    outcome: str = "ok"
-    bytes: int = 0
-    message: str = ""
 
 
 class Queue:
@@ -179,7 +117,7 @@ class Queue:
                 "RETURNING *",
                 (runner, now),
             ).fetchone()
-        return None if row is None else _job(row)
+        return None if row is None else job_of(row)
 
     def _any_due(self, now: float) -> bool:
         found = self.database.read().execute(
@@ -275,7 +213,7 @@ class Queue:
         """Free the jobs of a runner that has died, in a transaction that is open; gives how many."""
         rows = connection.execute("SELECT * FROM jobs WHERE state = 'running' AND runner = ?", (runner,)).fetchall()
         for row in rows:
-            job, deaths = _job(row), row["deaths"] + 1
+            job, deaths = job_of(row), row["deaths"] + 1
             connection.execute("UPDATE jobs SET deaths = ? WHERE id = ?", (deaths, job.id))
             if deaths >= _DEATHS:
                 message = (
@@ -318,7 +256,7 @@ class Queue:
     def get(self, number: int) -> Job | None:
         """A job."""
         row = self.database.read().execute("SELECT * FROM jobs WHERE id = ?", (number,)).fetchone()
-        return None if row is None else _job(row)
+        return None if row is None else job_of(row)
 
     def jobs(self, state: str, *, limit: int = -1) -> Iterator[Job]:
         """Jobs in a state, by number; done ones newest first."""
@@ -328,7 +266,7 @@ class Queue:
             (state, limit),
         )
         for row in rows:
-            yield _job(row)
+            yield job_of(row)
 
     def steps(self, number: int) -> list[dict[str, Any]]:
         """All runs of a job's steps, in order."""
@@ -376,17 +314,3 @@ class Queue:
         row = connection.execute("SELECT state, runner FROM jobs WHERE id = ?", (job.id,)).fetchone()
         if row is None or row["state"] != "running" or row["runner"] != job.runner:
             raise LostError(f"job {job.id} was taken over by another runner")
-
-
-class LostError(Exception):
-    """A job is no longer this runner's; nothing more may be done for it here."""
-
-
-def _job(row: sqlite3.Row) -> Job:
-    values = {name: row[name] for name in Job.__slots__}
-    try:
-        values["options"] = options_of(json.loads(row["options"]))
-    except ValueError as error:
-        raise InvalidError(f"job {row['id']}: {error}") from None
-    values["results"] = json.loads(row["results"])
-    return Job(**values)

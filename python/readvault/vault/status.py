@@ -4,8 +4,8 @@ import json
 import time
 from typing import Any
 
+from readvault.vault.alive import is_alive
 from readvault.vault.home import Vault
-from readvault.vault.runner import is_alive
 
 # Failures that a status shows; `vault failed` lists all.
 _SHOWN = 5

@@ -13,7 +13,7 @@ from itertools import chain, islice
 from readvault import objects, places, report
 from readvault.errors import InvalidError
 from readvault.pipeline.order import Options
-from readvault.vault.queue import Request
+from readvault.vault.jobs import Request
 
 # The version of a source that was not there when it was submitted.
 MISSING = "missing"

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 from readvault import places
 from readvault.pipeline.order import Options
-from readvault.vault.queue import Queue, Request
+from readvault.vault.jobs import Request
+from readvault.vault.queue import Queue
 from readvault.vault.submit import requests
 
 
