@@ -105,6 +105,21 @@ def test_the_bar_shows_names_as_they_are(command: list[str], tmp_path: Path) -> 
     assert b"[red]a.bam: 4." in seen
 
 
+def test_a_runner_shows_a_live_table_with_names_as_they_are(command: list[str], tmp_path: Path, rv: Rv) -> None:
+    for name in ("[red]a.bam", "b\u202e.bam"):
+        (tmp_path / name).write_bytes(long_bam(8))
+    assert rv("vault", "init", "vault").returncode == 0
+    assert rv("submit", tmp_path, "--vault", "vault").returncode == 0
+    arguments = [*command, "vault", "run", "--vault", "vault", "--until-empty", "-w", "2", "-@", "1"]
+    code, seen = with_terminal(arguments, "stderr", tmp_path)
+    assert code == 0
+    assert b"compress" in seen
+    assert b"[red]a.bam" in seen
+    assert "\u202e".encode() not in seen
+    assert b"left" in seen
+    assert b"readvault: 2 files, " in seen.rstrip().splitlines()[-1]
+
+
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_a_reader_that_goes_away_is_no_error(command: list[str], tmp_path: Path, rv: Rv, unbuffered: str) -> None:
     environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}

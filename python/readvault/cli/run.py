@@ -17,6 +17,7 @@ from readvault.cli import exits
 from readvault.cli.options import Json, Quiet
 from readvault.cli.terminal import count, message_of, ratio, say, shown
 from readvault.cli.vault import VaultFolder, opened
+from readvault.places import name_of
 from readvault.report import size
 from readvault.vault.home import Vault
 from readvault.vault.jobs import Job
@@ -168,10 +169,14 @@ class Heard:
                 f"({ratio(self.source_bytes / self.archive_bytes)}), "
                 f"saved {size(max(saved, 0))}"
             )
-        told.append(f"{self.source_bytes / 1e6 / seconds:,.1f} MB/s, {self.done / seconds * 3600:,.0f} files/h")
+        told.append(f"{self._moved() / 1e6 / seconds:,.1f} MB/s, {self.done / seconds * 3600:,.0f} files/h")
         if self.failed:
             told.append(f"{self.failed:,} failed (readvault vault failed)")
         return f"readvault: {', '.join(told)}"
+
+    def _moved(self) -> int:
+        """Bytes of sources that were read: those of files that are done, and of the others what has been of them."""
+        return self.source_bytes + sum(_read(at) for at in list(self.at.values()))
 
     def _left(self) -> tuple[int, int]:
         """Jobs and bytes that are not done: those of this moment's queue."""
@@ -186,7 +191,8 @@ class Heard:
         files, length = self._left()
         if not files:
             return ""
-        seconds, moved = time.monotonic() - self.started, self.source_bytes + sum(_read(at) for at in self.at.values())
+        seconds, moved = time.monotonic() - self.started, self._moved()
+        length -= moved - self.source_bytes
         rest = f"; {count(files, 'file')}, {size(length)} left"
         if moved and seconds > 1:
             rest += f", {_time(length / (moved / seconds))}"
@@ -230,7 +236,12 @@ class Heard:
                 continue
             bar = ProgressBar(total=at.total or 1, completed=at.done if at.total else 0, width=24)
             table.add_row(
-                str(at.job.id), Text(shown(at.job.source)), size(at.job.size), at.step, bar, Text(_part(at).strip())
+                str(at.job.id),
+                Text(shown(name_of(at.job.source))),
+                size(at.job.size),
+                at.step,
+                bar,
+                Text(_part(at).strip()),
             )
         return table
 
