@@ -3,6 +3,10 @@ being deleted."""
 
 import json
 import os
+import shutil
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -253,3 +257,50 @@ def test_a_folder_has_no_classes_and_says_so(run: Rv, stored: list[Path], tmp_pa
     assert refused.returncode != 0
     assert b"a.bam.rv" in refused.stderr
     assert entry(tmp_path, "a.bam").tier == "hot"
+
+
+# --- The vault itself ------------------------------------------------------------------------------------------------
+
+
+def test_a_vault_whose_folder_was_moved_finds_its_archives(rv: Rv, run: Rv, stored: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "vault").rename(tmp_path / "elsewhere")
+    assert rv("catalog", "check", "--vault", tmp_path / "elsewhere").returncode == 0
+    restored = rv("vault", "restore", "a.bam", "-o", tmp_path / "out", "--vault", tmp_path / "elsewhere")
+    assert restored.returncode == 0, restored.stderr
+    assert (tmp_path / "out" / "a.bam").read_bytes() == stored[0].read_bytes()
+    assert rv("vault", "audit", "--check", "--vault", tmp_path / "elsewhere").returncode == 0
+
+
+def test_a_store_that_nobody_may_write_fails_no_job(run: Rv, tmp_path: Path) -> None:
+    before: tuple[str, ...] = ()
+    if os.geteuid() == 0:
+        if shutil.which("setpriv") is None:
+            pytest.skip("root may write everywhere, and there is no setpriv to take that away")
+        before = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
+    (tmp_path / "a.bam").write_bytes(bam(50))
+    assert run("submit", tmp_path / "a.bam").returncode == 0
+    store = tmp_path / "vault" / "archives"
+    store.chmod(0o555)
+    process = subprocess.Popen(
+        [
+            *before,
+            sys.executable,
+            "-m",
+            "readvault",
+            "vault",
+            "run",
+            "--until-empty",
+            "--vault",
+            str(tmp_path / "vault"),
+        ],
+        stderr=subprocess.PIPE,
+    )
+    time.sleep(4)
+    assert process.poll() is None, "it waits"
+    store.chmod(0o755)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 0, told
+    assert b"cannot be written" in told
+    with Vault(tmp_path / "vault") as vault:
+        (job,) = vault.queue.jobs("done")
+        assert job.attempts == 0

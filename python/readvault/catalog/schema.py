@@ -122,6 +122,9 @@ MIGRATIONS = (
         PRIMARY KEY (place, version)
     ) WITHOUT ROWID;
 
+    -- Where the archives were when the vault was last opened.
+    CREATE TABLE store_place (one INTEGER PRIMARY KEY CHECK (one = 1), store TEXT NOT NULL);
+
     -- The last line of the audit log that belongs to what is in this file.
     CREATE TABLE audit_head (
         one INTEGER PRIMARY KEY CHECK (one = 1),

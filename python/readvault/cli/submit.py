@@ -15,7 +15,7 @@ from readvault import places
 from readvault.cli import exits
 from readvault.cli.exits import UsageError
 from readvault.cli.options import Json, Level, Quiet
-from readvault.cli.terminal import complain, count, say
+from readvault.cli.terminal import complain, count, say, warn
 from readvault.cli.vault import VaultFolder, opened
 from readvault.errors import InvalidError
 from readvault.pipeline.order import Options, key_for
@@ -174,7 +174,13 @@ def watch(
             every=seconds_between(rate),
         )
 
+        before: list[str] = []
+
         def told(new: int, unfinished: int) -> None:
+            if seen.trouble != before:
+                for text in seen.trouble:
+                    warn(text)
+                before[:] = seen.trouble
             if new and not quiet:
                 say(
                     f"{count(new, 'job')} queued"

@@ -13,8 +13,8 @@ class Failing(Enum):
 
     PASSING = "passing"
     """Tried again after a while, some times."""
-    FULL = "full"
-    """There is no room: tried again until there is."""
+    OUTSIDE = "outside"
+    """No fault of the job's: there is no room, or the store lets nobody write. Tried again until that is over."""
     LASTING = "lasting"
     """Given up, with the reason."""
 
@@ -25,6 +25,10 @@ class ChangedError(Exception):
 
 class ClashError(Exception):
     """The archive's key is taken by something else."""
+
+
+class ClosedError(Exception):
+    """The store cannot be written: by no job, so none is to fail for it."""
 
 
 class MismatchError(DamagedError):
@@ -49,10 +53,10 @@ _LASTING = (
 
 def failing(error: BaseException) -> Failing:
     """What becomes of a job that ended with `error`."""
-    if isinstance(error, OSError) and error.errno in _FULL:
-        return Failing.FULL
+    if isinstance(error, ClosedError) or (isinstance(error, OSError) and error.errno in _FULL):
+        return Failing.OUTSIDE
     if isinstance(error, sqlite3.OperationalError):
-        return Failing.FULL if "full" in str(error) else Failing.PASSING
+        return Failing.OUTSIDE if "full" in str(error) else Failing.PASSING
     # What was written well and reads back otherwise may be mended by doing it again.
     if isinstance(error, MismatchError):
         return Failing.PASSING

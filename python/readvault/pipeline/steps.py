@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from readvault import _core, archive, files, objects, places
 from readvault.catalog.model import Entry, now
 from readvault.errors import DamagedError, InvalidError, ReadvaultError, UnsupportedError
-from readvault.pipeline.failures import ChangedError, ClashError, MismatchError
+from readvault.pipeline.failures import ChangedError, ClashError, ClosedError, MismatchError
 from readvault.pipeline.order import WorkOrder
 from readvault.report import State, as_dict
 
@@ -46,8 +46,10 @@ def check_free(order: WorkOrder) -> None:
     """ClashError if something stands where the archive is to be, before this job has put anything there."""
     try:
         objects.look(order.target)
-    except (FileNotFoundError, NotADirectoryError):
+    except FileNotFoundError:
         return
+    except PermissionError as error:
+        raise ClosedError(f"the store cannot be read: {error}") from None
     raise ClashError(
         f"name clash: {order.target} exists and is not this job's; submit with --name KEY or another --project, or "
         f"`readvault "
@@ -61,9 +63,9 @@ def compress(order: WorkOrder, threads: int, hear: Hear | None, *, again: bool) 
         for left in (order.target, archive.default_sidecar(order.target)):
             for path in [] if places.is_url(left) else files.remains(left):
                 path.unlink(missing_ok=True)
-    if not places.is_url(order.target):
-        Path(order.target).parent.mkdir(parents=True, exist_ok=True)
     try:
+        if not places.is_url(order.target):
+            Path(order.target).parent.mkdir(parents=True, exist_ok=True)
         report = archive.compress(
             order.source,
             order.target,
@@ -74,9 +76,12 @@ def compress(order: WorkOrder, threads: int, hear: Hear | None, *, again: bool) 
         )
     except FileExistsError:
         return _adopt(order, threads, hear)
-    except (OSError, ReadvaultError):
+    except (OSError, ReadvaultError) as error:
         # Whatever came of it: a source that is another one now cannot be meant.
         check_source(order)
+        if isinstance(error, PermissionError):
+            # The source can be read, so it is the store that cannot be written.
+            raise ClosedError(f"the store cannot be written: {error}") from None
         raise
     return {
         "adopted": False,

@@ -32,6 +32,7 @@ class Vault:
             self.database, self.audit, self.settings.id, self._notifiers(), self.runners / "announcer.lock"
         )
         self.queue = Queue(self.database, self.outbox, self.settings.attempts)
+        self._follow()
 
     @property
     def store(self) -> str:
@@ -42,6 +43,31 @@ class Vault:
     def runners(self) -> Path:
         """Folder of the locks that show which runners live."""
         return self.folder / _RUNNERS
+
+    def _follow(self) -> None:
+        """Let the catalog follow a folder of archives that was moved: its entries say where each archive is."""
+        row = self.database.read().execute("SELECT store FROM store_place").fetchone()
+        before = None if row is None else row["store"]
+        # A store that is still there was not moved: its entries stay with it.
+        if before == self.store or (before is not None and not places.is_url(before) and Path(before).exists()):
+            return
+        with self.database.write() as connection:
+            connection.execute(
+                "INSERT INTO store_place VALUES (1, ?) ON CONFLICT (one) DO UPDATE SET store = excluded.store",
+                (self.store,),
+            )
+            if before is None or places.is_url(before) or places.is_url(self.store):
+                return
+            connection.execute(
+                "UPDATE entries SET store = ?, document = json_set(document, '$.store', ?) WHERE store = ?",
+                (self.store, self.store, before),
+            )
+            connection.execute(
+                "UPDATE jobs SET results = json_set(results, '$.plan.store', ?) "
+                "WHERE state <> 'done' AND json_extract(results, '$.plan.store') = ?",
+                (self.store, before),
+            )
+            self.audit.append(connection, "move", self.settings.id, before=before, now=self.store)
 
     def close(self) -> None:
         """Close the catalog."""

@@ -23,8 +23,8 @@ from readvault.vault.outbox import Outbox
 _BATCH = 1000
 # How often the runner of a job may die before the job is held to be what kills it.
 _DEATHS = 25
-# Seconds before a job that found no room looks for it again.
-_ROOM = 5.0
+# Seconds before a job that found no room, or a closed store, tries again.
+_OUTSIDE = 5.0
 # Longest message that is kept of a failure.
 _MESSAGE = 4000
 
@@ -177,21 +177,21 @@ class Queue:
     def goes_on(self, job: Job, error: BaseException) -> bool:
         """Whether a job that failed so will be tried again."""
         how = failing(error)
-        return how is Failing.FULL or (how is Failing.PASSING and job.attempts + 1 < self._attempts)
+        return how is Failing.OUTSIDE or (how is Failing.PASSING and job.attempts + 1 < self._attempts)
 
     def fail(self, job: Job, error: BaseException, report: StepReport, *, release: bool) -> None:
         """Note that a step failed: the job is tried again later, or has failed. `release` gives its key up if it has
         failed.
         """
-        full, again = failing(error) is Failing.FULL, self.goes_on(job, error)
-        attempts = job.attempts + (not full)
+        outside, again = failing(error) is Failing.OUTSIDE, self.goes_on(job, error)
+        attempts = job.attempts + (not outside)
         message = f"{error}"[:_MESSAGE] or type(error).__name__
         kind = type(error).__name__
         with self.database.write() as connection:
             self._keep(connection, job)
             self._note(connection, job, replace(report, outcome="again" if again else "failed", message=message))
             if again:
-                wait = _ROOM if full else wait_before(attempts + 1, self._dice.random())
+                wait = _OUTSIDE if outside else wait_before(attempts + 1, self._dice.random())
                 self._wait(connection, job.id, attempts, wait, kind, message)
                 return
             if release:

@@ -29,6 +29,8 @@ from readvault.vault.submit import MISSING
 _POLL = 0.5
 _REAP = 3.0
 _AGAIN = 1.0
+# Seconds that a worker rests when there is no room, or the store is closed.
+_OUTSIDE = 5.0
 
 
 class Stopping(BaseException):
@@ -121,7 +123,9 @@ class Runner:
             self._reap_sometimes()
             job: Job | None = self._settled(lambda: self.vault.queue.claim(self._life.id))
             if job is not None:
-                self._do(worker, job)
+                if self._do(worker, job) is Failing.OUTSIDE:
+                    # The next job would find the same.
+                    self._stop.wait(_OUTSIDE)
             elif self._until_empty and self._is_empty():
                 return
             else:
@@ -148,7 +152,7 @@ class Runner:
             try:
                 return action()
             except (sqlite3.OperationalError, OSError) as error:
-                if isinstance(error, OSError) and failing(error) is not Failing.FULL:
+                if isinstance(error, OSError) and failing(error) is not Failing.OUTSIDE:
                     raise
                 if not said:
                     self._listener.told(f"the catalog cannot be written ({error}); trying again until it can")
@@ -156,7 +160,8 @@ class Runner:
                 if self._stop.wait(_AGAIN):
                     raise Stopping from None
 
-    def _do(self, worker: int, job: Job) -> None:
+    def _do(self, worker: int, job: Job) -> Failing | None:
+        """Do a job; gives how it failed, if it did."""
         self._listener.began(worker, job)
         queue = self.vault.queue
         journal = QueueJournal(queue, job, self._settled)
@@ -189,6 +194,7 @@ class Runner:
             self._doing.pop(worker, None)
         again = failure is not None and queue.goes_on(job, failure)
         self._listener.ended(worker, job, entry, failure, again=again)
+        return None if failure is None else failing(failure)
 
     def _fail(self, job: Job, journal: QueueJournal, error: BaseException) -> None:
         release = not self.vault.queue.goes_on(job, error) and self._discard(job)

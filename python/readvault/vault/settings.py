@@ -49,7 +49,7 @@ class Settings:
     """Pattern of their keys."""
     level: Level = "default"
     verify: Verification = "digest"
-    attempts: int = 5
+    attempts: int = 10
     """How often a job is tried before it has failed, where trying again may help."""
     announce_file: str | None = "events.jsonl"
     announce_command: tuple[str, ...] = ()
@@ -71,7 +71,7 @@ key = {_quoted(key)}   # of {{name}}, {{folder}}, {{project}} and {{sample}}
 [jobs]
 level = "default"            # fast, default or max
 verify = "digest"            # of the published archive: digest, sample (decodes some of it again) or full
-attempts = 5                 # how often a job is tried where trying again may help
+attempts = 10                # how often a job is tried where trying again may help
 
 [announce]
 file = "events.jsonl"        # a line for each event
@@ -126,7 +126,7 @@ def _settings(found: dict[str, Any], folder: Path) -> Settings:
         key=vault.get("key", KEY),
         level=_one_of("jobs.level", jobs.get("level", "default"), get_args(Level)),
         verify=_one_of("jobs.verify", jobs.get("verify", "digest"), get_args(Verification)),
-        attempts=_count("jobs.attempts", jobs.get("attempts", 5)),
+        attempts=_count("jobs.attempts", jobs.get("attempts", 10)),
         announce_file=announce.get("file"),
         announce_command=tuple(str(one) for one in announce.get("command", [])),
         announce_webhook=announce.get("webhook"),

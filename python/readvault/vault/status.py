@@ -1,4 +1,4 @@
-"""What a vault is doing, as one JSON object. Costs the same for ten jobs and for a million."""
+"""What a vault is doing, as one JSON object. Jobs are counted by triggers, so a long queue costs nothing here."""
 
 import json
 import time

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 
 from readvault import places
+from readvault.errors import InvalidError
 from readvault.pipeline.order import Options
 from readvault.vault.jobs import Request
 from readvault.vault.queue import Queue
@@ -38,12 +39,15 @@ class Watch:
         self._quiet, self._marker, self._priority, self._every = quiet, marker, priority, every
         # What was submitted, so that the queue is not asked about every file at every look.
         self._known: set[tuple[str, str]] = set()
+        self.trouble: list[str] = []
+        """What could not be looked at the last time."""
         # When each unfinished file was first seen in the state that it is in.
         self._since: dict[str, tuple[str, float]] = {}
 
     def look(self) -> tuple[int, int]:
         """Look once; gives how many jobs are new, and how many files are not finished."""
         self._unfinished = 0
+        self.trouble.clear()
         new, _ = self._queue.submit(self._finished(), priority=self._priority, every=self._every)
         return new, self._unfinished
 
@@ -95,7 +99,11 @@ class Watch:
 
     def _each(self, include: Iterable[str]) -> Iterator[Request]:
         for place in self._watched:
-            yield from requests([place], self._options, include=include)
+            try:
+                yield from requests([place], self._options, include=include)
+            except (OSError, InvalidError) as error:
+                # A folder that goes away while it is read, a store that is busy: the next look may find all well.
+                self.trouble.append(str(error))
 
 
 def is_written(path: str) -> bool:
