@@ -15,7 +15,7 @@ from readvault.catalog.model import Entry, now
 from readvault.errors import DamagedError, InvalidError, ReadvaultError, UnsupportedError
 from readvault.pipeline.failures import ChangedError, ClashError, ClosedError, MismatchError
 from readvault.pipeline.order import WorkOrder
-from readvault.report import State, as_dict
+from readvault.report import CompressReport, State, as_dict, state_name
 
 Hear: TypeAlias = Callable[[int, int | None], object]
 Given: TypeAlias = dict[str, Any]
@@ -83,11 +83,26 @@ def compress(order: WorkOrder, threads: int, hear: Hear | None, *, again: bool) 
             # The source can be read, so it is the store that cannot be written.
             raise ClosedError(f"the store cannot be written: {error}") from None
         raise
+    try:
+        _check_read(order, report)
+    except ChangedError:
+        discard(order)
+        raise
     return {
         "adopted": False,
         "report": as_dict(report),
         "marks": _marks(order, report.source.kind),
     }
+
+
+def _check_read(order: WorkOrder, report: CompressReport) -> None:
+    """ChangedError if what was read is not the state that was submitted: it may have changed just before it was opened."""
+    if places.is_url(order.source):
+        check_source(order)
+        return
+    read = state_name(report.source.fingerprint.length, report.source.mtime_ns, None)
+    if read != order.source_version:
+        raise ChangedError(f"{order.source} changed before it was read ({order.source_version}, then {read})")
 
 
 def _adopt(order: WorkOrder, threads: int, hear: Hear | None) -> Given:
