@@ -96,7 +96,7 @@ def compress(order: WorkOrder, threads: int, hear: Hear | None, *, again: bool) 
 
 
 def _check_read(order: WorkOrder, report: CompressReport) -> None:
-    """ChangedError if what was read is not the state that was submitted: it may have changed just before it was opened."""
+    """ChangedError if what was read is not what was submitted: it may have changed just before it was opened."""
     if places.is_url(order.source):
         check_source(order)
         return
