@@ -57,12 +57,15 @@ def check_free(order: WorkOrder) -> None:
     )
 
 
-def compress(order: WorkOrder, threads: int, hear: Hear | None, *, again: bool) -> Given:
-    """Make the archive and publish it. `again`: an earlier attempt may have left something, even a finished archive."""
-    if again:
-        for left in (order.target, archive.default_sidecar(order.target)):
-            for path in [] if places.is_url(left) else files.remains(left):
-                path.unlink(missing_ok=True)
+def clear_remains(order: WorkOrder) -> None:
+    """Remove the unfinished files that a killed attempt left beside the archive's place."""
+    for left in (order.target, archive.default_sidecar(order.target)):
+        for path in [] if places.is_url(left) else files.remains(left):
+            path.unlink(missing_ok=True)
+
+
+def compress(order: WorkOrder, threads: int, hear: Hear | None) -> Given:
+    """Make the archive and publish it; where an earlier attempt has published it already, that one is taken."""
     try:
         if not places.is_url(order.target):
             Path(order.target).parent.mkdir(parents=True, exist_ok=True)
