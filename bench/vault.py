@@ -136,7 +136,7 @@ def _record(folder: Path, most: int) -> None:
 
 
 def running(work: Path, sources: Path, what: str, level: str, *, few: int) -> Iterator[Measured]:
-    """A whole run over a folder of files by two workers; `few` of them by one, beside the same verbs called in a loop."""
+    """A whole run over a folder by two workers; `few` of its files by one, beside the same verbs called in a loop."""
     paths = sorted(sources.iterdir())
     note = f"{level}, 1 thread: compress, index, digest"
     (work / "bare").mkdir(parents=True)
