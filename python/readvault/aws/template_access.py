@@ -22,7 +22,7 @@ def resources() -> Resources:
         ),
         "KeyPolicy": _policy(
             "Uses the store's key",
-            ["OrderFunctionRole", "RecordFunctionRole", "FailFunctionRole", "JobRole"],
+            [f"{name}FunctionRole" for name in ("Announced", "Order", "Record", "Fail")] + ["JobRole"],
             allow("Use", ["kms:Decrypt", "kms:GenerateDataKey"], ref("KmsKeyArn")),
             Condition="HasKmsKey",
         ),

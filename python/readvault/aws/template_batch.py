@@ -130,7 +130,7 @@ def _job_role() -> Resource:
     return role(
         "ecs-tasks.amazonaws.com",
         allow("Read", ["s3:GetObject", "s3:GetObjectVersion"], archives, work),
-        allow("Write", ["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"], archives, work),
+        allow("Write", ["s3:PutObject", "s3:AbortMultipartUpload"], archives, work),
         # Without the right to list, what is missing looks like what is forbidden.
         allow("ListStore", ["s3:ListBucket"], att("StoreBucket")),
         only_here=True,
@@ -165,7 +165,7 @@ def _job() -> Resource:
                         {
                             "ContainerPath": "/tmp",  # noqa: S108 - the container's own
                             "Size": _TMP_MEBIBYTES,
-                            "MountOptions": ["rw", "nosuid", "nodev", "noexec", "mode=1777"],
+                            "MountOptions": ["rw", "nosuid", "nodev", "noexec"],
                         }
                     ],
                 },

@@ -47,11 +47,17 @@ ENVIRONMENT: dict[str, Json] = {
     "READVAULT_VAULT_ID": either(
         "HasVaultId", ref("VaultId"), {"Fn::Select": [2, {"Fn::Split": ["/", ref("AWS::StackId")]}]}
     ),
+    # Sources elsewhere are refused with a reason; that they could not be read is for the roles to see to.
+    "READVAULT_SOURCES": {
+        "Fn::Join": ["", ["s3://", {"Fn::Join": ["/,s3://", ref("SourceBuckets")]}, "/"]],
+    },
     "READVAULT_KEY": ref("KeyPattern"),
     "READVAULT_LEVEL": ref("Level"),
     "READVAULT_VERIFY": ref("VerifyHow"),
     "READVAULT_TIER_AFTER_DAYS": sub("${TierAfterDays}"),
 }
+# What whoever reads a message needs to know.
+_WANTED = ("SOURCES", "LEVEL", "VERIFY")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +88,7 @@ def _find(index: str) -> Json:
 
 
 _LIST_STORE = allow("ListStore", ["s3:ListBucket"], att("StoreBucket"))
-_KEEP = allow("Keep", ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], att("CatalogTable"))
+_KEEP = allow("Keep", ["dynamodb:GetItem", "dynamodb:PutItem"], att("CatalogTable"))
 _CHANGE = allow("Change", ["dynamodb:GetItem", "dynamodb:UpdateItem"], att("CatalogTable"))
 _ANNOUNCE = allow("Announce", ["sns:Publish"], ref("ArchivedTopic"))
 
@@ -90,7 +96,7 @@ FUNCTIONS = {
     "AnnouncedFunction": Function(
         handler="announced",
         about="Finished files, as they are announced, into the work queue",
-        environment=("WORK_QUEUE", "LEVEL", "VERIFY"),
+        environment=("WORK_QUEUE", *_WANTED),
         may=(allow("Send", ["sqs:SendMessage"], att("WorkQueue")),),
         timeout=300,
         dead=FINISHED_DEAD,
@@ -98,24 +104,23 @@ FUNCTIONS = {
     "DispatchFunction": Function(
         handler="dispatch",
         about="One execution for each message of the work queue",
-        environment=("MACHINE",),
+        environment=("MACHINE", *_WANTED),
         may=(_take("WorkQueue"), allow("Start", ["states:StartExecution"], ref("PipelineMachine"))),
         timeout=WORK_TIMEOUT,
     ),
     "OrderFunction": Function(
         handler="order",
         about="Looks at the source, claims the catalog's item, writes the work order",
-        environment=("STORE", "ORDERS", "TABLE", "VAULT_ID", "KEY", "LEVEL", "VERIFY"),
+        environment=("STORE", "ORDERS", "TABLE", "KEY", *_WANTED),
         may=(_KEEP, allow("WriteOrder", ["s3:PutObject"], _ORDERS)),
     ),
     "RecordFunction": Function(
         handler="record",
         about="Compares the archive with what the job said, and records it",
-        environment=("STORE", "ORDERS", "TABLE", "VAULT_ID"),
+        environment=("ORDERS", "TABLE", "VAULT_ID"),
         # Without the right to list, what is missing looks like what is forbidden.
         may=(
             _KEEP,
-            _find("by-uuid"),
             allow("Look", ["s3:GetObject", "s3:GetObjectVersion"], _ORDERS, _ARCHIVES),
             _LIST_STORE,
         ),
@@ -123,7 +128,7 @@ FUNCTIONS = {
     "FailFunction": Function(
         handler="fail",
         about="Says in the catalog and to the topic why a file failed",
-        environment=("ORDERS", "TABLE", "ARCHIVED_TOPIC", "VAULT_ID"),
+        environment=("ORDERS", "TABLE", "ARCHIVED_TOPIC", "VAULT_ID", *_WANTED),
         may=(_CHANGE, _ANNOUNCE, allow("ReadReason", ["s3:GetObject"], _ORDERS), _LIST_STORE),
     ),
     "NextStepFunction": Function(
@@ -136,14 +141,14 @@ FUNCTIONS = {
     "DownstreamFunction": Function(
         handler="downstream",
         about="Notes that all work on an archive is over",
-        environment=("TABLE", "VAULT_ID"),
-        may=(_take("DoneQueue"), _CHANGE, _find("by-uuid")),
+        environment=("TABLE",),
+        may=(_take("DoneQueue"), _CHANGE),
         timeout=DONE_TIMEOUT,
     ),
     "TierFunction": Function(
         handler="tier",
         about="Tags archives that nothing reads any more, so that the bucket's rules move them",
-        environment=("STORE", "TABLE", "VAULT_ID", "TIER_AFTER_DAYS"),
+        environment=("TABLE", "TIER_AFTER_DAYS"),
         may=(
             _CHANGE,
             _find("by-state"),

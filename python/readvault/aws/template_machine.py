@@ -1,10 +1,10 @@
 """The state machine: one execution takes one file from its work order to its announcement.
 
-    Begin -> Order -> Known -> Compress -> Record -> Announce        Known -> Done: the catalog has it already
+    Order -> Known -> Compress -> Record -> Announce        Known -> Done: the catalog has it already
     any of them -> Failed (says so in the catalog and to the topic) -> GaveUp
 
-What passes from state to state: the execution's input (what the work queue had), with `execution` (its ARN), `order`
-(what the function Order gave: where the work order is), `batch` (the job) and `recorded` (what Record gave: the event).
+What passes from state to state: the execution's input (what the work queue had), with `order` (what the function Order
+gave: the input once more, and where the work order is), `batch` (the job) and `recorded` (what Record gave: the event).
 """
 
 import json
@@ -27,10 +27,10 @@ from readvault.aws.template_words import (
 
 State = dict[str, Any]
 
-# Errors of handlers that come again however often they are asked for.
-LASTING = ["SourceMissing", "ChecksumMismatch"]
-# What is Lambda's fault or a matter of time, not the handler's.
+# What passes by itself: what is Lambda's fault, and what a handler says of other services. All else that handlers raise
+# (SourceMissing, NameClash, ChecksumMismatch ...) would come again however often it is tried.
 _LAMBDA_PASSES = [
+    "TryAgain",
     "Lambda.ServiceException",
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
@@ -53,14 +53,8 @@ def definition() -> dict[str, Any]:
     """The machine in Amazon States Language; `${Name}` stand for what the template puts in."""
     return {
         "Comment": "One file: work order, archive, entry, announcement",
-        "StartAt": "Begin",
+        "StartAt": "Order",
         "States": {
-            "Begin": {
-                "Type": "Pass",
-                "InputPath": "$$.Execution.Id",
-                "ResultPath": "$.execution",
-                "Next": "Order",
-            },
             "Order": _call("OrderFunction", {"Payload.$": "$"}, ResultPath="$.order", Next="Known"),
             "Known": {
                 "Type": "Choice",
@@ -87,14 +81,7 @@ def definition() -> dict[str, Any]:
             },
             "Record": _call(
                 "RecordFunction",
-                {
-                    "Payload": {
-                        "bucket.$": f"{_ORDERED}.bucket",
-                        "key.$": f"{_ORDERED}.key",
-                        "identity.$": f"{_ORDERED}.identity",
-                        "execution.$": "$.execution",
-                    }
-                },
+                {"Payload.$": _ORDERED},
                 ResultPath="$.recorded",
                 Next="Announce",
             ),
@@ -106,6 +93,7 @@ def definition() -> dict[str, Any]:
                     "Message.$": "$.recorded.Payload.event",
                     "MessageAttributes": {"type": {"DataType": "String", "StringValue": "archive.recorded"}},
                 },
+                "TimeoutSeconds": _CALL_SECONDS,
                 "Retry": _retry(_SNS_PASSES),
                 "Catch": _catch(),
                 "ResultPath": None,
@@ -115,7 +103,7 @@ def definition() -> dict[str, Any]:
                 "FailFunction",
                 {
                     "Payload": {
-                        "execution.$": "$$.Execution.Id",
+                        "execution.$": "$$.Execution.Name",
                         "input.$": "$$.Execution.Input",
                         "error.$": "$.error",
                     }
@@ -136,7 +124,7 @@ def _call(function: str, parameters: dict[str, Any], **more: Any) -> State:
         "Resource": "arn:aws:states:::lambda:invoke",
         "Parameters": {"FunctionName": f"${{{function}}}", **parameters},
         "TimeoutSeconds": _CALL_SECONDS,
-        "Retry": [{"ErrorEquals": LASTING, "MaxAttempts": 0}, *_retry(_LAMBDA_PASSES)],
+        "Retry": _retry(_LAMBDA_PASSES),
         "Catch": _catch(),
         # Of the answer, what the function gave, without the request's own facts.
         **({} if more["ResultPath"] is None else {"ResultSelector": {"Payload.$": "$.Payload"}}),

@@ -18,7 +18,7 @@ def parameters() -> dict[str, Json]:
         "Image": _text("Image of the job, best with its digest"),
         "VaultId": _text("UUID that names this vault in its events; empty: the stack's own", ""),
         "KeyPattern": _text(
-            "Pattern of archives' keys, of {name}, {folder}, {project} and {sample}", "{project}/{name}.rv"
+            "Pattern of archives' keys, of {name}, {folder}, {project} and {sample}", "{project}/{folder}/{name}.rv"
         ),
         "Level": _choice("How much work goes into an archive", "default", "fast", "max"),
         "VerifyHow": _choice("How much of a published archive is decoded once more", "digest", "sample", "full"),
