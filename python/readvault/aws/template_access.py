@@ -1,4 +1,4 @@
-"""What several roles need alike, as policies that are attached to them: reading sources, and using the store's key.
+"""What several roles need alike, as policies that are put into them: reading sources, and using the store's key.
 
 A list of buckets becomes a list of ARNs by a detour: CloudFormation repeats nothing, so the list is filled up with its
 first name and eight of it are taken.
@@ -14,14 +14,14 @@ def resources() -> Resources:
     """The policies."""
     return {
         "SourcePolicy": _policy(
-            "Reads sources: no others, and nothing but reading",
+            "sources",
             ["AnnouncedFunctionRole", "OrderFunctionRole", "JobRole"],
             allow("Read", ["s3:GetObject", "s3:GetObjectVersion"], *_sources("/${SourcePrefix}*")),
             # Without the right to list, what is missing looks like what is forbidden.
             allow("List", ["s3:ListBucket"], *_sources("")),
         ),
         "KeyPolicy": _policy(
-            "Uses the store's key",
+            "key",
             [f"{name}FunctionRole" for name in ("Announced", "Order", "Record", "Fail")] + ["JobRole"],
             allow("Use", ["kms:Decrypt", "kms:GenerateDataKey"], ref("KmsKeyArn")),
             Condition="HasKmsKey",
@@ -29,10 +29,10 @@ def resources() -> Resources:
     }
 
 
-def _policy(about: str, roles: list[str], *statements: Json, **more: Json) -> Resource:
+def _policy(name: str, roles: list[str], *statements: Json, **more: Json) -> Resource:
     return resource(
-        "IAM::ManagedPolicy",
-        {"Description": about, "Roles": [ref(name) for name in roles], "PolicyDocument": policy(*statements)},
+        "IAM::Policy",
+        {"PolicyName": name, "Roles": [ref(one) for one in roles], "PolicyDocument": policy(*statements)},
         **more,
     )
 
