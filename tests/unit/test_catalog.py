@@ -1,8 +1,6 @@
 """The catalog: entries are found, counted and changed, by several threads, and never by a file that is no catalog."""
 
-import fnmatch
 import json
-import operator
 import sqlite3
 import threading
 import tracemalloc
@@ -17,7 +15,7 @@ from hypothesis import strategies as st
 from readvault.catalog import database
 from readvault.catalog.database import Database
 from readvault.catalog.model import Condition, Conflict, Entry, entry_of
-from readvault.catalog.query import conditions_of, named
+from readvault.catalog.query import conditions_of, meets, named
 from readvault.catalog.schema import MIGRATIONS
 from readvault.catalog.sqlite import SqliteCatalog, insert
 from readvault.errors import DamagedError, InvalidError, UnsupportedError
@@ -241,30 +239,6 @@ _WORDS = st.one_of(
     st.tuples(st.sampled_from(["created", "done", "verified_full"]), _OPERATORS, _TIMES | st.just("2026-11-28")),
     st.tuples(st.just("mark"), st.sampled_from(["=", "!="]), _MARKS | st.sampled_from(["", "*", "a*", "a b"])),
 ).map("".join)
-_COMPARED: dict[str, Any] = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
-
-
-def fits(text: str, pattern: str) -> bool:
-    return fnmatch.fnmatchcase(text, pattern.replace("[", "[[]"))
-
-
-def meets(one: Entry, condition: Condition) -> bool:
-    """What a condition means, said once more."""
-    wanted, how = condition.value, condition.operator
-    if condition.field == "mark":
-        there = any(fits(mark, str(wanted)) for mark in one.marks) if wanted else not one.marks
-        return there == (how == "=")
-    key = condition.field.removeprefix("tag.")
-    value = one.tags.get(key) if condition.field.startswith("tag.") else getattr(one, key)
-    if how in ("=", "!="):
-        if wanted in (None, ""):
-            same = value in (None, "")
-        elif isinstance(wanted, str):
-            same = fits(value or "", wanted)
-        else:
-            same = value == wanted
-        return same == (how == "=")
-    return value is not None and bool(_COMPARED[how](value, wanted))
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
