@@ -215,7 +215,7 @@ _TEXTS = st.sampled_from(["", "a", "b", "ab", "a*", "?", "*", "[a]", "a b", "%",
 _SIZES = st.integers(0, 4)
 _TIMES = st.sampled_from(["2026-11-28T00:00:00Z", "2026-11-28T12:00:00Z", "2026-11-29T00:00:00Z"])
 _MARKS = st.sampled_from(["a", "b", "ab"])
-_ENTRIES = st.fixed_dictionaries(
+ENTRIES = st.fixed_dictionaries(
     {
         "name": _TEXTS,
         "project": _TEXTS,
@@ -232,7 +232,7 @@ _ENTRIES = st.fixed_dictionaries(
     }
 )
 _OPERATORS = st.sampled_from(["=", "!=", "<", "<=", ">", ">="])
-_WORDS = st.one_of(
+WORDS = st.one_of(
     st.tuples(st.sampled_from(["name", "project", "level", "tag.x", "tag.y z"]), _OPERATORS, _TEXTS),
     st.tuples(st.sampled_from(["size", "records", "job"]), _OPERATORS, _SIZES.map(str) | st.just("")),
     st.tuples(st.just("ratio"), _OPERATORS, st.sampled_from(["0", "0.5", "2.0"])),
@@ -242,7 +242,7 @@ _WORDS = st.one_of(
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(made=st.lists(_ENTRIES, max_size=6), words=st.lists(_WORDS, max_size=3))
+@given(made=st.lists(ENTRIES, max_size=6), words=st.lists(WORDS, max_size=3))
 def test_sql_finds_what_the_conditions_mean(
     catalog: SqliteCatalog, made: list[dict[str, Any]], words: list[str]
 ) -> None:

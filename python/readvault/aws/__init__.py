@@ -1,6 +1,5 @@
-"""The pipeline as a fleet on AWS: the same steps as the vault's, run by Batch, driven by Step Functions, joined by
-queues.
+"""The pipeline on AWS: one CloudFormation stack whose functions and jobs do what a vault's runner does on one machine.
 
-`handlers` is what the Lambda functions run and `job` what the containers run; all others are their parts. A function
-has the package without its native module: nothing that `handlers` imports may need it.
+Same steps, same work orders, same entries; queue, catalog and workers are AWS's. Nothing else in the package knows
+boto3, save `readvault.catalog.dynamodb`.
 """

@@ -132,7 +132,7 @@ def fail(event: Event, context: Any) -> dict[str, Any]:
 
     Work that is recorded has not failed: it was not announced, and that is done here.
     """
-    wanted = _wanted(event)
+    wanted = _wanted(event.get("input", event))
     failure = recording.failure_of(wanted.identity, event)
     stands = table.fail(clients.catalog(), wanted, failure, _execution(event, wanted))
     if stands is not None:
@@ -272,7 +272,8 @@ def _execution(event: Event, wanted: Wanted) -> str:
 
 
 def _about(event: Event) -> dict[str, Any]:
-    return {name: event[name] for name in ("source", "identity", "execution") if name in event}
+    told = {**event["input"], **event} if isinstance(event.get("input"), dict) else event
+    return {name: told[name] for name in ("source", "identity", "execution") if name in told}
 
 
 # --- Events ----------------------------------------------------------------------------------------------------------

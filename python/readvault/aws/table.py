@@ -7,7 +7,6 @@ All writes have conditions, so that whatever comes twice, late or out of order c
 - failed: anything but recorded.
 """
 
-import contextlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -143,16 +142,5 @@ def fail(catalog: DynamoCatalog, wanted: Wanted, failure: Failure, execution: st
         found = catalog.item(identity)
         return None if found is None else entry_in(found)
     if there is not None and "key" in there:
-        _release(catalog, places.join(text_in(there, "store"), text_in(there, "key")), identity)
+        catalog.release(key_claim(places.join(text_in(there, "store"), text_in(there, "key"))), identity)
     return None
-
-
-def _release(catalog: DynamoCatalog, place: str, identity: str) -> None:
-    with contextlib.suppress(catalog.client.exceptions.ConditionalCheckFailedException):
-        catalog.client.delete_item(
-            TableName=catalog.table,
-            Key=packed({"id": key_claim(place)}),
-            ConditionExpression="#owner = :owner",
-            ExpressionAttributeNames={"#owner": "owner"},
-            ExpressionAttributeValues=packed({":owner": identity}),
-        )

@@ -13,6 +13,7 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 from typing import Any
@@ -112,18 +113,34 @@ class DynamoCatalog:
     def _changed(self, item: Item, before: Entry, after: Entry) -> bool:
         """Write an entry anew; False where somebody else did."""
         owner = item["id"]["S"]
-        kept = {name: value for name, value in item.items() if name not in _OF_ENTRIES}
-        put = self.putting(
-            {**kept, **item_of(owner, after)}, "document = :before", packed({":before": item["document"]["S"]})
-        )
-        actions = [put]
-        if after.place != before.place:
-            actions.append(self.claiming(key_claim(after.place), owner))
-            actions.append({"Delete": {"TableName": self.table, "Key": packed({"id": key_claim(before.place)})}})
+        values = item_of(owner, after)
+        del values["id"]
+        gone = [name for name in item if name in _OF_ENTRIES and name not in values]
+        update = {
+            "TableName": self.table,
+            "Key": packed({"id": owner}),
+            "UpdateExpression": "SET "
+            + ", ".join(f"#{name} = :{name}" for name in values)
+            + (" REMOVE " + ", ".join(f"#{name}" for name in gone) if gone else ""),
+            "ConditionExpression": "#document = :before",
+            "ExpressionAttributeNames": {f"#{name}": name for name in (*values, *gone)},
+            "ExpressionAttributeValues": {
+                **{f":{name}": value for name, value in values.items()},
+                ":before": item["document"],
+            },
+        }
+        errors = self.client.exceptions
         try:
-            self.client.transact_write_items(TransactItems=actions)
-        except self.client.exceptions.TransactionCanceledException as error:
-            if len(actions) > 1 and refused(error)[1]:
+            if after.place == before.place:
+                self.client.update_item(**update)
+            else:
+                claim = self.claiming(key_claim(after.place), owner)
+                left = {"TableName": self.table, "Key": packed({"id": key_claim(before.place)})}
+                self.client.transact_write_items(TransactItems=[{"Update": update}, claim, {"Delete": left}])
+        except errors.ConditionalCheckFailedException:
+            return False
+        except errors.TransactionCanceledException as error:
+            if any(refused(error)[1:]):
                 raise Conflict(f"{after.place}: the catalog has another entry for this key or archive") from None
             return False
         return True
@@ -137,16 +154,28 @@ class DynamoCatalog:
         return {"Put": {"TableName": self.table, "Item": item, "ConditionExpression": condition, **names, **given}}
 
     def claiming(self, claim: str, owner: str) -> dict[str, Any]:
-        """A part of a transaction that fails where somebody else has the claim."""
+        """A part of a transaction that fails where somebody else has the claim, and has not given it up."""
         return {
             "Put": {
                 "TableName": self.table,
                 "Item": packed({"id": claim, "owner": owner}),
-                "ConditionExpression": "attribute_not_exists(id) OR #owner = :owner",
-                "ExpressionAttributeNames": {"#owner": "owner"},
+                "ConditionExpression": "attribute_not_exists(id) OR #owner = :owner OR attribute_exists(#released)",
+                "ExpressionAttributeNames": {"#owner": "owner", "#released": "released"},
                 "ExpressionAttributeValues": packed({":owner": owner}),
             }
         }
+
+    def release(self, claim: str, owner: str) -> None:
+        """Give up a claim, if it is this owner's."""
+        with suppress(self.client.exceptions.ConditionalCheckFailedException):
+            self.client.update_item(
+                TableName=self.table,
+                Key=packed({"id": claim}),
+                UpdateExpression="SET #released = :now",
+                ConditionExpression="#owner = :owner",
+                ExpressionAttributeNames={"#owner": "owner", "#released": "released"},
+                ExpressionAttributeValues=packed({":owner": owner, ":now": now()}),
+            )
 
     # --- Many entries ------------------------------------------------------------------------------------------------
 
