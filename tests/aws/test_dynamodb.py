@@ -80,7 +80,8 @@ def test_a_change_of_the_key_moves_the_claim(catalog: DynamoCatalog) -> None:
 
 def test_a_change_comes_after_those_of_others(catalog: DynamoCatalog, monkeypatch: pytest.MonkeyPatch) -> None:
     catalog.put(entry())
-    before, times = DynamoCatalog._changed, []
+    before = DynamoCatalog._changed
+    times: list[int] = []
 
     def late(self: DynamoCatalog, *given: Any) -> bool:
         if not times:

@@ -457,7 +457,8 @@ def test_what_passes_by_itself_is_told_from_what_does_not(stack: Stack, monkeypa
     from botocore.exceptions import ClientError, EndpointConnectionError
 
     def busy(code: str, status: int) -> Exception:
-        return ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, "x")
+        made: Exception = ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, "x")
+        return made
 
     assert isinstance(clients.translated(busy("SlowDown", 503)), TryAgain)
     assert isinstance(clients.translated(busy("ThrottlingException", 400)), TryAgain)

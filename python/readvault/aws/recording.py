@@ -108,8 +108,8 @@ def failure_of(identity: str, event: Mapping[str, Any]) -> Failure:
         return _failure(str(told.get("errorType") or kind), str(told["errorMessage"]))
     place = place_of_order(identity)
     order, written = sources.document(place), sources.document(beside_order(place, "failed"))
-    # A reason that stands from an earlier order is none of this run's.
-    if order is not None and written is not None and written.get("order") == order.get("created"):
+    # A reason that stands from an earlier order is none of this run's; one without could not read its order.
+    if order is not None and written is not None and written.get("order") in (None, order.get("created")):
         return _failure(str(written.get("kind")), str(written.get("message")))
     if "Attempts" in told or "StatusReason" in told:
         return _failure("BatchFailed", _of_batch(told))
