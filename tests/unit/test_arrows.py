@@ -55,6 +55,7 @@ PYTHON_ARROWS = {
         "pipeline",
         "places",
         "report",
+        "vault",
         "_core",
     },
     "pipeline": {"readvault", "archive", "catalog", "errors", "files", "objects", "places", "report", "_core"},
