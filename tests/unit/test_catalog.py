@@ -1,8 +1,6 @@
 """The catalog: entries are found, counted and changed, by several threads, and never by a file that is no catalog."""
 
-import fnmatch
 import json
-import operator
 import sqlite3
 import threading
 import tracemalloc
@@ -17,7 +15,7 @@ from hypothesis import strategies as st
 from readvault.catalog import database
 from readvault.catalog.database import Database
 from readvault.catalog.model import Condition, Conflict, Entry, entry_of
-from readvault.catalog.query import conditions_of, named
+from readvault.catalog.query import conditions_of, meets, named
 from readvault.catalog.schema import MIGRATIONS
 from readvault.catalog.sqlite import SqliteCatalog, insert
 from readvault.errors import DamagedError, InvalidError, StoreError, UnsupportedError
@@ -217,7 +215,7 @@ _TEXTS = st.sampled_from(["", "a", "b", "ab", "a*", "?", "*", "[a]", "a b", "%",
 _SIZES = st.integers(0, 4)
 _TIMES = st.sampled_from(["2026-11-28T00:00:00Z", "2026-11-28T12:00:00Z", "2026-11-29T00:00:00Z"])
 _MARKS = st.sampled_from(["a", "b", "ab"])
-_ENTRIES = st.fixed_dictionaries(
+ENTRIES = st.fixed_dictionaries(
     {
         "name": _TEXTS,
         "project": _TEXTS,
@@ -234,41 +232,17 @@ _ENTRIES = st.fixed_dictionaries(
     }
 )
 _OPERATORS = st.sampled_from(["=", "!=", "<", "<=", ">", ">="])
-_WORDS = st.one_of(
+WORDS = st.one_of(
     st.tuples(st.sampled_from(["name", "project", "level", "tag.x", "tag.y z"]), _OPERATORS, _TEXTS),
     st.tuples(st.sampled_from(["size", "records", "job"]), _OPERATORS, _SIZES.map(str) | st.just("")),
     st.tuples(st.just("ratio"), _OPERATORS, st.sampled_from(["0", "0.5", "2.0"])),
     st.tuples(st.sampled_from(["created", "done", "verified_full"]), _OPERATORS, _TIMES | st.just("2026-11-28")),
     st.tuples(st.just("mark"), st.sampled_from(["=", "!="]), _MARKS | st.sampled_from(["", "*", "a*", "a b"])),
 ).map("".join)
-_COMPARED: dict[str, Any] = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
-
-
-def fits(text: str, pattern: str) -> bool:
-    return fnmatch.fnmatchcase(text, pattern.replace("[", "[[]"))
-
-
-def meets(one: Entry, condition: Condition) -> bool:
-    """What a condition means, said once more."""
-    wanted, how = condition.value, condition.operator
-    if condition.field == "mark":
-        there = any(fits(mark, str(wanted)) for mark in one.marks) if wanted else not one.marks
-        return there == (how == "=")
-    key = condition.field.removeprefix("tag.")
-    value = one.tags.get(key) if condition.field.startswith("tag.") else getattr(one, key)
-    if how in ("=", "!="):
-        if wanted in (None, ""):
-            same = value in (None, "")
-        elif isinstance(wanted, str):
-            same = fits(value or "", wanted)
-        else:
-            same = value == wanted
-        return same == (how == "=")
-    return value is not None and bool(_COMPARED[how](value, wanted))
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(made=st.lists(_ENTRIES, max_size=6), words=st.lists(_WORDS, max_size=3))
+@given(made=st.lists(ENTRIES, max_size=6), words=st.lists(WORDS, max_size=3))
 def test_sql_finds_what_the_conditions_mean(
     catalog: SqliteCatalog, made: list[dict[str, Any]], words: list[str]
 ) -> None:

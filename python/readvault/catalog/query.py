@@ -4,11 +4,14 @@ A word without an operator is a UUID, or a name (a pattern, if it has * or ?). A
 in UTC: `created<=2026-11-29` has the last second of the 29th in it. Tags are texts and compared as texts.
 """
 
+import fnmatch
 import math
+import operator
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from readvault.catalog.model import Condition, Entry, text_of
 from readvault.errors import InvalidError
@@ -24,6 +27,13 @@ _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 # The largest number that SQLite keeps: no file is longer.
 _LARGEST = (1 << 63) - 1
 
+_COMPARED: dict[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
 FIELDS = tuple(one.name for one in fields(Entry) if one.name not in _UNASKED)
 
 
@@ -38,6 +48,39 @@ def named(words: Iterable[str]) -> tuple[Condition, ...]:
     for name in names:
         _check_text(name)
     return (Condition("name", "=", names),) if names else ()
+
+
+def meets(entry: Entry, condition: Condition) -> bool:
+    """Whether an entry meets a condition: what conditions mean, for catalogs that cannot ask their database."""
+    wanted, how = condition.value, condition.operator
+    if isinstance(wanted, tuple):
+        return any(meets(entry, Condition(condition.field, how, one)) for one in wanted)
+    if condition.field == "mark":
+        there = any(_fits(mark, str(wanted)) for mark in entry.marks) if wanted else not entry.marks
+        return there == (how == "=")
+    if condition.field.startswith("tag."):
+        value: Any = entry.tags.get(condition.field.removeprefix("tag."))
+    else:
+        value = getattr(entry, condition.field)
+    if how not in ("=", "!="):
+        return value is not None and _COMPARED[how](value, wanted)
+    if wanted is None or wanted == "":
+        same = value is None or value == ""
+    elif isinstance(wanted, str):
+        same = _fits(value or "", wanted)
+    else:
+        same = value == wanted
+    return same == (how == "=")
+
+
+def is_pattern(text: str) -> bool:
+    """Whether a text that is asked for stands for more than itself."""
+    return "*" in text or "?" in text
+
+
+def _fits(text: str, pattern: str) -> bool:
+    """Whether a text is what a pattern stands for, in which * and ? alone have a meaning."""
+    return fnmatch.fnmatchcase(text, pattern.replace("[", "[[]"))
 
 
 def is_uuid(word: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 from readvault.catalog.database import Database
 from readvault.catalog.model import Condition, Conflict, Entry, entry_of
+from readvault.catalog.query import is_pattern
 
 _COLUMNS = (
     "uuid", "store", "key", "name", "project", "sample", "source", "size", "archive_size", "created", "tier", "done",
@@ -205,7 +206,7 @@ def _compared(condition: Condition) -> tuple[str, list[Any]]:
         # Where a field is empty it is not there: `done=` are those that are not done.
         wanted = "= ''" if operator == "=" else "<> ''"
         return f"coalesce({column}, '') {wanted}", before
-    if isinstance(value, str) and operator in ("=", "!=") and _is_pattern(value):
+    if isinstance(value, str) and operator in ("=", "!=") and is_pattern(value):
         matched = f"coalesce({column}, '') GLOB ?"
         return (matched if operator == "=" else f"NOT {matched}"), [*before, _glob(value)]
     if operator == "!=":
@@ -217,14 +218,10 @@ def _marked(operator: str, mark: str) -> tuple[str, list[Any]]:
     """Whether an entry has a mark; whether it has none, where that is empty."""
     wanted, values = "", list[Any]()
     if mark:
-        wanted = " WHERE value GLOB ?" if _is_pattern(mark) else " WHERE value = ?"
-        values = [_glob(mark) if _is_pattern(mark) else mark]
+        wanted = " WHERE value GLOB ?" if is_pattern(mark) else " WHERE value = ?"
+        values = [_glob(mark) if is_pattern(mark) else mark]
     there = f"EXISTS (SELECT 1 FROM json_each(document, '$.marks'){wanted})"  # noqa: S608
     return (there if (operator == "=") == bool(mark) else f"NOT {there}"), values
-
-
-def _is_pattern(text: str) -> bool:
-    return "*" in text or "?" in text
 
 
 def _glob(pattern: str) -> str:

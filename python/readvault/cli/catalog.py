@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,10 +15,14 @@ from readvault.cli import exits
 from readvault.cli.exits import UsageError
 from readvault.cli.options import Json
 from readvault.cli.terminal import count, ratio, say, shown
-from readvault.cli.vault import VaultFolder, opened
+from readvault.cli.vault import VaultFolder, looked_into
 from readvault.report import size
 from readvault.vault import history
 from readvault.vault.history import History
+from readvault.vault.home import Vault
+
+if TYPE_CHECKING:
+    from readvault.aws.vault import TableVault
 
 # Rows that a table's widths are made for: later ones that are wider stand out, but need not be waited for.
 _PAGE = 200
@@ -49,7 +53,7 @@ def ls(
     as_json: Json = False,
 ) -> int:
     """List the archives of a vault, the newest last."""
-    with opened(vault_folder) as vault:
+    with looked_into(vault_folder) as vault:
         found = vault.catalog.find(named(patterns or ()), limit=limit, newest=True)
         _print(found, as_json=as_json)
     return exits.OK
@@ -71,7 +75,7 @@ def find(
     if count_only and limit is not None:
         raise UsageError("--count counts all of them: leave --limit out")
     wanted = conditions_of(conditions or ())
-    with opened(vault_folder) as vault:
+    with looked_into(vault_folder) as vault:
         if count_only:
             number, before, after = vault.catalog.count(wanted)
             told = {"count": number, "source_bytes": before, "archive_bytes": after}
@@ -97,15 +101,15 @@ def show(
     as_json: Json = False,
 ) -> int:
     """Show all that is known of an archive, and what has happened to it."""
-    with opened(vault_folder) as vault:
+    with looked_into(vault_folder) as vault:
         found = history.meant(vault, word, _SEVERAL + 1)
         if not found:
             raise FileNotFoundError(f"{vault.folder}: the catalog has nothing that is called {word}")
         if as_json:
             for entry in found[:_SEVERAL]:
-                sys.stdout.write(_json({**document_of(entry), "history": history.of(vault, entry).as_dict()}) + "\n")
+                sys.stdout.write(_json({**document_of(entry), "history": _past(vault, entry).as_dict()}) + "\n")
         elif len(found) == 1:
-            for line in _lines(found[0], history.of(vault, found[0])):
+            for line in _lines(found[0], _past(vault, found[0])):
                 sys.stdout.write(_plain(line) + "\n")
         else:
             for entry in found[:_SEVERAL]:
@@ -169,6 +173,10 @@ def _json(value: Any) -> str:
 
 
 # --- One archive -----------------------------------------------------------------------------------------------------
+
+
+def _past(vault: "Vault | TableVault", entry: Entry) -> History:
+    return history.of(vault, entry) if isinstance(vault, Vault) else vault.history(entry)
 
 
 def _lines(entry: Entry, past: History) -> Iterator[str]:

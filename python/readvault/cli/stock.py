@@ -17,7 +17,7 @@ from readvault.cli.exits import UsageError
 from readvault.cli.options import Force, Json, Quiet, Reference, Threads
 from readvault.cli.progress import progress
 from readvault.cli.terminal import complain, message_of, ratio, say, shown
-from readvault.cli.vault import VaultFolder, opened
+from readvault.cli.vault import VaultFolder, looked_into, opened
 from readvault.files import whole
 from readvault.report import size
 from readvault.vault import checking, importing
@@ -66,7 +66,7 @@ def export(
     writing.check(kind)
     if output == "-" and kind == "parquet":
         raise UsageError("a Parquet file does not go to standard output: name it with -o FILE")
-    with opened(vault_folder) as vault:
+    with looked_into(vault_folder) as vault:
         entries = vault.catalog.find(wanted)
         if output == "-":
             writing.export(entries, sys.stdout.buffer, kind)

@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,13 +16,19 @@ from readvault.report import size
 from readvault.vault import home, settings, status
 from readvault.vault.home import Vault
 
+if TYPE_CHECKING:
+    from readvault.aws.vault import TableVault
+
+# What the catalog of a stack on AWS starts with.
+_TABLE = "dynamodb://"
+
 VaultFolder = Annotated[
     str | None,
     typer.Option(
         "--vault",
         metavar="DIR",
         envvar="READVAULT_VAULT",
-        help="Folder of the vault; without it, the current folder if it is one.",
+        help="Folder of the vault; without it, the current folder if it is one. Or dynamodb://TABLE, to read.",
     ),
 ]
 
@@ -30,6 +36,11 @@ VaultFolder = Annotated[
 @contextmanager
 def opened(folder: str | None) -> Iterator[Vault]:
     """The vault in a folder, or in the current one."""
+    if folder is not None and folder.startswith(_TABLE):
+        raise UsageError(
+            f"--vault {folder}: this needs the folder of a vault; of a table there are `catalog ls`, `find`, "
+            f"`show` and `export`"
+        )
     if folder is not None and "://" in folder:
         raise UsageError(
             f"--vault {folder}: name the folder of this machine where the vault's catalog is, not its store"
@@ -43,6 +54,18 @@ def opened(folder: str | None) -> Iterator[Vault]:
             ) from None
         raise
     with vault:
+        yield vault
+
+
+@contextmanager
+def looked_into(folder: str | None) -> Iterator["Vault | TableVault"]:
+    """The vault in a folder, or the catalog in a table, for commands that only read entries."""
+    if folder is not None and folder.startswith(_TABLE):
+        from readvault.aws.vault import TableVault
+
+        yield TableVault(folder)
+        return
+    with opened(folder) as vault:
         yield vault
 
 

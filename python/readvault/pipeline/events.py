@@ -30,10 +30,10 @@ def of_entry(kind: str, entry: Entry, vault: str, audit_head: str) -> dict[str, 
 
 
 def of_failure(
-    job: int, source: str, kind: str, message: str, vault: str, audit_head: str, *, attempt: int
+    job: int, source: str, kind: str, message: str, vault: str, audit_head: str, *, attempt: int, work: str = ""
 ) -> dict[str, Any]:
-    """An event about a job that has failed for good."""
-    return _event(FAILED, vault, f"{job}:{attempt}", audit_head) | {
+    """An event about a job that has failed for good. `work`: what tells it from others where jobs have no numbers."""
+    return _event(FAILED, vault, f"{work or job}:{attempt}", audit_head) | {
         "job": job,
         "source": source,
         "error": {"kind": kind, "message": message},

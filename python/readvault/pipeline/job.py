@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from readvault.catalog.model import Entry
 from readvault.pipeline import steps
+from readvault.pipeline.entries import entry_for
 from readvault.pipeline.failures import MismatchError
 from readvault.pipeline.order import WorkOrder, order_of
 
@@ -100,6 +101,6 @@ def run(plan: Callable[[], WorkOrder], journal: Journal, work: Work, *, started:
         journal.forget("compress", "index")
         raise
     began = time.time()
-    entry = steps.entry_for(order, journal.results, started, began)
+    entry = entry_for(order, journal.results, started, began)
     journal.record(entry, began)
     return entry

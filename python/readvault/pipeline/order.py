@@ -2,6 +2,8 @@
 the job, without asking anybody.
 """
 
+import hashlib
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -94,6 +96,12 @@ def order_of(found: Mapping[str, Any]) -> WorkOrder:
         return WorkOrder(**{**values, "options": options_of(values["options"])})
     except (TypeError, KeyError) as error:
         raise InvalidError(f"the work order lacks or repeats a field: {error}") from None
+
+
+def identity_of(source: str, version: str, options: Options) -> str:
+    """The name of a piece of work: the same for the same source in the same state, handled in the same way."""
+    told = json.dumps([source, version, options.as_dict()], sort_keys=True)
+    return hashlib.sha256(told.encode()).hexdigest()
 
 
 def key_for(pattern: str, source: str, options: Options) -> str:

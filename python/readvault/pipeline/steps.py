@@ -5,13 +5,12 @@ different processes. `Hear` is told how far a step is; an exception that it rais
 """
 
 import random
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from readvault import _core, archive, files, objects, places
-from readvault.catalog.model import Entry, now
+from readvault.catalog.model import now
 from readvault.errors import DamagedError, InvalidError, ReadvaultError, UnsupportedError
 from readvault.pipeline.failures import ChangedError, ClashError, ClosedError, MismatchError
 from readvault.pipeline.order import WorkOrder
@@ -207,45 +206,6 @@ def _source_bytes(order: WorkOrder, start: int, length: int) -> bytes:
     with open(order.source, "rb") as file:
         file.seek(start)
         return file.read(length)
-
-
-def entry_for(order: WorkOrder, results: Mapping[str, Given], started: float, ended: float) -> Entry:
-    """The catalog's entry from what the steps gave. Times are seconds since 1970."""
-    made, indexed, verified = results["compress"], results["index"], results["verify"]
-    report = made["report"]
-    source, kept = report["source"], report["archive"]
-    return Entry(
-        uuid=kept["uuid"],
-        name=places.name_of(order.source),
-        kind=source["kind"],
-        size=source["fingerprint"]["length"],
-        sha256=source["fingerprint"]["sha256"],
-        md5=source["fingerprint"]["md5"],
-        source=order.source,
-        source_version=order.source_version,
-        store=order.store,
-        key=order.key,
-        sidecar=indexed["sidecar"],
-        version=verified["version"],
-        archive_size=verified["length"],
-        archive_sha256=verified["sha256"],
-        archive_digest=kept["digest"],
-        ratio=report["ratio"],
-        level=kept["level"],
-        records=report["counts"]["records"],
-        references=tuple(report["leans_on"]),
-        reference=order.reference if report["leans_on"] else None,
-        verified=verified["how"],
-        verified_full=verified["full"],
-        created=datetime.fromtimestamp(ended, UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-        seconds=round(ended - started, 3),
-        writer=kept["writer"],
-        project=order.options.project,
-        sample=order.options.sample,
-        tags=dict(order.options.tags),
-        marks=tuple(made["marks"]),
-        job=order.job,
-    )
 
 
 def discard(order: WorkOrder) -> None:

@@ -3,10 +3,10 @@
 import json
 import os
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from readvault import places
-from readvault.catalog.model import Condition, Entry
+from readvault.catalog.model import Catalog, Condition, Entry
 from readvault.catalog.query import is_uuid, named
 from readvault.vault.home import Vault
 
@@ -27,7 +27,19 @@ class History:
         return {"steps": list(self.steps), "events": list(self.events), "audit": list(self.audit)}
 
 
-def meant(vault: Vault, word: str, limit: int) -> list[Entry]:
+class Holding(Protocol):
+    """What has a catalog: a vault, or a table that is read like one."""
+
+    @property
+    def catalog(self) -> Catalog:
+        """Its entries."""
+
+    @property
+    def store(self) -> str:
+        """Folder or URL of its archives."""
+
+
+def meant(vault: Holding, word: str, limit: int) -> list[Entry]:
     """The entries that a word means, at most `limit`: a UUID, the place or key of an archive, a source, or a name."""
     names = named([word])
     if is_uuid(word):

@@ -1,13 +1,12 @@
 """Jobs: what is submitted, what the queue knows of it, and what a step's run comes to."""
 
-import hashlib
 import json
 import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
 from readvault.errors import InvalidError
-from readvault.pipeline.order import Options, options_of
+from readvault.pipeline.order import Options, identity_of, options_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +23,7 @@ class Request:
     @property
     def identity(self) -> str:
         """The same for the same work."""
-        told = json.dumps([self.source, self.version, self.options.as_dict()], sort_keys=True)
-        return hashlib.sha256(told.encode()).hexdigest()
+        return identity_of(self.source, self.version, self.options)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,213 @@
+"""The state machine: one execution takes one file from its work order to its announcement.
+
+    Order -> Known -> Compress -> Record -> Announce        Known -> Done: the catalog has it already
+    any of them -> Failed (says so in the catalog and to the topic) -> GaveUp
+
+What passes from state to state: the execution's input (what the work queue had), with `order` (what the function Order
+gave: the input once more, and where the work order is), `batch` (the job) and `recorded` (what Record gave: the event).
+"""
+
+import json
+from typing import Any
+
+from readvault.aws.template_words import (
+    STACK,
+    Json,
+    Resource,
+    Resources,
+    allow,
+    arn,
+    att,
+    log_group,
+    ref,
+    resource,
+    role,
+    sub,
+)
+
+State = dict[str, Any]
+
+# What passes by itself: what is Lambda's fault, and what a handler says of other services. All else that handlers raise
+# (SourceMissing, NameClash, ChecksumMismatch ...) would come again however often it is tried.
+_LAMBDA_PASSES = [
+    "TryAgain",
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.TooManyRequestsException",
+    "Lambda.ClientExecutionTimeoutException",
+    "Lambda.Unknown",
+    "Sandbox.Timedout",
+]
+_BATCH_PASSES = ["Batch.ServerException", "Batch.TooManyRequestsException", "Batch.SdkClientException"]
+_SNS_PASSES = ["Sns.InternalErrorException", "Sns.ThrottledException", "Sns.SdkClientException"]
+# A function that has not answered by then never will: all that the machine calls time out earlier.
+_CALL_SECONDS = 120
+# A job may wait for machines, and be tried six times; one that has not ended in a week needs somebody.
+_JOB_SECONDS = 7 * 24 * 3600
+# What the function Order gave.
+_ORDERED = "$.order.Payload"
+
+
+def definition() -> dict[str, Any]:
+    """The machine in Amazon States Language; `${Name}` stand for what the template puts in."""
+    return {
+        "Comment": "One file: work order, archive, entry, announcement",
+        "StartAt": "Order",
+        "States": {
+            "Order": _call("OrderFunction", {"Payload.$": "$"}, ResultPath="$.order", Next="Known"),
+            "Known": {
+                "Type": "Choice",
+                "Choices": [{"Variable": f"{_ORDERED}.done", "BooleanEquals": True, "Next": "Done"}],
+                "Default": "Compress",
+            },
+            "Done": {"Type": "Succeed"},
+            "Compress": {
+                "Type": "Task",
+                "Resource": "arn:aws:states:::batch:submitJob.sync",
+                "Parameters": {
+                    "JobName.$": "$$.Execution.Name",
+                    "JobQueue": "${JobQueue}",
+                    "JobDefinition": "${JobDefinition}",
+                    "Parameters": {"order.$": f"States.Format('s3://{{}}/{{}}', {_ORDERED}.bucket, {_ORDERED}.key)"},
+                },
+                "TimeoutSeconds": _JOB_SECONDS,
+                # A job that failed was tried again by Batch, if that made sense: here only its submission is.
+                "Retry": _retry(_BATCH_PASSES),
+                "Catch": _catch(),
+                "ResultSelector": {"job.$": "$.JobId"},
+                "ResultPath": "$.batch",
+                "Next": "Record",
+            },
+            "Record": _call(
+                "RecordFunction",
+                {"Payload.$": _ORDERED},
+                ResultPath="$.recorded",
+                Next="Announce",
+            ),
+            "Announce": {
+                "Type": "Task",
+                "Resource": "arn:aws:states:::sns:publish",
+                "Parameters": {
+                    "TopicArn": "${ArchivedTopic}",
+                    "Message.$": "$.recorded.Payload.event",
+                    "MessageAttributes": {"type": {"DataType": "String", "StringValue": "archive.recorded"}},
+                },
+                "TimeoutSeconds": _CALL_SECONDS,
+                "Retry": _retry(_SNS_PASSES),
+                "Catch": _catch(),
+                "ResultPath": None,
+                "End": True,
+            },
+            "Failed": _call(
+                "FailFunction",
+                {
+                    "Payload": {
+                        "execution.$": "$$.Execution.Name",
+                        "input.$": "$$.Execution.Input",
+                        "error.$": "$.error",
+                    }
+                },
+                # Whatever comes of telling, the execution says what went wrong first.
+                Catch=[{"ErrorEquals": ["States.ALL"], "ResultPath": None, "Next": "GaveUp"}],
+                ResultPath=None,
+                Next="GaveUp",
+            ),
+            "GaveUp": {"Type": "Fail", "ErrorPath": "$.error.Error", "CausePath": "$.error.Cause"},
+        },
+    }
+
+
+def _call(function: str, parameters: dict[str, Any], **more: Any) -> State:
+    return {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Parameters": {"FunctionName": f"${{{function}}}", **parameters},
+        "TimeoutSeconds": _CALL_SECONDS,
+        "Retry": _retry(_LAMBDA_PASSES),
+        "Catch": _catch(),
+        # Of the answer, what the function gave, without the request's own facts.
+        **({} if more["ResultPath"] is None else {"ResultSelector": {"Payload.$": "$.Payload"}}),
+        **more,
+    }
+
+
+def _retry(errors: list[str]) -> list[State]:
+    wait = {"IntervalSeconds": 2, "BackoffRate": 2, "MaxAttempts": 6, "MaxDelaySeconds": 60, "JitterStrategy": "FULL"}
+    return [{"ErrorEquals": errors, **wait}]
+
+
+def _catch() -> list[State]:
+    return [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Failed"}]
+
+
+# What the machine calls; a function that is called has a role of its own.
+CALLED = ("OrderFunction", "RecordFunction", "FailFunction")
+
+
+def resources() -> Resources:
+    """The machine, its role and its log group."""
+    return {
+        "PipelineLogs": log_group(f"/aws/vendedlogs/states/{STACK}-pipeline"),
+        "MachineRole": _role(),
+        "PipelineMachine": resource(
+            "StepFunctions::StateMachine",
+            {
+                "StateMachineName": sub(f"{STACK}-pipeline"),
+                "StateMachineType": "STANDARD",
+                "RoleArn": att("MachineRole"),
+                # A text, because `"ResultPath": null` says something and CloudFormation takes no null.
+                "DefinitionString": json.dumps(definition()),
+                "DefinitionSubstitutions": {
+                    "JobQueue": ref("JobQueue"),
+                    "JobDefinition": ref("JobDefinition"),
+                    "ArchivedTopic": ref("ArchivedTopic"),
+                    **{name: att(name) for name in CALLED},
+                },
+                "LoggingConfiguration": {
+                    "Level": "ERROR",
+                    "IncludeExecutionData": True,
+                    "Destinations": [{"CloudWatchLogsLogGroup": {"LogGroupArn": att("PipelineLogs")}}],
+                },
+            },
+        ),
+    }
+
+
+def _role() -> Resource:
+    return role(
+        "states.amazonaws.com",
+        allow("Call", ["lambda:InvokeFunction"], *map(att, CALLED)),
+        allow("Submit", ["batch:SubmitJob"], ref("JobQueue"), *_job_definitions()),
+        allow("Stop", ["batch:TerminateJob"], arn("batch", "job/*")),
+        # DescribeJobs knows no resources; it only reads.
+        allow("Follow", ["batch:DescribeJobs"], "*"),
+        # How a state that waits for a job hears of its end: a rule that Step Functions keeps for the account.
+        allow(
+            "Hear",
+            ["events:PutTargets", "events:PutRule", "events:DescribeRule"],
+            arn("events", "rule/StepFunctionsGetEventsForBatchJobsRule"),
+        ),
+        allow("Announce", ["sns:Publish"], ref("ArchivedTopic")),
+        # Delivery of logs is set up for the account: none of these knows resources.
+        allow(
+            "Log",
+            [
+                "logs:CreateLogDelivery",
+                "logs:GetLogDelivery",
+                "logs:UpdateLogDelivery",
+                "logs:DeleteLogDelivery",
+                "logs:ListLogDeliveries",
+                "logs:PutResourcePolicy",
+                "logs:DescribeResourcePolicies",
+                "logs:DescribeLogGroups",
+            ],
+            "*",
+        ),
+        only_here=True,
+    )
+
+
+def _job_definitions() -> list[Json]:
+    """All revisions: an execution that began before an update goes on with the one that it knows."""
+    return [arn("batch", f"job-definition/{STACK}-compress"), arn("batch", f"job-definition/{STACK}-compress:*")]

@@ -1,0 +1,60 @@
+"""Archives that nothing reads any more are tagged; the bucket's lifecycle moves what has the tag to a colder class.
+
+Their indexes are tagged to stay: a region's offsets are to be known before anything is brought back. Only what is
+recorded is looked at, and that was verified.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from readvault import places
+from readvault.aws import clients, sources
+from readvault.aws.log import say
+from readvault.catalog.dynamodb import RECORDED, DynamoCatalog, entry_in
+from readvault.catalog.model import Entry, now, text_of
+
+TAG = "lifecycle"
+ARCHIVE = "archive"
+HOT = "hot"
+# Milliseconds before its end at which a function stops to begin anew with another archive.
+_SPARE = 20_000
+
+
+def move_due(catalog: DynamoCatalog, after_days: int, left: Callable[[], int] | None = None) -> tuple[int, bool]:
+    """Move archives that are done with, or as old as `after_days` (0: at no age). Gives how many, and whether there may
+    be more: `left` tells the milliseconds that there are.
+    """
+    condition, values = "#tier = :hot AND attribute_exists(#done)", {":hot": HOT}
+    if after_days > 0:
+        condition = "#tier = :hot AND (attribute_exists(#done) OR #created <= :oldest)"
+        values[":oldest"] = text_of(datetime.now(UTC) - timedelta(days=after_days))
+    moved = 0
+    for item in catalog.in_state(RECORDED, condition, values):
+        if left is not None and left() < _SPARE:
+            return moved, True
+        entry = entry_in(item)
+        if entry is None:
+            continue
+        try:
+            move(catalog, entry)
+            moved += 1
+        except Exception as error:  # The others may move: this one is tried again in an hour.
+            say("error", str(error), kind=type(error).__name__, entry=entry.uuid, archive=entry.place)
+    return moved, False
+
+
+def move(catalog: DynamoCatalog, entry: Entry) -> None:
+    """Tag an archive. Cut off and done again, it comes to the same."""
+    if entry.sidecar is not None:
+        _tag(places.join(entry.store, entry.sidecar), HOT)
+    _tag(entry.place, ARCHIVE)
+    catalog.change(entry.uuid, tier=ARCHIVE, tiered=now())
+    say("info", "tagged for a colder class", entry=entry.uuid, archive=entry.place)
+
+
+def _tag(place: str, value: str) -> None:
+    """Set our tag, and leave the others as they are."""
+    bucket, key = sources.split(place)
+    s3 = clients.client("s3")
+    others = [one for one in s3.get_object_tagging(Bucket=bucket, Key=key)["TagSet"] if one["Key"] != TAG]
+    s3.put_object_tagging(Bucket=bucket, Key=key, Tagging={"TagSet": [*others, {"Key": TAG, "Value": value}]})

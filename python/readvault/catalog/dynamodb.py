@@ -1,0 +1,342 @@
+"""The catalog in a DynamoDB table. Attributes are for finding; the JSON document is the entry.
+
+An item is a piece of work, by its identity: it is there from the moment that the work is ordered, and has a document
+once its archive is recorded. Two smaller items say who has what: `key#PLACE` for the place of an archive, `uuid#UUID`
+for an archive. They are written in the same transaction as the item, so neither is ever given twice, and an entry is
+found by either at once, where an index would only follow.
+
+The client is passed in: nothing here knows how requests are signed or sent.
+"""
+
+import heapq
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+
+from readvault.catalog.model import Condition, Conflict, Entry, entry_of, now
+from readvault.catalog.query import is_pattern, meets
+from readvault.errors import InvalidError
+
+ORDERED = "ORDERED"
+RECORDED = "RECORDED"
+FAILED = "FAILED"
+
+# Indexes that give entries of one value of a field, the oldest first.
+_INDEXES = {"project": "by-project", "sample": "by-sample"}
+_BY_STATE = "by-state"
+# How often a change is tried that others come before.
+_TRIES = 8
+
+Item = dict[str, dict[str, str]]
+
+
+class DynamoCatalog:
+    """Entries in a table; `client` is a DynamoDB client."""
+
+    def __init__(self, client: Any, table: str) -> None:
+        self.client = client
+        self.table = table
+
+    # --- Single entries ----------------------------------------------------------------------------------------------
+
+    def put(self, entry: Entry) -> None:
+        """Add an entry; see Catalog."""
+        try:
+            self.client.transact_write_items(
+                TransactItems=[
+                    self.putting(item_of(entry.uuid, entry), "attribute_not_exists(id)"),
+                    self.claiming(key_claim(entry.place), entry.uuid),
+                    self.claiming(uuid_claim(entry.uuid), entry.uuid),
+                ]
+            )
+        except self.client.exceptions.TransactionCanceledException as error:
+            if not any(refused(error)):
+                raise
+            there = self.get(entry.uuid) or self.at(entry.place)
+            if there is None or (there.uuid, there.place) != (entry.uuid, entry.place):
+                told = f" ({there.uuid})" if there else ""
+                raise Conflict(f"{entry.place}: the catalog has another entry{told} for this key or archive") from None
+
+    def get(self, uuid: str) -> Entry | None:
+        """The entry with this UUID."""
+        item = self._owner(uuid_claim(uuid))
+        return None if item is None else entry_in(item)
+
+    def at(self, place: str) -> Entry | None:
+        """The entry of the archive at a path or URL."""
+        item = self._owner(key_claim(place))
+        return None if item is None else entry_in(item)
+
+    def change(self, uuid: str, **changes: Any) -> Entry:
+        """Set fields of an entry; see Catalog. What others change meanwhile is kept: it is changed after theirs."""
+        for _ in range(_TRIES):
+            item = self._owner(uuid_claim(uuid))
+            entry = None if item is None else entry_in(item)
+            if item is None or entry is None:
+                raise KeyError(f"the catalog has no entry {uuid}")
+            changed = replace(entry, **changes)
+            if changed.uuid != uuid:
+                raise InvalidError("the UUID of an entry is its archive's: it is not changed")
+            if changed == entry or self._changed(item, entry, changed):
+                return changed
+        raise Conflict(f"the entry {uuid} is being changed by others all the time: try again")
+
+    def remove(self, uuid: str) -> None:
+        """Take an entry out."""
+        item = self._owner(uuid_claim(uuid))
+        entry = None if item is None else entry_in(item)
+        if item is None or entry is None:
+            return
+        owner = item["id"]["S"]
+        names = (owner, uuid_claim(uuid), key_claim(entry.place))
+        self.client.transact_write_items(
+            TransactItems=[{"Delete": {"TableName": self.table, "Key": packed({"id": name})}} for name in names]
+        )
+
+    def item(self, name: str) -> Item | None:
+        """The item of this name, as it is now."""
+        found: Item | None = self.client.get_item(
+            TableName=self.table, Key=packed({"id": name}), ConsistentRead=True
+        ).get("Item")
+        return found
+
+    def _owner(self, claim: str) -> Item | None:
+        """The item that a claim belongs to."""
+        found = self.item(claim)
+        return None if found is None else self.item(found["owner"]["S"])
+
+    def _changed(self, item: Item, before: Entry, after: Entry) -> bool:
+        """Write an entry anew; False where somebody else did."""
+        owner = item["id"]["S"]
+        values = item_of(owner, after)
+        del values["id"]
+        gone = [name for name in item if name in _OF_ENTRIES and name not in values]
+        update = {
+            "TableName": self.table,
+            "Key": packed({"id": owner}),
+            "UpdateExpression": "SET "
+            + ", ".join(f"#{name} = :{name}" for name in values)
+            + (" REMOVE " + ", ".join(f"#{name}" for name in gone) if gone else ""),
+            "ConditionExpression": "#document = :before",
+            "ExpressionAttributeNames": {f"#{name}": name for name in (*values, *gone)},
+            "ExpressionAttributeValues": {
+                **{f":{name}": value for name, value in values.items()},
+                ":before": item["document"],
+            },
+        }
+        errors = self.client.exceptions
+        try:
+            if after.place == before.place:
+                self.client.update_item(**update)
+            else:
+                claim = self.claiming(key_claim(after.place), owner)
+                left = {"TableName": self.table, "Key": packed({"id": key_claim(before.place)})}
+                self.client.transact_write_items(TransactItems=[{"Update": update}, claim, {"Delete": left}])
+        except errors.ConditionalCheckFailedException:
+            return False
+        except errors.TransactionCanceledException as error:
+            if any(refused(error)[1:]):
+                raise Conflict(f"{after.place}: the catalog has another entry for this key or archive") from None
+            return False
+        return True
+
+    # --- Writing -----------------------------------------------------------------------------------------------------
+
+    def putting(self, item: Item, condition: str, values: Item | None = None) -> dict[str, Any]:
+        """A part of a transaction that writes an item under a condition; `#state` in it is the item's state."""
+        names = {"ExpressionAttributeNames": {"#state": "state"}} if "#state" in condition else {}
+        given = {"ExpressionAttributeValues": values} if values else {}
+        return {"Put": {"TableName": self.table, "Item": item, "ConditionExpression": condition, **names, **given}}
+
+    def claiming(self, claim: str, owner: str) -> dict[str, Any]:
+        """A part of a transaction that fails where somebody else has the claim, and has not given it up."""
+        return {
+            "Put": {
+                "TableName": self.table,
+                "Item": packed({"id": claim, "owner": owner}),
+                "ConditionExpression": "attribute_not_exists(id) OR #owner = :owner OR attribute_exists(#released)",
+                "ExpressionAttributeNames": {"#owner": "owner", "#released": "released"},
+                "ExpressionAttributeValues": packed({":owner": owner}),
+            }
+        }
+
+    def release(self, claim: str, owner: str) -> None:
+        """Give up a claim, if it is this owner's."""
+        with suppress(self.client.exceptions.ConditionalCheckFailedException):
+            self.client.update_item(
+                TableName=self.table,
+                Key=packed({"id": claim}),
+                UpdateExpression="SET #released = :now",
+                ConditionExpression="#owner = :owner",
+                ExpressionAttributeNames={"#owner": "owner", "#released": "released"},
+                ExpressionAttributeValues=packed({":owner": owner, ":now": now()}),
+            )
+
+    # --- Many entries ------------------------------------------------------------------------------------------------
+
+    def find(
+        self, conditions: tuple[Condition, ...] = (), *, limit: int | None = None, newest: bool = False
+    ) -> Iterator[Entry]:
+        """Entries that meet all conditions, oldest first by their time. Of more than `limit` these are the oldest, or
+        the newest.
+
+        One UUID, project or sample among the conditions is asked for through an index; without any the whole table is
+        read, and what is found is held until its order is known.
+        """
+        if limit == 0:
+            return iter(())
+        for condition in conditions:
+            if condition.field == "uuid" and _is_exact(condition):
+                found = self.get(str(condition.value))
+                return iter([found] if found is not None and _meets(found, conditions) else [])
+        for condition in conditions:
+            if condition.field in _INDEXES and _is_exact(condition):
+                return self._of_index(condition, conditions, limit, newest=newest)
+        scanned = (one for one in self._scanned() if _meets(one, conditions))
+        if limit is None:
+            return iter(sorted(scanned, key=_age))
+        if newest:
+            return iter(heapq.nlargest(limit, scanned, key=_age)[::-1])
+        return iter(heapq.nsmallest(limit, scanned, key=_age))
+
+    def count(self, conditions: tuple[Condition, ...] = ()) -> tuple[int, int, int]:
+        """How many entries meet all conditions, and the bytes of their sources and archives."""
+        number = before = after = 0
+        for entry in self._scanned() if not conditions else self.find(conditions):
+            number, before, after = number + 1, before + entry.size, after + entry.archive_size
+        return number, before, after
+
+    def store(self) -> str | None:
+        """The store of the archives, as the entry that was changed last has it."""
+        for item in self.in_state(RECORDED):
+            entry = entry_in(item)
+            return None if entry is None else entry.store
+        return None
+
+    def in_state(
+        self, state: str, condition: str | None = None, values: Mapping[str, Any] | None = None
+    ) -> Iterator[Item]:
+        """Items in a state, those first that were changed last; the table itself applies a further condition, which
+        names attributes as #NAME.
+        """
+        names = {f"#{name}": name for name in ("state", *re.findall(r"#(\w+)", condition or ""))}
+        more = {} if condition is None else {"FilterExpression": condition}
+        pages = self.client.get_paginator("query").paginate(
+            TableName=self.table,
+            IndexName=_BY_STATE,
+            KeyConditionExpression="#state = :state",
+            ExpressionAttributeNames=names,
+            ExpressionAttributeValues=packed({":state": state, **(values or {})}),
+            ScanIndexForward=False,
+            **more,
+        )
+        for page in pages:
+            yield from page["Items"]
+
+    def _of_index(
+        self, one: Condition, conditions: tuple[Condition, ...], limit: int | None, *, newest: bool
+    ) -> Iterator[Entry]:
+        backwards = newest and limit is not None
+        pages = self.client.get_paginator("query").paginate(
+            TableName=self.table,
+            IndexName=_INDEXES[one.field],
+            KeyConditionExpression="#field = :value",
+            ExpressionAttributeNames={"#field": one.field},
+            ExpressionAttributeValues=packed({":value": str(one.value)}),
+            ScanIndexForward=not backwards,
+        )
+        entries = (entry_in(item) for page in pages for item in page["Items"])
+        wanted = islice((entry for entry in entries if entry is not None and _meets(entry, conditions)), limit)
+        return reversed(list(wanted)) if backwards else wanted
+
+    def _scanned(self) -> Iterator[Entry]:
+        pages = self.client.get_paginator("scan").paginate(
+            TableName=self.table,
+            FilterExpression="attribute_exists(#document)",
+            ProjectionExpression="#document",
+            ExpressionAttributeNames={"#document": "document"},
+        )
+        for page in pages:
+            for item in page["Items"]:
+                yield entry_of(json.loads(item["document"]["S"]))
+
+
+# --- Items -----------------------------------------------------------------------------------------------------------
+
+_COPIED = (
+    "uuid", "project", "sample", "name", "source", "store", "key", "size", "archive_size", "ratio", "created", "tier",
+    "done",
+)  # fmt: skip
+# What an item has of its entry, and what it has of a failure that is over.
+_OF_ENTRIES = frozenset({*_COPIED, "state", "checksum", "document", "updated", "error_kind", "error"})
+
+
+def item_of(name: str, entry: Entry) -> Item:
+    """The item of a recorded archive."""
+    return packed(
+        {
+            "id": name,
+            "state": RECORDED,
+            **{field: getattr(entry, field) for field in _COPIED},
+            "checksum": entry.archive_sha256,
+            "document": json.dumps(entry.as_dict(), ensure_ascii=False, separators=(",", ":")),
+            "updated": now(),
+        }
+    )
+
+
+def entry_in(item: Item) -> Entry | None:
+    """The entry of an item, if its archive is recorded."""
+    document = item.get("document")
+    return None if document is None else entry_of(json.loads(document["S"]))
+
+
+def packed(values: Mapping[str, Any]) -> Item:
+    """Values as items have them. What is empty is left out: indexes take no empty keys."""
+    return {name: _packed(value) for name, value in values.items() if value is not None and value != ""}
+
+
+def _packed(value: str | float) -> dict[str, str]:
+    if isinstance(value, str):
+        return {"S": value}
+    # A number is a text of digits on the wire: no float passes through a decimal.
+    return {"N": repr(value)} if math.isfinite(value) else {"S": repr(value)}
+
+
+def text_in(item: Item, name: str) -> str:
+    """A text or number of an item as a text; empty where it has none."""
+    return next(iter(item.get(name, {"S": ""}).values()))
+
+
+def key_claim(place: str) -> str:
+    """The name of the item that says whose a place is."""
+    return f"key#{place}"
+
+
+def uuid_claim(uuid: str) -> str:
+    """The name of the item that says whose an archive is."""
+    return f"uuid#{uuid}"
+
+
+def refused(error: Any) -> list[bool]:
+    """Which parts of a transaction that came to nothing had a condition that did not hold."""
+    reasons = error.response.get("CancellationReasons", [])
+    return [reason.get("Code") == "ConditionalCheckFailed" for reason in reasons]
+
+
+def _is_exact(condition: Condition) -> bool:
+    value = condition.value
+    return condition.operator == "=" and isinstance(value, str) and value != "" and not is_pattern(value)
+
+
+def _meets(entry: Entry, conditions: tuple[Condition, ...]) -> bool:
+    return all(meets(entry, condition) for condition in conditions)
+
+
+def _age(entry: Entry) -> tuple[str, str]:
+    return entry.created, entry.uuid

@@ -1,0 +1,172 @@
+"""A stack's services for tests: moto in this process, with what the template makes of tables, queues and topics."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from moto import mock_aws
+from readvault.aws import clients
+from readvault.catalog.dynamodb import DynamoCatalog
+
+REGION = "eu-central-1"
+ACCOUNT = "123456789012"
+STORE = "s3://store/archives"
+SOURCES = "sources"
+VAULT = "3f0c6f4e-0d7e-4f0e-9d6c-0e1a5b7c9d11"
+
+
+@dataclass(frozen=True)
+class Stack:
+    """What a stack has."""
+
+    work: str
+    next: str
+    archived: str
+    """Queue that hears all that the topic says."""
+    machine: str
+    catalog: DynamoCatalog
+
+    def client(self, service: str) -> Any:
+        return clients.client(service)
+
+    def messages(self, queue: str) -> list[str]:
+        """All messages of a queue, which are taken from it."""
+        bodies = []
+        sqs = clients.client("sqs")
+        while found := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
+            for one in found:
+                bodies.append(one["Body"])
+                sqs.delete_message(QueueUrl=queue, ReceiptHandle=one["ReceiptHandle"])
+        return bodies
+
+    def put(self, url: str, content: bytes) -> None:
+        bucket, key = url.removeprefix("s3://").split("/", 1)
+        clients.client("s3").put_object(Bucket=bucket, Key=key, Body=content)
+
+    def runs(self) -> list[dict[str, Any]]:
+        """The runs of the state machine, the oldest first."""
+        machine = clients.client("stepfunctions")
+        found = machine.list_executions(stateMachineArn=self.machine)["executions"]
+        return [machine.describe_execution(executionArn=one["executionArn"]) for one in reversed(found)]
+
+    def items(self) -> list[dict[str, Any]]:
+        found = clients.client("dynamodb").scan(TableName=self.catalog.table)["Items"]
+        return sorted(found, key=lambda item: str(item["id"]["S"]))
+
+
+def table_of(client: Any, name: str) -> None:
+    """The catalog's table, as the template makes it."""
+    indexes = {
+        "by-sample": ("sample", "created"),
+        "by-project": ("project", "created"),
+        "by-state": ("state", "updated"),
+        "by-uuid": ("uuid", None),
+    }
+    attributes = sorted({"id", *(name for keys in indexes.values() for name in keys if name)})
+    client.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": one, "AttributeType": "S"} for one in attributes],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": index,
+                "KeySchema": [
+                    {"AttributeName": one, "KeyType": kind}
+                    for one, kind in zip(keys, ("HASH", "RANGE"), strict=True)
+                    if one
+                ],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+            for index, keys in indexes.items()
+        ],
+    )
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """moto, empty."""
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": REGION,
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    clients.client.cache_clear()
+    with mock_aws():
+        yield
+    clients.client.cache_clear()
+
+
+@pytest.fixture
+def catalog(aws: None) -> DynamoCatalog:
+    """An empty catalog."""
+    table_of(clients.client("dynamodb"), "catalog")
+    return clients.catalog("catalog")
+
+
+@pytest.fixture
+def stack(catalog: DynamoCatalog, monkeypatch: pytest.MonkeyPatch) -> Stack:
+    """A stack's parts, and the environment that its functions have."""
+    where = {"LocationConstraint": REGION}
+    s3, sqs, sns = (clients.client(name) for name in ("s3", "sqs", "sns"))
+    for bucket in ("store", SOURCES):
+        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=where)
+    fifo = {"FifoQueue": "true"}
+    made = Stack(
+        work=sqs.create_queue(QueueName="stack-work.fifo", Attributes=fifo)["QueueUrl"],
+        next=sqs.create_queue(QueueName="stack-next")["QueueUrl"],
+        archived=sqs.create_queue(QueueName="archived")["QueueUrl"],
+        machine=_machine(),
+        catalog=catalog,
+    )
+    topic = sns.create_topic(Name="archived")["TopicArn"]
+    arn = sqs.get_queue_attributes(QueueUrl=made.archived, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    raw = {"RawMessageDelivery": "true"}
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes=raw)
+    for name, value in {
+        "WORK_QUEUE": made.work,
+        "NEXT_QUEUE": made.next,
+        "MACHINE": made.machine,
+        "ARCHIVED_TOPIC": topic,
+        "TABLE": catalog.table,
+        "STORE": STORE,
+        "ORDERS": "s3://store/work",
+        "VAULT_ID": VAULT,
+        "KEY": "{project}/{name}.rv",
+        "LEVEL": "fast",
+        "VERIFY": "digest",
+        "TIER_AFTER_DAYS": "0",
+    }.items():
+        monkeypatch.setenv(f"READVAULT_{name}", value)
+    return made
+
+
+def _machine() -> str:
+    definition = {"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}
+    made = clients.client("stepfunctions").create_state_machine(
+        name="pipeline", definition=json.dumps(definition), roleArn=f"arn:aws:iam::{ACCOUNT}:role/machine"
+    )
+    return str(made["stateMachineArn"])
+
+
+def of_sns(*messages: str) -> dict[str, Any]:
+    """The event of a function that hears a topic."""
+    return {"Records": [{"EventSource": "aws:sns", "Sns": {"Message": one}} for one in messages]}
+
+
+def of_sqs(*bodies: str, group: Callable[[str], str] | None = None) -> dict[str, Any]:
+    """The event of a function that reads a queue."""
+    return {
+        "Records": [
+            {
+                "messageId": f"m{number}",
+                "body": body,
+                "attributes": {"ApproximateReceiveCount": "1", **({"MessageGroupId": group(body)} if group else {})},
+            }
+            for number, body in enumerate(bodies)
+        ]
+    }

@@ -1,0 +1,225 @@
+"""CloudFormation and Step Functions: what moto leaves out of a template, and out of the language of state machines.
+
+Added: subscriptions to topics, a bucket's versioning and lifecycle, the machine's substitutions, a job's timeout, a
+function's dead queue. Not added, because nothing here hangs on them: policies of topics, queues and buckets, alarms and
+the dashboard (tests/aws/test_template.py looks at those), and all that is of the network. Nobody's rights are checked.
+"""
+
+import copy
+import json
+import sys
+import threading
+from functools import cache
+from typing import Any
+
+import botocore.session
+from moto.awslambda.models import LambdaFunction
+from moto.batch.models import JobDefinition
+from moto.core.common_models import CloudFormationModel
+from moto.core.config import default_user_config
+from moto.dynamodb.models.table import Table
+from moto.dynamodb.responses import DynamoHandler
+from moto.s3.models import FakeBucket
+from moto.sns.models import sns_backends
+from moto.stepfunctions import models as machines
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service import StateTaskService
+from moto.stepfunctions.parser.asl.utils import boto_client
+from moto.stepfunctions.parser.models import stepfunctions_parser_backends
+from moto.stepfunctions.parser.utils import camel_to_snake_case
+
+from tests.aws.emulator_ground import client, instead
+
+# --- State machines --------------------------------------------------------------------------------------------------
+
+default_user_config["stepfunctions"] = {"execute_state_machine": True}
+# A template's machines go where machines are run.
+setattr(machines, "stepfunctions_backends", stepfunctions_parser_backends)  # noqa: B010
+
+_make_machine: Any = machines.StateMachine.create_from_cloudformation_json
+
+
+@instead(machines.StateMachine, "create_from_cloudformation_json", of_class=True)
+def _machine(cls: Any, name: str, given: dict[str, Any], *where: Any, **more: Any) -> Any:
+    properties = dict(given["Properties"])
+    for known, value in properties.pop("DefinitionSubstitutions", {}).items():
+        properties["DefinitionString"] = properties["DefinitionString"].replace(f"${{{known}}}", str(value))
+    return _make_machine.__func__(cls, name, {**given, "Properties": properties}, *where, **more)
+
+
+@cache
+def _operation(service: str, action: str) -> Any:
+    """What botocore knows of a request."""
+    model = botocore.session.get_session().get_service_model(service)
+    wanted = camel_to_snake_case(action)
+    return next(model.operation_model(one) for one in model.operation_names if camel_to_snake_case(one) == wanted)
+
+
+def _asked(self: Any, service: str | None, action: str | None) -> Any:
+    return _operation(self._get_boto_service_name(service), action or self.resource.api_action)
+
+
+@instead(StateTaskService, "_normalise_parameters")
+def _request(
+    self: Any, parameters: Any, boto_service_name: str | None = None, service_action_name: str | None = None
+) -> None:
+    """The language writes JobName where the API has jobName."""
+    shape = _asked(self, boto_service_name, service_action_name).input_shape
+    if shape is not None:
+        self._to_boto_request(parameters, shape)
+
+
+@instead(StateTaskService, "_normalise_response")
+def _response(
+    self: Any, response: Any, boto_service_name: str | None = None, service_action_name: str | None = None
+) -> None:
+    shape = _asked(self, boto_service_name, service_action_name).output_shape
+    if shape is not None:
+        self._from_boto_response(response, shape)
+
+
+# A client for each state of each run takes more time than what the state does.
+_client_for = boto_client.boto_client_for
+_clients = threading.Lock()
+_by_service = cache(lambda region, service: _client_for(region=region, service=service))
+
+
+def _kept_client(region: str, service: str, state_credentials: Any = None) -> Any:
+    with _clients:
+        return _by_service(region, service)
+
+
+for _module in list(sys.modules.values()):
+    if getattr(_module, "boto_client_for", None) is _client_for:
+        setattr(_module, "boto_client_for", _kept_client)  # noqa: B010
+
+
+# --- Resources of templates ------------------------------------------------------------------------------------------
+
+
+class Subscription(CloudFormationModel):
+    """AWS::SNS::Subscription."""
+
+    def __init__(self, arn: str) -> None:
+        self.arn = arn
+
+    @property
+    def physical_resource_id(self) -> str:
+        return self.arn
+
+    @staticmethod
+    def cloudformation_name_type() -> str:
+        return ""
+
+    @staticmethod
+    def cloudformation_type() -> str:
+        return "AWS::SNS::Subscription"
+
+    @classmethod
+    def has_cfn_attr(cls, attr: str) -> bool:
+        return False
+
+    @classmethod
+    def create_from_cloudformation_json(
+        cls, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **kwargs: Any
+    ) -> "Subscription":
+        given = cloudformation_json["Properties"]
+        backend = sns_backends[account_id][region_name]
+        made = backend.subscribe(given["TopicArn"], given["Endpoint"], given["Protocol"])
+        if "FilterPolicy" in given:
+            backend.set_subscription_attributes(made.arn, "FilterPolicy", json.dumps(given["FilterPolicy"]))
+        return cls(made.arn)
+
+    @classmethod
+    def update_from_cloudformation_json(
+        cls,
+        original_resource: Any,
+        new_resource_name: str,
+        cloudformation_json: Any,
+        account_id: str,
+        region_name: str,
+    ) -> Any:
+        return original_resource
+
+    @classmethod
+    def delete_from_cloudformation_json(
+        cls, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str
+    ) -> None:
+        sns_backends[account_id][region_name].unsubscribe(resource_name)
+
+    def is_created(self) -> bool:
+        return True
+
+
+_make_bucket: Any = FakeBucket.create_from_cloudformation_json
+
+
+@instead(FakeBucket, "create_from_cloudformation_json", of_class=True)
+def _bucket(cls: Any, name: str, given: dict[str, Any], *where: Any, **more: Any) -> Any:
+    made = _make_bucket.__func__(cls, name, given, *where, **more)
+    properties, s3 = given.get("Properties", {}), client("s3")
+    if "VersioningConfiguration" in properties:
+        s3.put_bucket_versioning(Bucket=name, VersioningConfiguration=properties["VersioningConfiguration"])
+    rules = [_rule(one) for one in properties.get("LifecycleConfiguration", {}).get("Rules", [])]
+    if rules:
+        s3.put_bucket_lifecycle_configuration(Bucket=name, LifecycleConfiguration={"Rules": rules})
+    return made
+
+
+def _rule(given: dict[str, Any]) -> dict[str, Any]:
+    """A rule of a bucket's lifecycle, as S3 takes it."""
+    tags, prefix = given.get("TagFilters", []), given.get("Prefix", "")
+    made: dict[str, Any] = {"ID": given["Id"], "Status": given["Status"]}
+    made["Filter"] = {"And": {"Prefix": prefix, "Tags": tags}} if tags else {"Prefix": prefix}
+    if "Transitions" in given:
+        made["Transitions"] = [
+            {"Days": int(one["TransitionInDays"]), "StorageClass": one["StorageClass"]} for one in given["Transitions"]
+        ]
+    if "ExpirationInDays" in given:
+        made["Expiration"] = {"Days": int(given["ExpirationInDays"])}
+    if "AbortIncompleteMultipartUpload" in given:
+        days = int(given["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"])
+        made["AbortIncompleteMultipartUpload"] = {"DaysAfterInitiation": days}
+    return made
+
+
+_make_job: Any = JobDefinition.create_from_cloudformation_json
+
+
+@instead(JobDefinition, "create_from_cloudformation_json", of_class=True)
+def _job(cls: Any, name: str, given: dict[str, Any], *where: Any, **more: Any) -> Any:
+    made = _make_job.__func__(cls, name, given, *where, **more)
+    timeout = given["Properties"].get("Timeout")
+    if timeout:
+        made.timeout = {"attemptDurationSeconds": int(timeout["AttemptDurationSeconds"])}
+    return made
+
+
+_make_function: Any = LambdaFunction.create_from_cloudformation_json
+
+
+@instead(LambdaFunction, "create_from_cloudformation_json", of_class=True)
+def _function(cls: Any, name: str, given: dict[str, Any], *where: Any, **more: Any) -> Any:
+    made = _make_function.__func__(cls, name, given, *where, **more)
+    made.dead_letter_target = given["Properties"].get("DeadLetterConfig", {}).get("TargetArn")
+    return made
+
+
+# --- DynamoDB --------------------------------------------------------------------------------------------------------
+
+# moto undoes a transaction by putting back the whole table, with what others have written meanwhile: one at a time.
+_one_at_a_time = threading.RLock()
+_dynamo: Any = DynamoHandler.call_action
+
+
+@instead(DynamoHandler, "call_action")
+def _request_of_dynamo(self: Any) -> Any:
+    with _one_at_a_time:
+        return _dynamo(self)
+
+
+@instead(Table, "__deepcopy__")
+def _copied(self: Any, known: Any) -> Any:
+    """What a transaction is undone with. Puts replace items, so they need not be copied each."""
+    made = copy.copy(self)
+    made.items = self.items.copy()
+    return made

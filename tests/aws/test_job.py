@@ -1,0 +1,250 @@
+"""The job as the container runs it: a process, an order, a store; whatever happens, it is whole or tried again."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import readvault
+from readvault.aws.sources import Seen
+from readvault.catalog.model import now
+from readvault.pipeline.entries import entry_for
+from readvault.pipeline.order import Options, WorkOrder
+
+from tests.bam import bam
+from tests.servers import S3, Faults, faults, s3_server
+from tests.stores.conftest import S3Client, environment_of
+
+# Seconds after which a job counts as hung.
+PATIENCE = 120
+OK, FAILED, USAGE, AGAIN = 0, 1, 2, 75
+
+
+@dataclass
+class Fleet:
+    """A bucket with sources, and the jobs of their orders."""
+
+    s3: S3
+    client: S3Client
+    name: str
+
+    def order(self, content: bytes | None = None, source: str = "a.bam", **options: Any) -> WorkOrder:
+        """An order for a source that is there, or for one that is not; its document is written."""
+        version, size = "0:none", 0
+        if content is not None:
+            self.client.put(f"{self.name}/in/{source}", content)
+            head = self.client.client.head_object(Bucket=self.s3.bucket, Key=f"{self.name}/in/{source}")
+            size = head["ContentLength"]
+            version = Seen(size, head["ETag"].strip('"'), None, None).name
+        made = WorkOrder(
+            job=0,
+            source=f"s3://{self.s3.bucket}/{self.name}/in/{source}",
+            source_version=version,
+            source_size=size,
+            store=f"s3://{self.s3.bucket}/{self.name}/archives",
+            key=f"{source}.rv",
+            options=Options(level="fast", **options),
+            reference=None,
+            created=now(),
+        )
+        self.client.put(f"{self.name}/work/{source}.json", json.dumps(made.as_dict()).encode())
+        return made
+
+    def start(self, source: str = "a.bam", *, url: str | None = None, attempt: int = 1) -> subprocess.Popen[bytes]:
+        """The container's entry point."""
+        place = f"s3://{self.s3.bucket}/{self.name}/work/{source}.json"
+        environment = {**os.environ, **self.s3.environment(url=url), "AWS_BATCH_JOB_ATTEMPT": str(attempt)}
+        command = [sys.executable, "-m", "readvault.aws.job", place]
+        return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def run(self, source: str = "a.bam", **how: Any) -> tuple[int, list[dict[str, Any]]]:
+        """Its exit code, and what it said."""
+        with self.start(source, **how) as process:
+            said, complaints = process.communicate(timeout=PATIENCE)
+        assert complaints == b""
+        return process.returncode, [json.loads(line) for line in said.splitlines()]
+
+    def names(self) -> set[str]:
+        start = f"{self.name}/"
+        return {name.replace(start, "") for name in self.client.names() if start in name}
+
+    def told(self, kind: str, source: str = "a.bam") -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.client.get(f"{self.name}/work/{source}.{kind}.json"))
+        return found
+
+    def archive(self, source: str = "a.bam") -> bytes:
+        return self.client.get(f"{self.name}/archives/{source}.rv")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[S3]:
+    with s3_server() as s3:
+        for _ in environment_of(s3.environment()):
+            yield s3
+
+
+@pytest.fixture
+def fleet(server: S3, request: pytest.FixtureRequest) -> Fleet:
+    return Fleet(server, S3Client(server), request.node.name.replace("[", "-").replace("]", ""))
+
+
+def decoded(fleet: Fleet, tmp_path: Path, source: str = "a.bam") -> bytes:
+    path = tmp_path / "archive.rv"
+    path.write_bytes(fleet.archive(source))
+    readvault.decompress(path, tmp_path / "back")
+    return (tmp_path / "back").read_bytes()
+
+
+def test_an_order_is_done(fleet: Fleet, tmp_path: Path) -> None:
+    content = bam(300)
+    order = fleet.order(content, project="p")
+    code, said = fleet.run()
+    assert code == OK, said
+    assert decoded(fleet, tmp_path) == content
+    result = fleet.told("result")
+    assert result["attempt"] == 1
+    assert result["compress"]["adopted"] is False
+    assert result["verify"]["length"] == len(fleet.archive())
+    assert fleet.names() == {
+        "in/a.bam", "work/a.bam.json", "work/a.bam.result.json", "archives/a.bam.rv", "archives/a.bam.rv.idx",
+    }  # fmt: skip
+    entry = entry_for(order, result, result["started"], result["ended"])
+    assert (entry.size, entry.records, entry.project, entry.job) == (len(content), 300, "p", None)
+    assert [line["message"] for line in said] == ["started", "done"]
+    assert all(line["source"] == order.source for line in said)
+
+
+def test_all_of_it_is_decoded_where_the_order_says_so(fleet: Fleet) -> None:
+    fleet.order(bam(100), verify="full")
+    assert fleet.run()[0] == OK
+    assert fleet.told("result")["verify"]["full"] is not None
+
+
+def test_a_job_that_is_run_again_adopts_what_it_had_published(fleet: Fleet) -> None:
+    fleet.order(bam(200))
+    assert fleet.run()[0] == OK
+    before, result = fleet.archive(), fleet.told("result")
+    # With its result still there, nothing is done; without it, the archive is read and taken.
+    assert fleet.run(attempt=2)[1][-1]["message"] == "an earlier attempt had done all of it"
+    fleet.client.client.delete_object(Bucket=fleet.s3.bucket, Key=f"{fleet.name}/work/a.bam.result.json")
+    assert fleet.run(attempt=3)[0] == OK
+    again = fleet.told("result")
+    assert fleet.archive() == before
+    assert (again["compress"]["adopted"], again["verify"]["how"], again["attempt"]) == (True, "full", 3)
+    assert again["compress"]["report"]["archive"]["uuid"] == result["compress"]["report"]["archive"]["uuid"]
+
+
+@pytest.mark.parametrize("kind", ["another source's archive", "no archive"])
+def test_what_else_stands_there_is_left_alone(fleet: Fleet, tmp_path: Path, kind: str) -> None:
+    other = tmp_path / "other.bam"
+    other.write_bytes(bam(50, seed=9))
+    readvault.compress(other)
+    standing = other.with_name("other.bam.rv").read_bytes() if "another" in kind else b"something"
+    fleet.order(bam(100))
+    fleet.client.put(f"{fleet.name}/archives/a.bam.rv", standing)
+    assert fleet.run()[0] == FAILED
+    assert fleet.told("failed")["kind"] == "NameClash"
+    assert fleet.archive() == standing
+
+
+def test_a_source_that_is_missing_has_failed_for_good(fleet: Fleet) -> None:
+    order = fleet.order(None)
+    code, said = fleet.run()
+    assert code == FAILED
+    assert fleet.told("failed") == {
+        "kind": "SourceMissing",
+        "message": said[-1]["message"],
+        "attempt": 1,
+        "order": order.created,
+    }
+    assert order.source in said[-1]["message"]
+    assert fleet.names() == {"work/a.bam.json", "work/a.bam.failed.json"}
+
+
+def test_a_source_that_has_changed_has_failed_for_good(fleet: Fleet) -> None:
+    order = fleet.order(bam(50))
+    fleet.client.put(
+        f"{fleet.name}/work/a.bam.json", json.dumps(replace(order, source_version="7:x").as_dict()).encode()
+    )
+    assert fleet.run()[0] == FAILED
+    assert fleet.told("failed")["kind"] == "SourceChanged"
+
+
+def test_a_source_that_is_no_bam_is_kept_as_it_is(fleet: Fleet, tmp_path: Path) -> None:
+    fleet.order(b"no bam at all")
+    assert fleet.run()[0] == OK
+    assert fleet.told("result")["compress"]["marks"] == ["not-bam"]
+    assert decoded(fleet, tmp_path) == b"no bam at all"
+
+
+@pytest.mark.parametrize("document", [b"rubbish", b"[]", b'{"order_version": 99}', None])
+def test_an_order_that_is_none_is_refused(fleet: Fleet, document: bytes | None) -> None:
+    if document is not None:
+        fleet.client.put(f"{fleet.name}/work/a.bam.json", document)
+    assert fleet.run()[0] == FAILED
+    assert fleet.told("failed")["order"] is None
+
+
+def test_a_job_without_an_order_says_how_it_is_called() -> None:
+    done = subprocess.run([sys.executable, "-m", "readvault.aws.job"], capture_output=True, timeout=60, check=False)
+    assert done.returncode == USAGE
+    assert "ORDER_URL" in json.loads(done.stdout)["message"]
+
+
+def test_no_attempt_leaves_a_key_to_a_secret_in_what_it_says(fleet: Fleet) -> None:
+    fleet.order(bam(50))
+    _, said = fleet.run()
+    assert fleet.s3.secret not in json.dumps(said)
+
+
+# --- A store that has a bad day --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def proxy(server: S3) -> Iterator[Faults]:
+    with faults(server.url) as made:
+        yield made
+
+
+def test_a_job_that_is_told_to_stop_leaves_nothing_half_done(fleet: Fleet, proxy: Faults, tmp_path: Path) -> None:
+    content = bam(3000)
+    fleet.order(content)
+    proxy.change(delay_ms=300)
+    with fleet.start(url=proxy.url) as process:
+        deadline = time.monotonic() + PATIENCE
+        while proxy.stats()["requests"] < 3 and process.poll() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        said, complaints = process.communicate(timeout=30)
+    assert (process.returncode, complaints) == (AGAIN, b""), said
+    assert "told to stop" in json.loads(said.splitlines()[-1])["message"]
+    # Either it had not published, or it had published all of it.
+    assert fleet.names() - {"archives/a.bam.rv", "archives/a.bam.rv.idx"} == {"in/a.bam", "work/a.bam.json"}
+    proxy.change(delay_ms=0)
+    assert fleet.run(attempt=2)[0] == OK
+    assert decoded(fleet, tmp_path) == content
+
+
+def test_a_store_that_is_busy_is_waited_for(fleet: Fleet, proxy: Faults, tmp_path: Path) -> None:
+    content = bam(500)
+    fleet.order(content)
+    proxy.change(faults={"slow_down": 0.2}, seed=7)
+    assert fleet.run(url=proxy.url)[0] in (OK, AGAIN)
+    proxy.change(faults={})
+    assert fleet.run(url=proxy.url, attempt=2)[0] == OK
+    assert decoded(fleet, tmp_path) == content
+
+
+def test_a_store_that_stays_busy_means_another_attempt(fleet: Fleet, proxy: Faults) -> None:
+    fleet.order(bam(100))
+    proxy.change(faults={"slow_down": 1.0})
+    assert fleet.run(url=proxy.url)[0] == AGAIN
+    assert fleet.names() - {"work/a.bam.failed.json"} == {"in/a.bam", "work/a.bam.json"}
