@@ -55,7 +55,6 @@ PYTHON_ARROWS = {
         "pipeline",
         "places",
         "report",
-        "vault",
         "_core",
     },
     "pipeline": {"readvault", "archive", "catalog", "errors", "files", "objects", "places", "report", "_core"},
