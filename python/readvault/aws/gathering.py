@@ -68,7 +68,7 @@ def found(
 
 def _both(more: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]:
     """What is said of all sources, with what is said of one."""
-    inner = {name: {**more.get(name, {}), **told[name]} for name in ("tags", "options") if name in told}
+    inner: dict[str, Any] = {name: {**more.get(name, {}), **told[name]} for name in ("tags", "options") if name in told}
     return {**more, **told, **inner}
 
 

@@ -10,8 +10,6 @@ from readvault.aws.account import told
 from readvault.catalog.dynamodb import DynamoCatalog
 from readvault.pipeline.order import Options, options_of
 
-# What `deploy` calls a stack unless told otherwise.
-NAME = "readvault"
 # A stack that was only planned: its change set was made and never run.
 PLANNED = "REVIEW_IN_PROGRESS"
 

@@ -86,6 +86,11 @@ def status(stack: Deployed, entries: Entries | None = None) -> Status:
         )
 
 
+def given_up(stack: Deployed) -> dict[str, int]:
+    """Messages in the dead queues."""
+    return {name: sum(_depth(stack.output(f"{name}Queue")).values()) for name in DEAD}
+
+
 def counted(stack: Deployed) -> Entries:
     """Count the catalog's entries by state."""
     recorded = before = after = 0
