@@ -104,8 +104,9 @@ def _task(dead: str) -> int | None:
         sqs.start_message_move_task(SourceArn=told["Attributes"]["QueueArn"])
     except sqs.exceptions.ClientError as error:
         code = str(error.response.get("Error", {}).get("Code", ""))
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-        if code in _UNKNOWN or status in (501, 404):
+        status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+        # Where it will not or cannot, we can: whoever takes a message moves it, and nobody else has it meanwhile.
+        if code in _UNKNOWN or status >= 500:
             return None
         raise
     return number

@@ -161,8 +161,14 @@ def deploy(
             done = stacks.deployed(stack)
         else:
             _show(change)
-            if plan_only or not (yes or _agreed(f"{'Make' if change.creates else 'Change'} the stack {stack}?")):
-                deploying.leave(change)
+            agreed = False
+            try:
+                question = f"{'Make' if change.creates else 'Change'} the stack {stack}?"
+                agreed = not plan_only and (yes or _agreed(question))
+            finally:
+                if not agreed:
+                    deploying.leave(change)
+            if not agreed:
                 say(f"{stack}: left as it is")
                 return exits.OK if plan_only else exits.FAILED
             done = deploying.run(change, (lambda line: None) if quiet else say)
