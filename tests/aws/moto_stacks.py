@@ -10,6 +10,7 @@ from typing import Any
 from moto.cloudformation.models import ChangeSet, Stack
 from moto.server import ThreadedMotoServer
 from moto.sqs.exceptions import SQSException
+from moto.sqs.models import Queue
 from moto.sqs.responses import SQSResponse
 
 
@@ -41,6 +42,8 @@ if __name__ == "__main__":
     ChangeSet.apply = apply  # type: ignore[method-assign]
     Stack.parameter_list = property(parameters)  # type: ignore[assignment,method-assign]
     SQSResponse.start_message_move_task = move  # type: ignore[attr-defined]
+    # Functions do not run here, so they take no messages either.
+    Queue.lambda_event_source_mappings = property(lambda queue: {}, lambda queue, given: None)  # type: ignore[assignment]
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     print(server.get_host_and_port()[1], flush=True)

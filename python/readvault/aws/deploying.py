@@ -103,7 +103,9 @@ def parameters(wanted: Mapping[str, str], there: Deployed | None) -> dict[str, s
     if unknown:
         raise InvalidError(f"the stack has no parameter {', '.join(unknown)} (there are {', '.join(known)})")
     before = {} if there is None else {name: value for name, value in there.parameters.items() if name in known}
-    found = {**before, **wanted}
+    # Defaults are told too: what a stack was made with stays, whatever later templates have.
+    usual = {name: str(one["Default"]) for name, one in known.items() if "Default" in one}
+    found = {**usual, **before, **wanted}
     missing = [name for name, one in known.items() if "Default" not in one and not found.get(name)]
     if missing:
         raise InvalidError(f"a new stack must be told its {', '.join(missing)} (--set {missing[0]}=...)")
