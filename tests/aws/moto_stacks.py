@@ -1,7 +1,7 @@
 """moto over loopback, as a program: it prints its port, and ends with its standard input.
 
-Of a stack that a change set has made, moto tells neither outputs nor parameters; here it does, as it does of others. And
-a list among the parameters is told as AWS tells it, with commas.
+Of a stack that a change set has made, moto tells neither outputs nor parameters; here it does, as it does of others.
+A list among the parameters is told as AWS tells it, with commas.
 """
 
 import sys
@@ -14,14 +14,14 @@ from moto.sqs.models import Queue
 from moto.sqs.responses import SQSResponse
 
 
-def apply(change: ChangeSet) -> None:
+def apply(self: ChangeSet) -> None:
     """Run a change set, and remember what it was made of."""
-    stack = change.stack
-    stack.template = change.template
+    stack = self.stack
+    stack.template = self.template
     stack._parse_template()
-    stack.resource_map.update(change.template_dict, change.parameters)
+    stack.resource_map.update(self.template_dict, self.parameters)
     stack.output_map = stack._create_output_map()
-    stack.parameters = change.parameters
+    stack.parameters = self.parameters
 
 
 def parameters(stack: Stack) -> list[dict[str, Any]]:

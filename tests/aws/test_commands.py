@@ -54,8 +54,9 @@ class Fleet:
         return DynamoCatalog(self.server.client(service="dynamodb"), self.outputs["CatalogTable"])
 
     def put(self, *keys: str) -> None:
+        s3 = self.server.client()
         for key in keys:
-            self.server.client().put_object(Bucket=SOURCES, Key=key, Body=key.encode())
+            s3.put_object(Bucket=SOURCES, Key=key, Body=key.encode())
 
     def queued(self) -> list[dict[str, Any]]:
         """All messages of the work queue, which are taken from it."""
