@@ -1,8 +1,16 @@
 """Sizing: what a plan says can be worked out by hand."""
 
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from readvault.aws.sizing import Prices, Work, plan
 from readvault.errors import InvalidError
+
+PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "concepts" / "sizing.md"
 
 
 def test_a_file_takes_its_bytes_by_the_speed_of_its_processors_and_the_overhead() -> None:
@@ -80,3 +88,14 @@ def test_limits_are_named_with_what_is_needed_of_them() -> None:
 def test_no_work_is_no_plan(work: Work) -> None:
     with pytest.raises(InvalidError):
         plan(work)
+
+
+def test_the_page_shows_what_the_command_says() -> None:
+    blocks = re.findall(r"```\n\$ readvault (aws plan .*?)\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    assert len(blocks) >= 3
+    for command, told in blocks:
+        arguments = shlex.split(command.replace("\\\n", " "))
+        done = subprocess.run(
+            [sys.executable, "-m", "readvault", *arguments], capture_output=True, text=True, check=True
+        )
+        assert done.stdout.startswith(told), command

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 def plan_lines(found: "Plan") -> Iterator[str]:
     """A plan."""
+    from readvault.aws.sizing import NEAR
+
     work = found.work
     yield (
         f"work       {count(work.files, 'file')} of {size(work.size)}: {size(found.source_bytes)} -> "
@@ -29,7 +31,7 @@ def plan_lines(found: "Plan") -> Iterator[str]:
         f"machines   {found.instances:,} of {work.vcpus} processors at a time ({found.vcpus:,}: MaxVcpus), for "
         f"{found.hours:,.1f} h: {found.files_per_hour:,.0f} files an hour"
     )
-    if found.hours > work.hours * 1.0001:
+    if found.hours > work.hours * NEAR:
         yield f"           {work.hours:g} h are too few: a single file takes longer; more processors a file help"
     yield f"in all     {found.vcpu_hours:,.0f} processor hours"
     if found.compute is not None and found.compute_per_tb is not None:
