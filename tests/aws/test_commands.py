@@ -20,7 +20,7 @@ from readvault.catalog.dynamodb import DynamoCatalog
 from readvault.pipeline.order import Options, WorkOrder
 from readvault.report import state_name
 
-from tests.conftest import Completed
+from tests.conftest import ROOT, Completed
 from tests.servers import S3, started
 from tests.vault.entries import entry as entry_of
 
@@ -156,6 +156,33 @@ def test_without_an_image_the_commands_that_make_it_are_told(aws: Callable[..., 
     assert told.returncode == 1
     for word in (b"get-login-password", b"infra/Dockerfile", b" push ", b"readvault-job"):
         assert word in told.stderr
+
+
+def test_an_image_is_built_and_pushed_by_the_engine_that_there_is(
+    aws: Callable[..., Completed], tmp_path: Path
+) -> None:
+    tools, log = tmp_path / "tools", tmp_path / "log"
+    tools.mkdir()
+    engine = tools / "docker"
+    engine.write_text(f'#!/bin/sh\necho "$@" >> {log}\n[ "$1" != login ] || cat > {log}.password\n')
+    engine.chmod(0o755)
+    named = ("--stack", "pushed", "--source-bucket", SOURCES)
+    done = aws("deploy", *named, "--push", "--context", ROOT, "--dry-run", PATH=f"{tools}:{os.environ['PATH']}")
+    assert done.returncode == 0, done.stderr.decode()
+    login, build, push = log.read_text().splitlines()
+    assert login.startswith("login --username AWS --password-stdin 123456789012.dkr.ecr.")
+    assert "infra/Dockerfile" in build
+    assert push.startswith("push 123456789012.dkr.ecr.")
+    assert (tmp_path / "log.password").read_text()
+
+
+def test_without_boto3_the_command_says_what_to_install(aws: Callable[..., Completed], tmp_path: Path) -> None:
+    (tmp_path / "boto3.py").write_text("raise ModuleNotFoundError(\"No module named 'boto3'\")\n")
+    path = f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"
+    told = aws("status", PYTHONPATH=path)
+    assert told.returncode != 0
+    assert b"pip install 'readvault[aws]'" in told.stderr
+    assert aws("plan", "--files", 1, "--size", "1G", "--hours", 1, PYTHONPATH=path).returncode == 0
 
 
 def test_a_stack_that_is_not_there_is_named(aws: Callable[..., Completed]) -> None:

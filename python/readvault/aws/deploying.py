@@ -18,6 +18,7 @@ from readvault.errors import InvalidError, StoreError
 # Seconds between two looks at what AWS is at.
 _WAIT = 3.0
 _NOTHING = ("didn't contain changes", "No updates are to be performed")
+_BROKEN = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED")
 _PART_ENDS = ("_COMPLETE", "_FAILED")
 
 Say = Callable[[str], object]
@@ -115,6 +116,11 @@ def parameters(wanted: Mapping[str, str], there: Deployed | None) -> dict[str, s
 def planned(name: str, url: str, given: Mapping[str, str], there: Deployed | None) -> ChangeSet | None:
     """Make a change set; None where nothing would change."""
     service = clients.client("cloudformation")
+    if there is not None and there.state in _BROKEN:
+        raise InvalidError(
+            f"the stack {name} is {there.state}, and cannot be changed: take it away (`readvault aws destroy`), and "
+            f"deploy again"
+        )
     creates = there is None or there.state == stack.PLANNED
     made = service.create_change_set(
         StackName=name,
@@ -169,11 +175,12 @@ def run(change: ChangeSet, say: Say) -> Deployed:
 
 def followed(name: str, say: Say, seen: set[str]) -> Deployed:
     """Wait until CloudFormation is done with a stack, and say what it does."""
-    first_failure = ""
+    first_failure, begun = "", False
     while True:
         there = stack.found(name)
         for one in reversed(_events(name, seen)):
             seen.add(one["EventId"])
+            begun = True
             state, why = one.get("ResourceStatus", ""), one.get("ResourceStatusReason", "")
             if state.endswith(_PART_ENDS):
                 say(f"{one['LogicalResourceId']}: {state}" + (f": {why}" if why else ""))
@@ -181,7 +188,8 @@ def followed(name: str, say: Say, seen: set[str]) -> Deployed:
                 first_failure = f"{one['LogicalResourceId']}: {why}"
         if there is None:
             raise StoreError(f"the stack {name} is gone")
-        if not there.state.endswith("_IN_PROGRESS"):
+        # Until something has happened, the state is that of the last time.
+        if begun and not there.state.endswith("_IN_PROGRESS"):
             break
         time.sleep(_WAIT)
     if there.state not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):

@@ -35,7 +35,10 @@ def parts(there: Deployed) -> list[Part]:
 
 def holds_archives(there: Deployed) -> bool:
     """Whether there is any archive, or any earlier version of one, in the store."""
-    bucket = there.output("StoreBucket")
+    bucket = there.outputs.get("StoreBucket")
+    if bucket is None:
+        # It never came so far.
+        return False
     s3 = clients.client("s3")
     try:
         found = s3.list_object_versions(Bucket=bucket, Prefix=_ARCHIVES, MaxKeys=1)

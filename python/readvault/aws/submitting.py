@@ -113,7 +113,7 @@ def submit(found: Iterable[Found], told: Submission, memory: Memory) -> Counts:
     together = _TOGETHER if told.every * _TOGETHER <= _BURST else max(1, int(_BURST / told.every))
     left = iter(found)
     with ThreadPoolExecutor(_LOOKING) as pool:
-        while window := list(islice(left, _WINDOW if not told.every else max(together, _LOOKING))):
+        while window := list(islice(left, together if told.every else _WINDOW)):
             pieces = list(pool.map(lambda one: _piece(one, told.stack), window))
             for start in range(0, len(window), together):
                 some = list(zip(window, pieces, strict=True))[start : start + together]

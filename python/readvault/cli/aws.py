@@ -231,7 +231,7 @@ def destroy(
         )
         for line in table(("", "part", "kind", "called"), rows):
             say(line)
-        bucket = there.output("StoreBucket")
+        bucket = there.outputs.get("StoreBucket")
         if destroying.holds_archives(there) and not keep_bucket:
             raise UsageError(
                 f"{bucket} holds archives: with --keep-bucket the stack goes, and bucket and catalog stay as they are"
@@ -241,7 +241,7 @@ def destroy(
             return exits.FAILED
         destroying.destroy(there, (lambda line: None) if quiet else say)
     if not quiet:
-        say(f"{stack}: gone; s3://{bucket} and {there.output('Catalog')} are still there")
+        say(f"{stack}: gone" + (f"; s3://{bucket} and {there.output('Catalog')} are still there" if bucket else ""))
     return exits.OK
 
 
