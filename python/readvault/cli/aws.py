@@ -160,7 +160,8 @@ def deploy(
                 say(f"{stack}: nothing would change")
             done = stacks.deployed(stack)
         else:
-            _show(change)
+            if not (quiet and yes):
+                _show(change)
             agreed = False
             try:
                 question = f"{'Make' if change.creates else 'Change'} the stack {stack}?"
