@@ -359,6 +359,24 @@ def test_what_failed_is_queued_again_once(fleet: Fleet) -> None:
     assert fleet.run("redrive").returncode == 2
 
 
+def test_what_was_stopped_is_queued_again_and_what_runs_is_not(fleet: Fleet) -> None:
+    machine = fleet.server.client(service="stepfunctions")
+    wanted = [Wanted(f"s3://sources/{name}.bam", "4:etag", Options()) for name in ("runs", "stopped", "lost")]
+    for one in wanted:
+        table.claim(fleet.catalog, one, order_of(one.source, one.options), one.execution)
+    started_ = [
+        machine.start_execution(stateMachineArn=fleet.outputs["PipelineMachine"], name=one.execution, input="{}")
+        for one in wanted[:2]
+    ]
+    machine.stop_execution(executionArn=started_[1]["executionArn"])
+    shown = fleet.run("redrive", "--stuck", "--json")
+    assert shown.returncode == 0, shown.stderr.decode()
+    found = {told["source"]: told["error"] for told in map(json.loads, shown.stdout.decode().splitlines())}
+    assert found == {"s3://sources/stopped.bam": "ABORTED", "s3://sources/lost.bam": "there is no execution"}
+    assert {one["source"] for one in fleet.queued()} == set(found)
+    machine.stop_execution(executionArn=started_[0]["executionArn"])
+
+
 def test_messages_that_were_given_up_go_back_where_they_came_from(fleet: Fleet) -> None:
     sqs = fleet.server.client(service="sqs")
     body = Wanted("s3://sources/dead.bam", "4:etag", Options()).body()

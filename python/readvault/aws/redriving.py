@@ -9,7 +9,7 @@ import fnmatch
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -18,7 +18,7 @@ from readvault.aws.failures import BadMessage
 from readvault.aws.messages import Wanted
 from readvault.aws.stack import Deployed
 from readvault.aws.submitting import send
-from readvault.catalog.dynamodb import FAILED, text_in
+from readvault.catalog.dynamodb import FAILED, ORDERED, text_in
 
 _TOGETHER = 10
 # Dead queues, and where their messages belong. What could not be announced is announced again.
@@ -47,17 +47,37 @@ def failed(stack: Deployed, words: tuple[str, ...] = (), kinds: tuple[str, ...] 
     name; all of them without any.
     """
     for item in stack.catalog.in_state(FAILED):
-        identity, source, kind = (text_in(item, name) for name in ("id", "source", "error_kind"))
-        if kinds and kind not in kinds:
-            continue
-        if words and not any(_means(word, identity, source) for word in words):
-            continue
-        try:
-            # What the work was when it was ordered, whatever the stack takes now.
-            wanted = messages.wanted_of(json.loads(text_in(item, "work")), stack.usual)
-        except (BadMessage, ValueError):
-            continue
-        yield Failed(identity, wanted, kind, text_in(item, "error"), text_in(item, "updated"))
+        if not kinds or text_in(item, "error_kind") in kinds:
+            yield from _failed(stack, item, words)
+
+
+def stuck(stack: Deployed, words: tuple[str, ...] = ()) -> Iterator[Failed]:
+    """Files that are ordered, and whose execution has ended without a word or is not there: somebody has stopped it."""
+    machine = stack.output("PipelineMachine").replace(":stateMachine:", ":execution:", 1)
+    for item in stack.catalog.in_state(ORDERED):
+        state = _state(f"{machine}:{text_in(item, 'execution')}")
+        if state not in ("RUNNING", "PENDING_REDRIVE"):
+            yield from (replace(one, kind="Stuck", error=state) for one in _failed(stack, item, words))
+
+
+def _state(execution: str) -> str:
+    machine = clients.client("stepfunctions")
+    try:
+        return str(machine.describe_execution(executionArn=execution)["status"])
+    except machine.exceptions.ExecutionDoesNotExist:
+        return "there is no execution"
+
+
+def _failed(stack: Deployed, item: dict[str, Any], words: tuple[str, ...]) -> Iterator[Failed]:
+    identity, source = text_in(item, "id"), text_in(item, "source")
+    if words and not any(_means(word, identity, source) for word in words):
+        return
+    try:
+        # What the work was when it was ordered, whatever the stack takes now.
+        wanted = messages.wanted_of(json.loads(text_in(item, "work")), stack.usual)
+    except (BadMessage, ValueError):
+        return
+    yield Failed(identity, wanted, text_in(item, "error_kind"), text_in(item, "error"), text_in(item, "updated"))
 
 
 def _means(word: str, identity: str, source: str) -> bool:

@@ -225,6 +225,9 @@ def redrive(
         list[str] | None,
         typer.Option("--kind", metavar="NAME", help="Only this kind of failure, such as NameClash; may be repeated."),
     ] = None,
+    stuck: Annotated[
+        bool, typer.Option("--stuck", help="Files that are ordered, and whose execution was stopped, instead.")
+    ] = False,
     dead: Annotated[
         bool, typer.Option("--dead", help="Also move the messages of dead queues back to where they belong.")
     ] = False,
@@ -236,10 +239,10 @@ def redrive(
     quiet: Quiet = False,
 ) -> int:
     """Queue failed files again, each with a new execution; and move messages that were given up back."""
-    if every and (words or kinds):
-        raise UsageError("--all goes with no words and no --kind")
-    if not (every or words or kinds or dead):
-        raise UsageError("name the files that are to be tried again, a --kind of failure, --all or --dead")
+    if (every and (words or kinds)) or (stuck and (every or kinds)):
+        raise UsageError("--all goes with no words, no --kind and no --stuck, and --stuck with no --kind")
+    if not (every or words or kinds or stuck or dead):
+        raise UsageError("name the files that are to be tried again, a --kind of failure, --all, --stuck or --dead")
     with reached(stack, profile, region) as there:
         from readvault.aws import redriving
 
@@ -251,8 +254,9 @@ def redrive(
                 say(f"{one.wanted.source}: would be queued again [{one.kind}]")
 
         number = 0
-        if every or words or kinds:
-            found = redriving.failed(there, tuple(words or ()), tuple(kinds or ()))
+        if every or words or kinds or stuck:
+            named = tuple(words or ())
+            found = redriving.stuck(there, named) if stuck else redriving.failed(there, named, tuple(kinds or ()))
             if dry_run:
                 for one in found:
                     hear(one)
