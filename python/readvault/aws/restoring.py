@@ -11,7 +11,7 @@ from readvault import archive, objects
 from readvault.aws import clients, sources
 from readvault.catalog.model import Entry
 from readvault.errors import DamagedError
-from readvault.vault.restoring import check_archive, reference_of
+from readvault.pipeline.restore import check_archive, reference_of
 
 # What can be read at once, whatever it is called; all other classes are brought back first.
 _COLD = ("GLACIER", "DEEP_ARCHIVE")
