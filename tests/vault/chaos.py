@@ -95,7 +95,8 @@ def check(folder: Path, sources: list[Path], *, whole: bool = True) -> None:
         assert {job.entry for job in vault.queue.jobs("done")} == {entry.uuid for entry in entries}
         wanted = {entry.place for entry in entries}
         wanted |= {archive.default_sidecar(entry.place) for entry in entries if entry.sidecar}
-        assert {one.place for one in objects.listing(vault.store)} == wanted
+        there = {one.place for one in objects.listing(vault.store)}
+        assert there == wanted, (sorted(there - wanted), sorted(wanted - there))
         for entry in entries:
             found = objects.digest(entry.place)
             assert (found.length, found.sha256) == (entry.archive_size, entry.archive_sha256), entry.place

@@ -11,10 +11,10 @@ from typing import Any, TypeAlias
 
 from readvault import _core, archive, files, objects, places
 from readvault.catalog.model import now
-from readvault.errors import DamagedError, InvalidError, ReadvaultError, UnsupportedError
+from readvault.errors import DamagedError, InvalidError, ReadvaultError, StoreError, UnsupportedError
 from readvault.pipeline.failures import ChangedError, ClashError, ClosedError, MismatchError
 from readvault.pipeline.order import WorkOrder
-from readvault.report import CompressReport, State, as_dict, state_name
+from readvault.report import CompressReport, IndexingReport, State, as_dict, state_name
 
 Hear: TypeAlias = Callable[[int, int | None], object]
 Given: TypeAlias = dict[str, Any]
@@ -22,6 +22,8 @@ Given: TypeAlias = dict[str, Any]
 # What `--verify sample` decodes once more: so many stretches of so many bytes, at random.
 _SAMPLES = 16
 _SAMPLE = 1 << 20
+# How often an archive that seems damaged is read before its store is blamed.
+_LOOKS = 3
 # The empty block that ends a BGZF file (SAM specification, section 4.1.2): a file without it was cut off, or never
 # finished.
 LAST_BLOCK = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
@@ -111,7 +113,10 @@ def _adopt(order: WorkOrder, threads: int, hear: Hear | None) -> Given:
     """Take the archive that an earlier attempt published before it could say so, if it is of the same source."""
     try:
         found = archive.verify(order.target, reference=order.options.reference, threads=threads, progress=hear)
-    except (DamagedError, UnsupportedError, InvalidError) as error:
+    except DamagedError as error:
+        # Most often the network: nothing is decided by one look.
+        raise StoreError(f"{order.target} stands, and does not read back: {error}") from None
+    except (UnsupportedError, InvalidError) as error:
         raise ClashError(f"name clash: {order.target} exists and is no archive of this source: {error}") from None
     source = objects.digest(order.source)
     check_source(order)
@@ -144,13 +149,30 @@ def index(order: WorkOrder, made: Given, threads: int, hear: Hear | None) -> Giv
     if report["counts"]["records"] == 0:
         return {"sidecar": None, "why": "there are no records"}
     try:
-        done = archive.index(
-            order.target, force=True, threads=threads, reference=order.options.reference, progress=hear
-        )
+        done = _indexed(order, threads, hear)
     except (InvalidError, DamagedError) as error:
-        # Not sorted, or the source itself is damaged; whether the archive is, the next step finds out.
+        # Not sorted, or the source itself is damaged. What an earlier attempt may have left is of no use then.
+        objects.remove(archive.default_sidecar(order.target))
         return {"sidecar": None, "why": str(error)}
     return {"sidecar": archive.default_sidecar(order.key), "length": done.sidecar.length, "why": None}
+
+
+def _indexed(order: WorkOrder, threads: int, hear: Hear | None) -> IndexingReport:
+    """Index the archive.
+
+    A source that is damaged is found so twice, in the same words; a network that flips bits is not.
+    """
+    told = ""
+    for _ in range(_LOOKS):
+        try:
+            return archive.index(
+                order.target, force=True, threads=threads, reference=order.options.reference, progress=hear
+            )
+        except DamagedError as error:
+            if str(error) == told:
+                raise
+            told = str(error)
+    raise StoreError(f"{order.target} reads back damaged in one place after the other: {told}")
 
 
 def verify(order: WorkOrder, made: Given, threads: int, hear: Hear | None, *, dice: random.Random) -> Given:
