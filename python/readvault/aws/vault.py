@@ -7,9 +7,7 @@ from functools import cached_property
 
 from readvault.aws import clients
 from readvault.catalog.dynamodb import DynamoCatalog
-from readvault.catalog.model import Entry
 from readvault.errors import InvalidError
-from readvault.vault.history import History
 
 SCHEME = "dynamodb://"
 
@@ -32,7 +30,3 @@ class TableVault:
     def store(self) -> str:
         """Where the archives are; empty while there are none."""
         return self.catalog.store() or ""
-
-    def history(self, entry: Entry) -> History:
-        """What has happened to an entry's archive: the stack's logs tell it, and no table."""
-        return History((), (), ())

@@ -176,7 +176,8 @@ def _json(value: Any) -> str:
 
 
 def _past(vault: "Vault | TableVault", entry: Entry) -> History:
-    return history.of(vault, entry) if isinstance(vault, Vault) else vault.history(entry)
+    # Of a fleet's archives the stack's logs tell it, and no table.
+    return history.of(vault, entry) if isinstance(vault, Vault) else History((), (), ())
 
 
 def _lines(entry: Entry, past: History) -> Iterator[str]:
