@@ -65,10 +65,11 @@ def measure_all(work: Path, out: Path, *, small: int, large: int, kills: int) ->
 
     for row in growth(work / "growth", [1_000, 10_000, 100_000]):
         add(row)
-    for row in running(work / "small", linked(work / "small-files", _small(work), small), "small files", "default"):
+    files = linked(work / "small-files", _small(work), small)
+    for row in running(work / "small", files, "small files", "default", few=min(small, 2_000)):
         add(row)
-    twenty = generated("novaseq", "20M", work.parent)
-    for row in running(work / "large", linked(work / "large-files", [twenty], large), "files of 20 MB", "fast"):
+    files = linked(work / "large-files", [generated("novaseq", "20M", work.parent)], large)
+    for row in running(work / "large", files, "files of 20 MB", "fast", few=min(large, 20)):
         add(row)
     for row in killed(work / "killed", kills):
         add(row)
@@ -134,40 +135,43 @@ def _record(folder: Path, most: int) -> None:
 # --- Running ---------------------------------------------------------------------------------------------------------
 
 
-def running(work: Path, sources: Path, what: str, level: str) -> Iterator[Measured]:
-    """A whole run over a folder of files, beside the same verbs called in a loop."""
+def running(work: Path, sources: Path, what: str, level: str, *, few: int) -> Iterator[Measured]:
+    """A whole run over a folder by two workers; `few` of its files by one, beside the same verbs called in a loop."""
     paths = sorted(sources.iterdir())
-    length = sum(path.stat().st_size for path in paths)
-    home.create(str(work / "vault")).close()
-    vault = ["--vault", str(work / "vault")]
-    readvault = [sys.executable, "-m", "readvault"]
-    yield _row(
-        f"{what}: submit", len(paths), measure.command([*readvault, "submit", "-q", "-l", level, *vault, str(sources)])
-    )
-    (work / "bare").mkdir()
-    bare = measure.function(lambda: _bare(paths, work / "bare", level))
-    yield _row(f"{what}: bare verbs", len(paths), bare, f"{level}, 1 thread; compress, index, digest", length)
-    shutil.rmtree(work / "bare")
-    cost = measure.command([*readvault, "vault", "run", "-q", "--until-empty", "-w", "1", "-@", "1", *vault])
-    yield _row(f"{what}: run", len(paths), cost, f"{level}, 1 worker", length)
-    with Vault(work / "vault") as opened:
-        codec = _codec(opened)
-        done = opened.queue.counts()["done"][0]
-    if done != len(paths):
-        raise SystemExit(f"{what}: {done} of {len(paths)} are done")
-    note = "of the run's seconds, those outside compress, index and verify, by the steps' own times"
-    yield Measured(
-        f"{what}: overhead", len(paths), length, cost.wall - codec, 1000 * (cost.wall - codec) / len(paths), 0, 0, note
-    )
-    yield _row(f"{what}: report", len(paths), measure.function(lambda: _report(work / "vault")))
-    again = work / "again"
-    home.create(str(again)).close()
-    two = ["--vault", str(again)]
-    subprocess.run([*readvault, "submit", "-q", "-l", level, *two, str(sources)], check=True)
-    cost = measure.command([*readvault, "vault", "run", "-q", "--until-empty", "-w", "2", "-@", "1", *two])
-    yield _row(f"{what}: run", len(paths), cost, f"{level}, 2 workers", length)
+    note = f"{level}, 1 thread: compress, index, digest"
+    (work / "bare").mkdir(parents=True)
+    bare = measure.function(lambda: _bare(paths[:few], work / "bare", level))
+    yield _row(f"{what}: the bare verbs", few, bare, note, _length(paths[:few]))
+    some = [str(path) for path in paths[:few]]
+    cost, codec = _run(work / "one", some, level, workers=1)
+    yield _row(f"{what}: run", few, cost, f"{level}, 1 worker of 1 thread", _length(paths[:few]))
+    rest = cost.wall - codec
+    note = "the run's seconds outside compress, index and verify, by the steps' own times; its start with them"
+    yield Measured(f"{what}: overhead", few, 0, rest, 1000 * rest / few, 0, 0, note)
+    cost, _ = _run(work / "two", [str(sources)], level, workers=2)
+    yield _row(f"{what}: run", len(paths), cost, f"{level}, 2 workers of 1 thread", _length(paths))
+    yield _row(f"{what}: report", len(paths), measure.function(lambda: _report(work / "two")))
     shutil.rmtree(work)
     shutil.rmtree(sources)
+
+
+def _run(folder: Path, sources: list[str], level: str, *, workers: int) -> tuple[measure.Cost, float]:
+    """Submits and runs; gives what the run took, and the seconds of its steps that are mostly codec."""
+    readvault, vault = [sys.executable, "-m", "readvault"], ["--vault", str(folder)]
+    home.create(str(folder)).close()
+    listed = "".join(f"{source}\n" for source in sources) if len(sources) > 1 else None
+    given = ["-"] if listed else sources
+    subprocess.run([*readvault, "submit", "-q", "-l", level, *vault, *given], input=listed, text=True, check=True)
+    cost = measure.command([*readvault, "vault", "run", "-q", "--until-empty", "-w", str(workers), "-@", "1", *vault])
+    with Vault(folder) as opened:
+        counts = {state: jobs for state, (jobs, _) in opened.queue.counts().items() if jobs}
+        if set(counts) != {"done"}:
+            raise SystemExit(f"{folder}: {counts}")
+        return cost, _codec(opened)
+
+
+def _length(paths: list[Path]) -> int:
+    return sum(path.stat().st_size for path in paths)
 
 
 def _bare(paths: list[Path], folder: Path, level: Any) -> None:

@@ -107,7 +107,7 @@ def test_the_bar_shows_names_as_they_are(command: list[str], tmp_path: Path) -> 
 
 def test_a_runner_shows_a_live_table_with_names_as_they_are(command: list[str], tmp_path: Path, rv: Rv) -> None:
     for name in ("[red]a.bam", "b\u202e.bam"):
-        (tmp_path / name).write_bytes(long_bam(8))
+        (tmp_path / name).write_bytes(long_bam(3))
     assert rv("vault", "init", "vault").returncode == 0
     assert rv("submit", tmp_path, "--vault", "vault").returncode == 0
     arguments = [*command, "vault", "run", "--vault", "vault", "--until-empty", "-w", "2", "-@", "1"]

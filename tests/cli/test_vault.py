@@ -163,7 +163,7 @@ def test_an_unreadable_file_fails_with_its_reason(run: Rv, sample: Path) -> None
 
 def test_a_file_that_changes_while_it_is_read_fails_and_leaves_nothing(run: Rv, vault: Path, tmp_path: Path) -> None:
     source = tmp_path / "long.bam"
-    source.write_bytes(long_bam(8))
+    source.write_bytes(long_bam(3))
     assert run("submit", source).returncode == 0
     over = threading.Event()
 
@@ -204,7 +204,7 @@ def test_a_wrong_reference_fails_with_its_reason(run: Rv, sample: Path, tmp_path
 
 def test_a_runner_that_is_stopped_puts_its_jobs_back(run: Rv, vault: Path, command: list[str], tmp_path: Path) -> None:
     for number in range(3):
-        (tmp_path / f"{number}.bam").write_bytes(long_bam(8))
+        (tmp_path / f"{number}.bam").write_bytes(long_bam(3))
     assert run("submit", tmp_path / "*.bam").returncode == 0
     for number in (signal.SIGINT, signal.SIGTERM):
         process = subprocess.Popen(

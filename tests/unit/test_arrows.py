@@ -44,8 +44,7 @@ PYTHON_ARROWS = {
         "places",
         "report",
     },
-    # The fleet is the pipeline on machines that come and go: it knows no vault, and no vault knows it. What its
-    # functions import needs no _core, which tests/aws/test_handlers.py proves.
+    # The fleet is the pipeline on machines that come and go: it knows no vault, and no vault knows it.
     "aws": {
         "readvault",
         "archive",

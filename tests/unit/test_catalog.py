@@ -18,7 +18,7 @@ from readvault.catalog.model import Condition, Conflict, Entry, entry_of
 from readvault.catalog.query import conditions_of, meets, named
 from readvault.catalog.schema import MIGRATIONS
 from readvault.catalog.sqlite import SqliteCatalog, insert
-from readvault.errors import DamagedError, InvalidError, UnsupportedError
+from readvault.errors import DamagedError, InvalidError, StoreError, UnsupportedError
 
 
 def entry(number: int = 1, **changes: Any) -> Entry:
@@ -320,7 +320,7 @@ def test_a_step_that_fails_changes_nothing(catalog: SqliteCatalog, monkeypatch: 
     monkeypatch.setattr(
         database, "MIGRATIONS", (*MIGRATIONS, "CREATE TABLE more (x);\nINSERT INTO nowhere VALUES (1);")
     )
-    with pytest.raises(sqlite3.OperationalError):
+    with pytest.raises(StoreError, match="no such table: nowhere"):
         Database(catalog.database.path)
     monkeypatch.undo()
     again = Database(catalog.database.path)

@@ -117,6 +117,30 @@ def test_a_runner_that_is_killed_between_publishing_and_recording_finds_what_it_
     chaos.check(vault.folder, made)
 
 
+def test_what_a_killed_step_left_beside_an_archive_is_cleared_away(
+    vault: Vault, sources: Callable[[int], list[Path]]
+) -> None:
+    made = sources(1)
+    submit(vault, made)
+    chaos.run(vault.folder, kills=0, runners=1, seed=0)
+    with vault.database.write() as connection:
+        connection.execute("DELETE FROM entries")
+        connection.execute("DELETE FROM events")
+        connection.execute(
+            "UPDATE jobs SET state = 'queued', deaths = 1, entry = NULL, ended = NULL, "
+            "results = json_object('plan', json_extract(results, '$.plan'))"
+        )
+    (vault.folder / "events.jsonl").unlink()
+    archives = vault.folder / "archives"
+    for left in (".0000.bam.rv.AbC123.tmp", ".0000.bam.rv.idx.AbC123.tmp"):
+        (archives / left).write_bytes(b"half")
+    (archives / ".other.bam.rv.AbC123.tmp").write_bytes(b"another job's")
+    chaos.run(vault.folder, kills=0, runners=1, seed=0)
+    assert (archives / ".other.bam.rv.AbC123.tmp").exists()
+    (archives / ".other.bam.rv.AbC123.tmp").unlink()
+    chaos.check(vault.folder, made)
+
+
 def test_what_reads_back_wrong_is_made_again(vault: Vault, sources: Callable[[int], list[Path]]) -> None:
     """As when the disk damages an archive between publishing and verifying."""
     made = sources(1)

@@ -59,6 +59,8 @@ def run(plan: Callable[[], WorkOrder], journal: Journal, work: Work, *, started:
         order = plan()
         journal.finish("plan", began, order.as_dict(), read=0, message="")
     order = order_of(journal.results["plan"])
+    if work.again:
+        steps.clear_remains(order)
 
     def hear(step: str) -> Callable[[int, int | None], object]:
         return lambda done, total: work.hear(step, done, total)
@@ -75,7 +77,7 @@ def run(plan: Callable[[], WorkOrder], journal: Journal, work: Work, *, started:
         steps.check_source(order)
     step(
         "compress",
-        lambda: steps.compress(order, work.threads, hear("compress"), again=work.again),
+        lambda: steps.compress(order, work.threads, hear("compress")),
         order.source_size,
         lambda made: "found what an earlier attempt had published" if made["adopted"] else "",
     )

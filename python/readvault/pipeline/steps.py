@@ -14,7 +14,7 @@ from readvault.catalog.model import now
 from readvault.errors import DamagedError, InvalidError, ReadvaultError, UnsupportedError
 from readvault.pipeline.failures import ChangedError, ClashError, ClosedError, MismatchError
 from readvault.pipeline.order import WorkOrder
-from readvault.report import State, as_dict
+from readvault.report import CompressReport, State, as_dict, state_name
 
 Hear: TypeAlias = Callable[[int, int | None], object]
 Given: TypeAlias = dict[str, Any]
@@ -56,12 +56,15 @@ def check_free(order: WorkOrder) -> None:
     )
 
 
-def compress(order: WorkOrder, threads: int, hear: Hear | None, *, again: bool) -> Given:
-    """Make the archive and publish it. `again`: an earlier attempt may have left something, even a finished archive."""
-    if again:
-        for left in (order.target, archive.default_sidecar(order.target)):
-            for path in [] if places.is_url(left) else files.remains(left):
-                path.unlink(missing_ok=True)
+def clear_remains(order: WorkOrder) -> None:
+    """Remove the unfinished files that a killed attempt left beside the archive's place."""
+    for left in (order.target, archive.default_sidecar(order.target)):
+        for path in [] if places.is_url(left) else files.remains(left):
+            path.unlink(missing_ok=True)
+
+
+def compress(order: WorkOrder, threads: int, hear: Hear | None) -> Given:
+    """Make the archive and publish it; where an earlier attempt has published it already, that one is taken."""
     try:
         if not places.is_url(order.target):
             Path(order.target).parent.mkdir(parents=True, exist_ok=True)
@@ -82,11 +85,26 @@ def compress(order: WorkOrder, threads: int, hear: Hear | None, *, again: bool) 
             # The source can be read, so it is the store that cannot be written.
             raise ClosedError(f"the store cannot be written: {error}") from None
         raise
+    try:
+        _check_read(order, report)
+    except ChangedError:
+        discard(order)
+        raise
     return {
         "adopted": False,
         "report": as_dict(report),
         "marks": _marks(order, report.source.kind),
     }
+
+
+def _check_read(order: WorkOrder, report: CompressReport) -> None:
+    """ChangedError if what was read is not what was submitted: it may have changed just before it was opened."""
+    if places.is_url(order.source):
+        check_source(order)
+        return
+    read = state_name(report.source.fingerprint.length, report.source.mtime_ns, None)
+    if read != order.source_version:
+        raise ChangedError(f"{order.source} changed before it was read ({order.source_version}, then {read})")
 
 
 def _adopt(order: WorkOrder, threads: int, hear: Hear | None) -> Given:
