@@ -84,7 +84,7 @@ def _run(order: WorkOrder, place: str) -> None:
         steps.check_source(order)
     except FileNotFoundError as error:
         raise SourceMissing(str(error)) from None
-    made = steps.compress(order, _THREADS, _Hearing("compress", order.source), again=attempt > 1)
+    made = steps.compress(order, _THREADS, _Hearing("compress", order.source))
     indexed = steps.index(order, made, _THREADS, _Hearing("index", order.source))
     verified = _verified(order, made)
     ended = time.time()
