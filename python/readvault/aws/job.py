@@ -33,8 +33,6 @@ AGAIN = 75
 _INTERVAL = 5.0
 # Most bytes of an order or result.
 _LONGEST = 8 << 20
-# Zero is a thread for every core that the container has.
-_THREADS = 0
 # What failures are called in the catalog, where that is not the name of their class.
 _KINDS: dict[type[BaseException], str] = {
     ChangedError: "SourceChanged",
@@ -84,8 +82,8 @@ def _run(order: WorkOrder, place: str) -> None:
         steps.check_source(order)
     except FileNotFoundError as error:
         raise SourceMissing(str(error)) from None
-    made = steps.compress(order, _THREADS, _Hearing("compress", order.source))
-    indexed = steps.index(order, made, _THREADS, _Hearing("index", order.source))
+    made = steps.compress(order, _threads(), _Hearing("compress", order.source))
+    indexed = steps.index(order, made, _threads(), _Hearing("index", order.source))
     verified = _verified(order, made)
     ended = time.time()
     result = {
@@ -112,11 +110,16 @@ def _run(order: WorkOrder, place: str) -> None:
     )
 
 
+def _threads() -> int:
+    """Threads to work with: those of the environment, since a container sees all cores of its machine; else all."""
+    return int(os.environ.get("READVAULT_THREADS") or 0)
+
+
 def _verified(order: WorkOrder, made: dict[str, Any]) -> dict[str, Any]:
     """What reading the archive back gave. One that is not what was made goes away, so that it is made anew."""
     dice = random.Random()  # noqa: S311 - samples, no secrets
     try:
-        return steps.verify(order, made, _THREADS, _Hearing("verify", order.source), dice=dice)
+        return steps.verify(order, made, _threads(), _Hearing("verify", order.source), dice=dice)
     except MismatchError:
         try:
             steps.discard(order)
