@@ -16,7 +16,7 @@ from readvault.catalog.model import Entry
 from tests.aws.emulator import REGION, Emulator, emulator
 
 # Seconds after which what is waited for counts as lost.
-PATIENCE = 180
+PATIENCE = 90
 SOURCES, WATCHED = "sources", "watched"
 
 Found = TypeVar("Found")
