@@ -13,7 +13,8 @@ import readvault
 from readvault.catalog.dynamodb import FAILED, RECORDED, entry_in
 from readvault.catalog.model import Entry
 
-from tests.aws.emulator import REGION, Emulator, emulator
+from tests.aws.emulator import Emulator, emulator
+from tests.aws.emulator_ground import REGION
 
 # Seconds after which what is waited for counts as lost.
 PATIENCE = 90
@@ -67,12 +68,12 @@ class Fleet:
 
     # --- What comes of it --------------------------------------------------------------------------------------------
 
-    def until(self, ask: Callable[[], Found], patience: float = PATIENCE) -> Found:
-        """What a question gives as soon as that is something."""
+    def until(self, ask: Callable[[], Found], patience: float = PATIENCE, pause: float = 0.2) -> Found:
+        """What a question gives as soon as that is something. `pause`: seconds before it is asked again."""
         deadline = time.monotonic() + patience
         while not (found := ask()):
             assert time.monotonic() < deadline, f"nothing after {patience} seconds: {self.states()}"
-            time.sleep(0.2)
+            time.sleep(pause)
         return found
 
     def items(self, source: str | None = None) -> list[dict[str, Any]]:
@@ -165,7 +166,8 @@ class Fleet:
 
     def runs(self, source: str) -> list[dict[str, Any]]:
         """The machine's runs for a source, the oldest first."""
-        machine, found = self.client("stepfunctions"), []
+        machine = self.client("stepfunctions")
+        found: list[dict[str, Any]] = []
         pages = machine.get_paginator("list_executions").paginate(stateMachineArn=self.outputs["PipelineMachine"])
         for one in [one for page in pages for one in page["executions"]]:
             told = machine.describe_execution(executionArn=one["executionArn"])
@@ -211,7 +213,7 @@ def stack() -> Iterator[Fleet]:
         s3 = aws.client("s3")
         for bucket in (SOURCES, WATCHED):
             s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
-        tells = {"EventBridgeConfiguration": {}}
+        tells: dict[str, Any] = {"EventBridgeConfiguration": {}}
         s3.put_bucket_notification_configuration(Bucket=WATCHED, NotificationConfiguration=tells)
         with fleet_of(aws, "fleet", S3Events="yes") as fleet:
             yield fleet
