@@ -2,7 +2,7 @@
 
 Real here: the template's resources and their references; functions, which run under AWS's own runtime from the zip of
 the stack (emulator_functions.py); queues' pollers, topics' subscriptions and rules (emulator_queues.py); the state
-machine's language (moto's interpreter); jobs, which are processes of the image's entry point (emulator_batch.py);
+machine's language (emulator_machine.py); jobs, which are processes of the image's entry point (emulator_batch.py);
 preconditions, versions and tags of S3; conditions and transactions of DynamoDB.
 
 Not real: time (what failed comes back sooner), rights (tests/aws/test_access.py looks at those that moto can check),
@@ -121,9 +121,10 @@ def main() -> None:
     """The process: it serves until its standard input ends, and takes plans from there."""
     from moto.server import ThreadedMotoServer
 
-    from tests.aws import emulator_batch, emulator_functions, emulator_queues, emulator_stack
+    from tests.aws import emulator_batch, emulator_functions, emulator_machine, emulator_queues, emulator_stack
 
-    assert emulator_stack
+    # These two have only to be loaded.
+    assert emulator_machine and emulator_stack
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer("127.0.0.1", int(os.environ["MOTO_PORT"]), verbose=False)
     server.start()
