@@ -22,6 +22,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -42,18 +43,8 @@ class Emulator:
     process: subprocess.Popen[str]
 
     def client(self, service: str) -> Any:
-        """A client of boto3."""
-        import boto3
-        from botocore.config import Config
-
-        return boto3.session.Session().client(
-            service,
-            endpoint_url=self.url,
-            aws_access_key_id="testing",
-            aws_secret_access_key="testing",
-            region_name=REGION,
-            config=Config(s3={"addressing_style": "path"}, proxies={}, max_pool_connections=64),
-        )
+        """A client of boto3; one for each service."""
+        return _client(self.url, service)
 
     def environment(self) -> dict[str, str]:
         """What other programs find the emulator by."""
@@ -94,6 +85,21 @@ class Emulator:
         made = stacks.describe_stacks(StackName=name)["Stacks"][0]
         assert made["StackStatus"] == "CREATE_COMPLETE", made
         return {one["OutputKey"]: one["OutputValue"] for one in made["Outputs"]}
+
+
+@cache
+def _client(url: str, service: str) -> Any:
+    import boto3
+    from botocore.config import Config
+
+    return boto3.session.Session().client(
+        service,
+        endpoint_url=url,
+        aws_access_key_id="testing",
+        aws_secret_access_key="testing",
+        region_name=REGION,
+        config=Config(s3={"addressing_style": "path"}, proxies={}, max_pool_connections=64),
+    )
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ from moto.batch.models import JobDefinition
 from moto.core.common_models import CloudFormationModel
 from moto.dynamodb.models.table import Table
 from moto.dynamodb.responses import DynamoHandler
+from moto.iam.models import Role
 from moto.s3.models import FakeBucket
 from moto.sns.models import sns_backends
 
@@ -129,6 +130,15 @@ def _function(cls: Any, name: str, given: dict[str, Any], *where: Any, **more: A
     made = _make_function.__func__(cls, name, given, *where, **more)
     made.dead_letter_target = given["Properties"].get("DeadLetterConfig", {}).get("TargetArn")
     return made
+
+
+_put_policy: Any = Role.put_policy
+
+
+@instead(Role, "put_policy")
+def _policy(self: Any, policy_name: str, policy_json: Any) -> None:
+    """A template's policies are objects; moto keeps them so, and reads texts when it checks rights."""
+    _put_policy(self, policy_name, policy_json if isinstance(policy_json, str) else json.dumps(policy_json))
 
 
 # --- DynamoDB --------------------------------------------------------------------------------------------------------
