@@ -39,7 +39,7 @@ def client(service: str) -> Any:
         from botocore.config import Config
     except ModuleNotFoundError:
         raise UnsupportedError(
-            "AWS is spoken to with boto3, which is not installed: pip install readvault[aws]"
+            "AWS is spoken to with boto3, which is not installed: pip install 'readvault[aws]'"
         ) from None
 
     # Names of buckets are no names of machines where the service is emulated.

@@ -4,7 +4,7 @@ Their indexes are tagged to stay: a region's offsets are to be known before anyt
 recorded is looked at, and that was verified.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 from readvault import places
@@ -20,23 +20,27 @@ HOT = "hot"
 _SPARE = 20_000
 
 
-def move_due(catalog: DynamoCatalog, after_days: int, left: Callable[[], int] | None = None) -> tuple[int, bool]:
-    """Move archives that are done with, or as old as `after_days` (0: at no age). Gives how many, and whether there may
-    be more: `left` tells the milliseconds that there are.
-    """
+def due(catalog: DynamoCatalog, after_days: int) -> Iterator[Entry]:
+    """Archives that are to move: done with, or as old as `after_days` (0: at no age)."""
     condition, values = "#tier = :hot AND attribute_exists(#done)", {":hot": HOT}
     if after_days > 0:
         condition = "#tier = :hot AND (attribute_exists(#done) OR #created <= :oldest)"
         values[":oldest"] = text_of(datetime.now(UTC) - timedelta(days=after_days))
-    moved = 0
     for item in catalog.in_state(RECORDED, condition, values):
+        entry = entry_in(item)
+        if entry is not None:
+            yield entry
+
+
+def move_due(catalog: DynamoCatalog, after_days: int, left: Callable[[], int] | None = None) -> tuple[int, bool]:
+    """Move what is due. Gives how many, and whether there may be more: `left` tells the milliseconds that there are."""
+    moved = 0
+    for entry in due(catalog, after_days):
         if left is not None and left() < _SPARE:
             return moved, True
-        entry = entry_in(item)
-        if entry is None:
-            continue
         try:
             move(catalog, entry)
+            say("info", "tagged for a colder class", entry=entry.uuid, archive=entry.place)
             moved += 1
         except Exception as error:  # The others may move: this one is tried again in an hour.
             say("error", str(error), kind=type(error).__name__, entry=entry.uuid, archive=entry.place)
@@ -49,7 +53,6 @@ def move(catalog: DynamoCatalog, entry: Entry) -> None:
         _tag(places.join(entry.store, entry.sidecar), HOT)
     _tag(entry.place, ARCHIVE)
     catalog.change(entry.uuid, tier=ARCHIVE, tiered=now())
-    say("info", "tagged for a colder class", entry=entry.uuid, archive=entry.place)
 
 
 def _tag(place: str, value: str) -> None:

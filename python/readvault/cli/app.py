@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from readvault.cli import aws, aws_archives, aws_fleet, aws_plan
 from readvault.cli.cat import cat
 from readvault.cli.catalog import find, ls, show
 from readvault.cli.compress import compress
@@ -89,6 +90,22 @@ _GROUPS: dict[str, tuple[str, dict[str, Callable[..., int]]]] = {
     "catalog": (
         "What a vault holds: found, shown, exported and checked against its store.",
         {"ls": ls, "find": find, "show": show, "export": export, "check": check, "import": import_},
+    ),
+    "aws": (
+        "A fleet on AWS: one stack that archives files as they are finished, and keeps a catalog of them.",
+        {
+            "plan": aws_plan.plan,
+            "template": aws.template,
+            "deploy": aws.deploy,
+            "submit": aws_fleet.submit,
+            "status": aws_fleet.show_status,
+            "redrive": aws_fleet.redrive,
+            "catalog": aws_archives.catalog,
+            "report": aws_archives.report,
+            "tier": aws_archives.tier,
+            "restore": aws_archives.restore,
+            "destroy": aws.destroy,
+        },
     ),
 }
 for _group, (_help, _commands) in _GROUPS.items():

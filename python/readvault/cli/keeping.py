@@ -68,7 +68,7 @@ def tier(
             return {"uuid": entry.uuid, "archive": entry.place, "tier": rule.name, "moved": not dry_run}
 
         wanted = (pair for pair in tiering.due(vault, ()) if chosen is None or pair[0].uuid in chosen)
-        code = _each(wanted, work, lambda pair: pair[0].place, 1, as_json)
+        code = each(wanted, work, lambda pair: pair[0].place, 1, as_json)
         vault.outbox.deliver()
         return code
 
@@ -116,7 +116,7 @@ def restore(
                 say(f"{path}: {size(entry.size)}, identical to what was archived")
             return {"uuid": entry.uuid, "archive": entry.place, "path": found.path, "length": entry.size}
 
-        return _each(selected(vault, _needed(query, "restore")), work, lambda entry: entry.place, workers, as_json)
+        return each(selected(vault, _needed(query, "restore")), work, lambda entry: entry.place, workers, as_json)
 
 
 def verify(
@@ -141,7 +141,7 @@ def verify(
             return {"uuid": entry.uuid, "archive": entry.place, "verified_full": changed.verified_full}
 
         wanted = (entry for entry in selected(vault, query or []) if limit is None or _is_older(entry, limit))
-        return _each(wanted, work, lambda entry: entry.place, 1, as_json)
+        return each(wanted, work, lambda entry: entry.place, 1, as_json)
 
 
 def reclaim(
@@ -177,7 +177,7 @@ def reclaim(
                 say(f"{entry.source}: {'deleted' if yes else 'would be deleted'}, {size(entry.size)}")
             return {"uuid": entry.uuid, "source": entry.source, "length": entry.size, "deleted": yes}
 
-        code = _each(wanted, work, lambda entry: entry.source, 1, as_json)
+        code = each(wanted, work, lambda entry: entry.source, 1, as_json)
         vault.outbox.deliver()
         if not quiet:
             told = "freed" if yes else "to be freed; nothing was deleted: --yes does it"
@@ -185,7 +185,7 @@ def reclaim(
         return code
 
 
-def _each(
+def each(
     wanted: Iterable[Any],
     work: Callable[[Any], dict[str, Any]],
     name: Callable[[Any], str],

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,9 @@ from readvault.catalog.model import Condition, Entry
 from readvault.catalog.query import conditions_of
 from readvault.cli.exits import UsageError
 from readvault.vault.home import Vault
+
+if TYPE_CHECKING:
+    from readvault.aws.vault import TableVault
 
 Words = Annotated[
     list[str] | None,
@@ -21,7 +24,7 @@ Words = Annotated[
 ]
 
 
-def selected(vault: Vault, words: list[str]) -> Iterator[Entry]:
+def selected(vault: "Vault | TableVault", words: list[str]) -> Iterator[Entry]:
     """The entries that words name: those that meet all conditions; each name or UUID of several.
 
     FileNotFoundError where a name, a UUID or a line of the list names none.

@@ -16,8 +16,9 @@ from readvault.catalog.model import Condition, Entry, join, now
 from readvault.errors import DamagedError, InvalidError
 from readvault.pipeline import events
 from readvault.pipeline.failures import ChangedError
+from readvault.pipeline.restore import check_archive
 from readvault.vault.home import Vault
-from readvault.vault.restoring import check_archive, verify_again
+from readvault.vault.restoring import verify_again
 from readvault.vault.tiering import seconds_of
 
 Hear = Callable[[int, int | None], object]

@@ -1,14 +1,12 @@
 """Giving sources back from a vault, several at a time, each compared with what the catalog says of it."""
 
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
-from readvault import archive, objects, places
-from readvault.catalog.model import Entry, join, now
+from readvault import archive, objects
+from readvault.catalog.model import Entry, now
 from readvault.errors import DamagedError
+from readvault.pipeline.restore import check_archive, reference_of
 from readvault.report import VerifyReport
 from readvault.vault.home import Vault
 
@@ -66,26 +64,3 @@ def verify_again(
     if found.archive.sha256 != entry.archive_sha256:
         raise DamagedError(f"{entry.place} is another file than the catalog says: {found.archive.sha256}")
     return vault.catalog.change(entry.uuid, verified_full=now())
-
-
-def check_archive(entry: Entry) -> None:
-    """DamagedError unless the archive is there with the length that the catalog says."""
-    state = objects.look(entry.place)
-    if state.length != entry.archive_size:
-        raise DamagedError(f"{entry.place} has {state.length:,} bytes; the catalog says {entry.archive_size:,}")
-
-
-@contextmanager
-def reference_of(entry: Entry) -> Iterator[str | None]:
-    """A file of this machine with the reference sequences that an archive leans on; None where it leans on none."""
-    if entry.reference is None:
-        yield None
-        return
-    place = join(entry.store, entry.reference)
-    if not places.is_url(place):
-        yield place
-        return
-    with tempfile.TemporaryDirectory(prefix="readvault-") as folder:
-        copy = str(Path(folder) / "reference.fa")
-        objects.copy(place, copy)
-        yield copy

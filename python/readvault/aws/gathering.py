@@ -1,0 +1,183 @@
+"""What a bulk submission is asked to take, one source at a time: objects, prefixes, lists and manifests in S3 or here.
+
+Each source knows its argument and its number there, so that a submission that was cut off goes on where it stopped:
+prefixes from the key, lists and manifests from the line.
+"""
+
+import csv
+import fnmatch
+import gzip
+import io
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, TextIO
+from urllib.parse import unquote_plus
+
+from readvault import places
+from readvault.aws import clients, sources
+from readvault.aws.failures import SourceMissing
+from readvault.errors import InvalidError
+from readvault.report import state_name
+
+# What a list may say of a source besides its place; anything else is a tag.
+_KNOWN = ("project", "sample")
+_OURS = (".rv", ".rv.idx", ".rv.proof.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A source."""
+
+    argument: int
+    number: int
+    """Its number among the argument's sources."""
+    source: str
+    version: str
+    """The state that is meant; empty where nobody has looked."""
+    size: int
+    """0 where nobody has looked."""
+    more: dict[str, Any]
+    """Fields of its message: project, sample, tags, options."""
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """What was asked for: a URL, or lines of a list or manifest."""
+
+    text: str
+    lines: Iterable[str] | None = None
+    manifest: bool = False
+
+
+def found(
+    arguments: list[Argument],
+    more: dict[str, Any],
+    include: tuple[str, ...],
+    since: tuple[int, int, str] = (0, 0, ""),
+) -> Iterator[Found]:
+    """The sources of all arguments, from the place on that an earlier run came to."""
+    first, number, last = since
+    for position, argument in enumerate(arguments):
+        if position < first:
+            continue
+        skipped, after = (number, last) if position == first else (0, "")
+        for one, (source, version, size, told) in enumerate(_of(argument, include, skipped, after), skipped):
+            yield Found(position, one, source, version, size, _both(more, told))
+
+
+def _both(more: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]:
+    """What is said of all sources, with what is said of one."""
+    inner: dict[str, Any] = {name: {**more.get(name, {}), **told[name]} for name in ("tags", "options") if name in told}
+    return {**more, **told, **inner}
+
+
+_One = tuple[str, str, int, dict[str, Any]]
+
+
+def _of(argument: Argument, include: tuple[str, ...], skipped: int, after: str) -> Iterator[_One]:
+    if argument.lines is not None:
+        made = _manifest(argument) if argument.manifest else _listed(argument)
+        yield from islice(made, skipped, None)
+        return
+    url = argument.text
+    if not url.startswith("s3://"):
+        raise InvalidError(
+            f"{url}: the fleet reads from S3 alone: name s3://BUCKET/KEY, s3://BUCKET/PREFIX/, - or a manifest"
+        )
+    if url.endswith("/") or "/" not in url.removeprefix("s3://"):
+        yield from _below(url, include, after)
+        return
+    try:
+        seen = sources.look(url)
+    except SourceMissing:
+        # What names no object may be a prefix without its slash; a source that is not there is told by whoever sends.
+        inside = _below(url + "/", include, after)
+        first = next(inside, None)
+        if first is None:
+            if not skipped:
+                yield url, "", 0, {}
+            return
+        yield first
+        yield from inside
+        return
+    if not skipped:
+        yield url, seen.name, seen.length, {}
+
+
+def _below(url: str, include: tuple[str, ...], after: str) -> Iterator[_One]:
+    bucket, _, prefix = url.removeprefix("s3://").partition("/")
+    start = {"StartAfter": after.removeprefix(f"s3://{bucket}/")} if after else {}
+    for page in clients.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, **start):
+        for one in page.get("Contents", []):
+            key = one["Key"]
+            name = places.name_of(key)
+            if key.endswith((*_OURS, "/")) or name.startswith("."):
+                continue
+            if any(fnmatch.fnmatchcase(name, pattern) for pattern in include):
+                version = state_name(one["Size"], None, one["ETag"].strip('"'))
+                yield f"s3://{bucket}/{key}", version, one["Size"], {}
+
+
+def _listed(argument: Argument) -> Iterator[_One]:
+    """A URL a line, and after tabs what is known of it as KEY=VALUE, as `readvault submit -` takes it."""
+    for line in argument.lines or ():
+        text = line.rstrip("\r\n")
+        if not text.strip() or text.startswith("#"):
+            continue
+        source, *pairs = text.split("\t")
+        told: dict[str, Any] = {}
+        tags: dict[str, str] = {}
+        for pair in filter(None, pairs):
+            key, equals, value = pair.partition("=")
+            if not equals or not key:
+                raise InvalidError(f"the list says {pair!r} of {source}: that is not KEY=VALUE")
+            if key == "name":
+                told["options"] = {"name": value}
+            elif key in _KNOWN:
+                told[key] = value
+            else:
+                tags[key] = value
+        yield source, "", 0, {**told, **({"tags": tags} if tags else {})}
+
+
+def _manifest(argument: Argument) -> Iterator[_One]:
+    """Rows of bucket, key as in forms, and perhaps a version id, as S3 Inventory and S3 Batch Operations have them."""
+    for number, row in enumerate(csv.reader(argument.lines or ()), 1):
+        if not row or row[0].lower() == "bucket":
+            continue
+        if len(row) < 2 or not row[0] or not row[1]:
+            raise InvalidError(f"{argument.text}, line {number}: it is not BUCKET,KEY or BUCKET,KEY,VERSION")
+        version = row[2].strip() if len(row) > 2 else ""
+        yield f"s3://{row[0].strip()}/{unquote_plus(row[1])}", "" if version == "null" else version, 0, {}
+
+
+def lines_of(place: str) -> TextIO:
+    """The lines of a manifest on this machine or in S3, which may be compressed with gzip."""
+    if place.startswith("s3://"):
+        bucket, key = sources.split(place)
+        raw: Any = clients.client("s3").get_object(Bucket=bucket, Key=key)["Body"]
+        # The reader of lines wants a file that knows how to fill a buffer.
+        binary: Any = io.BufferedReader(_Body(raw), 1 << 20)
+    else:
+        binary = open(place, "rb")  # noqa: SIM115 - whoever reads the lines closes it
+    packed = gzip.GzipFile(fileobj=binary) if place.endswith(".gz") else binary
+    return io.TextIOWrapper(packed, encoding="utf-8", newline="")
+
+
+class _Body(io.RawIOBase):
+    """An answer of S3 as a file."""
+
+    def __init__(self, body: Any) -> None:
+        super().__init__()
+        self._body = body
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill a buffer, or as much of it as comes."""
+        content = self._body.read(len(buffer))
+        buffer[: len(content)] = content
+        return len(content)
