@@ -2,7 +2,7 @@
 
 Real here: the template's resources and their references; functions, which run under AWS's own runtime from the zip of
 the stack (emulator_functions.py); queues' pollers, topics' subscriptions and rules (emulator_queues.py); the state
-machine's language (moto's interpreter); jobs, which are processes of the image's entry point (emulator_batch.py);
+machine's language (emulator_machine.py); jobs, which are processes of the image's entry point (emulator_batch.py);
 preconditions, versions and tags of S3; conditions and transactions of DynamoDB.
 
 Not real: time (what failed comes back sooner), rights (tests/aws/test_access.py looks at those that moto can check),
@@ -22,6 +22,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -42,18 +43,8 @@ class Emulator:
     process: subprocess.Popen[str]
 
     def client(self, service: str) -> Any:
-        """A client of boto3."""
-        import boto3
-        from botocore.config import Config
-
-        return boto3.session.Session().client(
-            service,
-            endpoint_url=self.url,
-            aws_access_key_id="testing",
-            aws_secret_access_key="testing",
-            region_name=REGION,
-            config=Config(s3={"addressing_style": "path"}, proxies={}, max_pool_connections=64),
-        )
+        """A client of boto3; one for each service."""
+        return _client(self.url, service)
 
     def environment(self) -> dict[str, str]:
         """What other programs find the emulator by."""
@@ -96,6 +87,21 @@ class Emulator:
         return {one["OutputKey"]: one["OutputValue"] for one in made["Outputs"]}
 
 
+@cache
+def _client(url: str, service: str) -> Any:
+    import boto3
+    from botocore.config import Config
+
+    return boto3.session.Session().client(
+        service,
+        endpoint_url=url,
+        aws_access_key_id="testing",
+        aws_secret_access_key="testing",
+        region_name=REGION,
+        config=Config(s3={"addressing_style": "path"}, proxies={}, max_pool_connections=64),
+    )
+
+
 @contextlib.contextmanager
 def emulator() -> Iterator[Emulator]:
     """An emulator, which ends with the block or with the process that started it."""
@@ -121,9 +127,10 @@ def main() -> None:
     """The process: it serves until its standard input ends, and takes plans from there."""
     from moto.server import ThreadedMotoServer
 
-    from tests.aws import emulator_batch, emulator_functions, emulator_queues, emulator_stack
+    from tests.aws import emulator_batch, emulator_functions, emulator_machine, emulator_queues, emulator_stack
 
-    assert emulator_stack
+    # These two have only to be loaded.
+    assert emulator_machine and emulator_stack
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer("127.0.0.1", int(os.environ["MOTO_PORT"]), verbose=False)
     server.start()

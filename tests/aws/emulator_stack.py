@@ -1,97 +1,25 @@
-"""CloudFormation and Step Functions: what moto leaves out of a template, and out of the language of state machines.
+"""CloudFormation: what moto leaves out of a template.
 
-Added: subscriptions to topics, a bucket's versioning and lifecycle, the machine's substitutions, a job's timeout, a
-function's dead queue. Not added, because nothing here hangs on them: policies of topics, queues and buckets, alarms and
-the dashboard (tests/aws/test_template.py looks at those), and all that is of the network. Nobody's rights are checked.
+Added: subscriptions to topics, a bucket's versioning and lifecycle, a job's timeout, a function's dead queue. Not
+added, because nothing here hangs on them: policies of topics, queues and buckets, alarms and the dashboard
+(tests/aws/test_template.py looks at those), and all that is of the network. Nobody's rights are checked.
 """
 
 import copy
 import json
-import sys
 import threading
-from functools import cache
 from typing import Any
 
-import botocore.session
 from moto.awslambda.models import LambdaFunction
 from moto.batch.models import JobDefinition
 from moto.core.common_models import CloudFormationModel
-from moto.core.config import default_user_config
 from moto.dynamodb.models.table import Table
 from moto.dynamodb.responses import DynamoHandler
+from moto.iam.models import Role
 from moto.s3.models import FakeBucket
 from moto.sns.models import sns_backends
-from moto.stepfunctions import models as machines
-from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service import StateTaskService
-from moto.stepfunctions.parser.asl.utils import boto_client
-from moto.stepfunctions.parser.models import stepfunctions_parser_backends
-from moto.stepfunctions.parser.utils import camel_to_snake_case
 
 from tests.aws.emulator_ground import client, instead
-
-# --- State machines --------------------------------------------------------------------------------------------------
-
-default_user_config["stepfunctions"] = {"execute_state_machine": True}
-# A template's machines go where machines are run.
-setattr(machines, "stepfunctions_backends", stepfunctions_parser_backends)  # noqa: B010
-
-_make_machine: Any = machines.StateMachine.create_from_cloudformation_json
-
-
-@instead(machines.StateMachine, "create_from_cloudformation_json", of_class=True)
-def _machine(cls: Any, name: str, given: dict[str, Any], *where: Any, **more: Any) -> Any:
-    properties = dict(given["Properties"])
-    for known, value in properties.pop("DefinitionSubstitutions", {}).items():
-        properties["DefinitionString"] = properties["DefinitionString"].replace(f"${{{known}}}", str(value))
-    return _make_machine.__func__(cls, name, {**given, "Properties": properties}, *where, **more)
-
-
-@cache
-def _operation(service: str, action: str) -> Any:
-    """What botocore knows of a request."""
-    model = botocore.session.get_session().get_service_model(service)
-    wanted = camel_to_snake_case(action)
-    return next(model.operation_model(one) for one in model.operation_names if camel_to_snake_case(one) == wanted)
-
-
-def _asked(self: Any, service: str | None, action: str | None) -> Any:
-    return _operation(self._get_boto_service_name(service), action or self.resource.api_action)
-
-
-@instead(StateTaskService, "_normalise_parameters")
-def _request(
-    self: Any, parameters: Any, boto_service_name: str | None = None, service_action_name: str | None = None
-) -> None:
-    """The language writes JobName where the API has jobName."""
-    shape = _asked(self, boto_service_name, service_action_name).input_shape
-    if shape is not None:
-        self._to_boto_request(parameters, shape)
-
-
-@instead(StateTaskService, "_normalise_response")
-def _response(
-    self: Any, response: Any, boto_service_name: str | None = None, service_action_name: str | None = None
-) -> None:
-    shape = _asked(self, boto_service_name, service_action_name).output_shape
-    if shape is not None:
-        self._from_boto_response(response, shape)
-
-
-# A client for each state of each run takes more time than what the state does.
-_client_for = boto_client.boto_client_for
-_clients = threading.Lock()
-_by_service = cache(lambda region, service: _client_for(region=region, service=service))
-
-
-def _kept_client(region: str, service: str, state_credentials: Any = None) -> Any:
-    with _clients:
-        return _by_service(region, service)
-
-
-for _module in list(sys.modules.values()):
-    if getattr(_module, "boto_client_for", None) is _client_for:
-        setattr(_module, "boto_client_for", _kept_client)  # noqa: B010
-
 
 # --- Resources of templates ------------------------------------------------------------------------------------------
 
@@ -202,6 +130,15 @@ def _function(cls: Any, name: str, given: dict[str, Any], *where: Any, **more: A
     made = _make_function.__func__(cls, name, given, *where, **more)
     made.dead_letter_target = given["Properties"].get("DeadLetterConfig", {}).get("TargetArn")
     return made
+
+
+_put_policy: Any = Role.put_policy
+
+
+@instead(Role, "put_policy")
+def _policy(self: Any, policy_name: str, policy_json: Any) -> None:
+    """A template's policies are objects; moto keeps them so, and reads texts when it checks rights."""
+    _put_policy(self, policy_name, policy_json if isinstance(policy_json, str) else json.dumps(policy_json))
 
 
 # --- DynamoDB --------------------------------------------------------------------------------------------------------

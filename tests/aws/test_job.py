@@ -184,6 +184,16 @@ def test_a_source_that_is_no_bam_is_kept_as_it_is(fleet: Fleet, tmp_path: Path) 
     assert decoded(fleet, tmp_path) == b"no bam at all"
 
 
+@pytest.mark.parametrize("verify", ["digest", "sample", "full"])
+def test_a_source_that_was_cut_short_is_kept_as_it_is(fleet: Fleet, tmp_path: Path, verify: str) -> None:
+    content = bam(300)[:-40]
+    fleet.order(content, verify=verify)
+    assert fleet.run()[0] == OK
+    assert fleet.told("result")["compress"]["marks"] == ["truncated"]
+    assert fleet.told("result")["verify"]["how"] == ("digest" if verify == "digest" else "full")
+    assert decoded(fleet, tmp_path) == content
+
+
 @pytest.mark.parametrize("document", [b"rubbish", b"[]", b'{"order_version": 99}', None])
 def test_an_order_that_is_none_is_refused(fleet: Fleet, document: bytes | None) -> None:
     if document is not None:

@@ -11,7 +11,14 @@ from typing import Any, TypeAlias
 
 from readvault import _core, archive, files, objects, places
 from readvault.catalog.model import now
-from readvault.errors import DamagedError, InvalidError, ReadvaultError, StoreError, UnsupportedError
+from readvault.errors import (
+    DamagedError,
+    InvalidError,
+    ReadvaultError,
+    StoreError,
+    TruncatedError,
+    UnsupportedError,
+)
 from readvault.pipeline.failures import ChangedError, ClashError, ClosedError, MismatchError
 from readvault.pipeline.order import WorkOrder
 from readvault.report import CompressReport, IndexingReport, State, as_dict, state_name
@@ -133,7 +140,11 @@ def _marks(order: WorkOrder, kind: str) -> list[str]:
     if kind != "bam":
         return ["not-bam"] if places.name_of(order.source).lower().endswith(".bam") else []
     length = len(LAST_BLOCK)
-    whole = order.source_size >= length and _source_bytes(order, order.source_size - length, length) == LAST_BLOCK
+    try:
+        whole = order.source_size >= length and _source_bytes(order, order.source_size - length, length) == LAST_BLOCK
+    except TruncatedError:
+        # An object without its last block is not even opened.
+        whole = False
     return [] if whole else ["truncated"]
 
 
@@ -193,7 +204,8 @@ def verify(order: WorkOrder, made: Given, threads: int, hear: Hear | None, *, di
             f"with {told['sha256']}"
         )
     how = "full" if made["adopted"] else order.options.verify
-    if how == "sample" and places.is_url(order.source) and made["report"]["source"]["kind"] != "bam":
+    is_readable = made["report"]["source"]["kind"] == "bam" and "truncated" not in made["marks"]
+    if how == "sample" and places.is_url(order.source) and not is_readable:
         how = "full"  # Of other objects no stretches are read.
     if how == "full" and not made["adopted"]:
         again = archive.verify(order.target, reference=order.options.reference, threads=threads, progress=hear)
