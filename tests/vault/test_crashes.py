@@ -28,6 +28,18 @@ def submit(vault: Vault, sources: list[Path]) -> None:
     assert new == len(sources)
 
 
+def forget(vault: Vault) -> None:
+    """Make the catalog what it was when the one job was planned and its runner died; the store stays as it is."""
+    with vault.database.write() as connection:
+        connection.execute("DELETE FROM entries")
+        connection.execute("DELETE FROM events")
+        connection.execute(
+            "UPDATE jobs SET state = 'queued', deaths = 1, entry = NULL, ended = NULL, "
+            "results = json_object('plan', json_extract(results, '$.plan'))"
+        )
+    (vault.folder / "events.jsonl").unlink()
+
+
 def test_killed_runners_lose_nothing_and_do_nothing_twice(vault: Vault, sources: Callable[[int], list[Path]]) -> None:
     made = sources(40)
     submit(vault, made)
@@ -101,15 +113,7 @@ def test_a_runner_that_is_killed_between_publishing_and_recording_finds_what_it_
     submit(vault, made)
     chaos.run(vault.folder, kills=0, runners=1, seed=0)
     (entry,) = vault.catalog.find()
-    # The catalog as it was before: the archive is there, and nothing tells of it.
-    with vault.database.write() as connection:
-        connection.execute("DELETE FROM entries")
-        connection.execute("DELETE FROM events")
-        connection.execute(
-            "UPDATE jobs SET state = 'queued', deaths = 1, entry = NULL, ended = NULL, "
-            "results = json_object('plan', json_extract(results, '$.plan'))"
-        )
-    (vault.folder / "events.jsonl").unlink()
+    forget(vault)
     chaos.run(vault.folder, kills=0, runners=1, seed=0)
     (again,) = vault.catalog.find()
     assert again.uuid == entry.uuid, "the archive was not made again"
@@ -123,14 +127,7 @@ def test_what_a_killed_step_left_beside_an_archive_is_cleared_away(
     made = sources(1)
     submit(vault, made)
     chaos.run(vault.folder, kills=0, runners=1, seed=0)
-    with vault.database.write() as connection:
-        connection.execute("DELETE FROM entries")
-        connection.execute("DELETE FROM events")
-        connection.execute(
-            "UPDATE jobs SET state = 'queued', deaths = 1, entry = NULL, ended = NULL, "
-            "results = json_object('plan', json_extract(results, '$.plan'))"
-        )
-    (vault.folder / "events.jsonl").unlink()
+    forget(vault)
     archives = vault.folder / "archives"
     for left in (".0000.bam.rv.AbC123.tmp", ".0000.bam.rv.idx.AbC123.tmp"):
         (archives / left).write_bytes(b"half")
@@ -147,12 +144,8 @@ def test_what_reads_back_wrong_is_made_again(vault: Vault, sources: Callable[[in
     submit(vault, made)
     chaos.run(vault.folder, kills=0, runners=1, seed=0)
     (entry,) = vault.catalog.find()
-    with vault.database.write() as connection:
-        connection.execute("DELETE FROM entries")
-        connection.execute("DELETE FROM events")
-        connection.execute("UPDATE jobs SET state = 'queued', entry = NULL, ended = NULL, results = '{}', key = NULL")
+    forget(vault)
     Path(entry.place).unlink()
-    (vault.folder / "events.jsonl").unlink()
     over = threading.Event()
 
     def damage() -> None:
