@@ -7,7 +7,7 @@ different processes. `Hear` is told how far a step is; an exception that it rais
 import random
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from readvault import _core, archive, files, objects, places
 from readvault.catalog.model import now
@@ -21,10 +21,11 @@ from readvault.errors import (
 )
 from readvault.pipeline.failures import ChangedError, ClashError, ClosedError, MismatchError
 from readvault.pipeline.order import WorkOrder
-from readvault.report import CompressReport, IndexingReport, State, as_dict, state_name
+from readvault.report import CompressReport, State, as_dict, state_name
 
 Hear: TypeAlias = Callable[[int, int | None], object]
 Given: TypeAlias = dict[str, Any]
+Result = TypeVar("Result")
 
 # What `--verify sample` decodes once more: so many stretches of so many bytes, at random.
 _SAMPLES = 16
@@ -119,11 +120,11 @@ def _check_read(order: WorkOrder, report: CompressReport) -> None:
 def _adopt(order: WorkOrder, threads: int, hear: Hear | None) -> Given:
     """Take the archive that an earlier attempt published before it could say so, if it is of the same source."""
     try:
-        found = archive.verify(order.target, reference=order.options.reference, threads=threads, progress=hear)
-    except DamagedError as error:
-        # Most often the network: nothing is decided by one look.
-        raise StoreError(f"{order.target} stands, and does not read back: {error}") from None
-    except (UnsupportedError, InvalidError) as error:
+        found = _surely(
+            order,
+            lambda: archive.verify(order.target, reference=order.options.reference, threads=threads, progress=hear),
+        )
+    except (DamagedError, UnsupportedError, InvalidError) as error:
         raise ClashError(f"name clash: {order.target} exists and is no archive of this source: {error}") from None
     source = objects.digest(order.source)
     check_source(order)
@@ -160,7 +161,12 @@ def index(order: WorkOrder, made: Given, threads: int, hear: Hear | None) -> Giv
     if report["counts"]["records"] == 0:
         return {"sidecar": None, "why": "there are no records"}
     try:
-        done = _indexed(order, threads, hear)
+        done = _surely(
+            order,
+            lambda: archive.index(
+                order.target, force=True, threads=threads, reference=order.options.reference, progress=hear
+            ),
+        )
     except (InvalidError, DamagedError) as error:
         # Not sorted, or the source itself is damaged. What an earlier attempt may have left is of no use then.
         objects.remove(archive.default_sidecar(order.target))
@@ -168,17 +174,15 @@ def index(order: WorkOrder, made: Given, threads: int, hear: Hear | None) -> Giv
     return {"sidecar": archive.default_sidecar(order.key), "length": done.sidecar.length, "why": None}
 
 
-def _indexed(order: WorkOrder, threads: int, hear: Hear | None) -> IndexingReport:
-    """Index the archive.
+def _surely(order: WorkOrder, read: Callable[[], Result]) -> Result:
+    """What reading the archive gives.
 
-    A source that is damaged is found so twice, in the same words; a network that flips bits is not.
+    DamagedError only when it is damaged in the same words twice: a network that flips bits raises StoreError instead.
     """
     told = ""
     for _ in range(_LOOKS):
         try:
-            return archive.index(
-                order.target, force=True, threads=threads, reference=order.options.reference, progress=hear
-            )
+            return read()
         except DamagedError as error:
             if str(error) == told:
                 raise
