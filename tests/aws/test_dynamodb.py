@@ -179,7 +179,7 @@ def told(catalog: DynamoCatalog, capsysbinary: pytest.CaptureFixture[bytes]) -> 
     """What a command prints of the table."""
 
     def run(*arguments: str) -> str:
-        command = app.app([*arguments, "--vault", "dynamodb://catalog"], standalone_mode=False)
+        command = app.app_for(arguments)([*arguments, "--vault", "dynamodb://catalog"], standalone_mode=False)
         assert command() == 0
         return capsysbinary.readouterr().out.decode()
 

@@ -3,6 +3,8 @@
 import errno
 import json
 import string
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -173,3 +175,13 @@ def test_shares_are_rounded_as_samtools_rounds_them() -> None:
     assert _share(19_992, 21_760) == "91.87%"
     assert _share(1, 8) == "12.50%"
     assert _share(0, 0) == "N/A"
+
+
+@pytest.mark.parametrize(("word", "loaded"), [("info", False), ("vault", True), ("--help", True)])
+def test_a_command_on_an_archive_does_not_wait_for_what_vaults_need(word: str, loaded: bool) -> None:
+    script = (
+        "import sys; from readvault.cli.app import app_for; app_for([sys.argv[1]]);"
+        "print('readvault.vault' in sys.modules, 'sqlite3' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script, word], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [str(loaded)] * 2

@@ -40,11 +40,11 @@ def main() -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    from readvault.cli.app import app
+    from readvault.cli.app import app_for
     from readvault.cli.exits import UsageError
 
     try:
-        command = app(arguments, prog_name="readvault", standalone_mode=False)
+        command = app_for(arguments)(arguments, prog_name="readvault", standalone_mode=False)
     except Exception as error:
         # Typer's own usage errors; their class has moved between versions, their method has not.
         message = getattr(error, "format_message", None)
