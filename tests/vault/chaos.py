@@ -5,6 +5,7 @@ import os
 import random
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from readvault.vault.home import Vault
 
 # Seconds after which a vault counts as one that does not come to an end.
 PATIENCE = 900
+# Bytes of what runners say that are kept.
+_SAID = 4000
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,8 @@ class Told:
     seconds: float
     deaths: int
     """Jobs that were at work when their runner was killed, counted each time."""
+    said: str
+    """The last of what the runners said."""
 
 
 def run(
@@ -49,14 +54,16 @@ def run(
     ]
     environment = {**os.environ, **(env or {})}
     begun = time.monotonic()
+    said = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the runners that write to it
 
     def start() -> subprocess.Popen[bytes]:
-        return subprocess.Popen([*command, "-@", "1"], env=environment, stderr=subprocess.DEVNULL)
+        return subprocess.Popen([*command, "-@", "1"], env=environment, stderr=said)
 
     running = [start() for _ in range(runners)]
     done = 0
     try:
-        while any(one.poll() is None for one in running):
+        # Those that could not even start are started again below; with 3, some jobs have failed.
+        while any(one.poll() not in (0, 3) for one in running):
             assert time.monotonic() - begun < PATIENCE, "the runners do not come to an end"
             # As a service manager does it: what could not even start is started again.
             for place, one in enumerate(running):
@@ -78,7 +85,9 @@ def run(
             one.wait()
     with Vault(folder) as vault:
         deaths = vault.database.read().execute("SELECT coalesce(sum(deaths), 0) FROM jobs").fetchone()[0]
-    return Told(done, time.monotonic() - begun, deaths)
+    with said:
+        said.seek(max(0, said.seek(0, os.SEEK_END) - _SAID))
+        return Told(done, time.monotonic() - begun, deaths, said.read().decode(errors="replace"))
 
 
 def check(folder: Path, sources: list[Path], *, whole: bool = True) -> None:

@@ -57,8 +57,8 @@ def test_a_store_that_fails_at_random_and_killed_runners_lose_nothing(
         for _ in environment_of(through):
             with home.create(f"s3://{s3.bucket}/vault", folder=str(tmp_path / "home")) as vault:
                 submit(vault, made)
-            chaos.run(tmp_path / "home", kills=4, runners=2, seed=2, longest=3)
-        assert sum(proxy.stats()["faults"].values()) > 0
+            told = chaos.run(tmp_path / "home", kills=4, runners=2, seed=2, longest=3)
+        assert sum(proxy.stats()["faults"].values()) > 0, (proxy.stats(), told.said)
         for _ in environment_of(s3.environment()):
             # What failed for good, because a store failed too often, is tried again by hand; nothing of it is left
             # meanwhile.
