@@ -58,7 +58,7 @@ PYTHON_ARROWS = {
         "_core",
     },
     "pipeline": {"readvault", "archive", "catalog", "errors", "files", "objects", "places", "report", "_core"},
-    "catalog": {"errors", "files"},
+    "catalog": {"errors", "files", "places"},
     "objects": {"report", "_core"},
     "alignments": {"_core"},
     "archive": {"report", "errors", "_core"},

@@ -1,17 +1,13 @@
-"""Archives that lie deep, brought back for some days; and sources given back from those that can be read.
+"""Archives that lie deep, brought back for some days; and where sources go that are given back.
 
 Bringing back is asked for and takes hours. Until an archive can be read, its entry and its index tell what is in it.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from readvault import archive, objects
 from readvault.aws import clients, sources
 from readvault.catalog.model import Entry
-from readvault.errors import DamagedError
-from readvault.pipeline.restore import check_archive, reference_of
 
 # What can be read at once, whatever it is called; all other classes are brought back first.
 _COLD = ("GLACIER", "DEEP_ARCHIVE")
@@ -70,28 +66,6 @@ def ask(one: Archived, days: int, tier: str) -> Archived:
         if error.response.get("Error", {}).get("Code") != "RestoreAlreadyInProgress":
             raise
     return Archived(one.entry, ASKED, one.storage_class, "")
-
-
-def give_back(
-    entry: Entry,
-    output: str,
-    *,
-    threads: int,
-    force: bool,
-    hear: Callable[[int, int | None], object] | None = None,
-) -> None:
-    """Write an entry's source; DamagedError, and nothing left, unless it is what the catalog says."""
-    check_archive(entry)
-    with reference_of(entry) as reference:
-        report = archive.decompress(
-            entry.place, output, threads=threads, force=force, reference=reference, progress=hear
-        )
-    made = report.fingerprint
-    if (made.length, made.sha256, made.md5) != (entry.size, entry.sha256, entry.md5):
-        objects.remove(output)
-        raise DamagedError(
-            f"{entry.place} holds another source than the catalog says: {made.sha256}, not {entry.sha256}"
-        )
 
 
 def target(entry: Entry, folder: str) -> str:

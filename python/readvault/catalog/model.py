@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from readvault import places
 from readvault.errors import DamagedError, UnsupportedError
 
 ENTRY_VERSION = 1
@@ -79,7 +80,7 @@ class Entry:
     @property
     def place(self) -> str:
         """The archive's path or URL."""
-        return join(self.store, self.key)
+        return places.join(self.store, self.key)
 
     def as_dict(self) -> dict[str, Any]:
         """The entry as a JSON object."""
@@ -103,11 +104,6 @@ def entry_of(found: Mapping[str, Any]) -> Entry:
         return Entry(**values)
     except TypeError as error:
         raise DamagedError(f"the entry lacks fields: {error}") from None
-
-
-def join(store: str, key: str) -> str:
-    """The place of a key in a store."""
-    return store.rstrip("/") + "/" + key
 
 
 def now() -> str:

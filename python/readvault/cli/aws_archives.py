@@ -103,6 +103,7 @@ def restore(
     of them cannot be read yet, with 1 while none can.
     """
     from readvault.aws import restoring
+    from readvault.pipeline.restore import give_back
 
     if not query:
         raise UsageError("name what is to be restored; name=* is all")
@@ -125,7 +126,7 @@ def restore(
                     later.append(entry)
                 elif output is not None:
                     path = restoring.target(entry, output)
-                    restoring.give_back(entry, path, threads=threads, force=force)
+                    give_back(entry, path, threads=threads, force=force)
                     if not quiet:
                         say(f"{path}: {size(entry.size)}, identical to what was archived")
                     return {**_of(found), "path": path}

@@ -111,10 +111,10 @@ def restore(
         def work(entry: Entry) -> dict[str, Any]:
             with lock:
                 path = target(entry)
-            found = restoring.restore(vault, entry, path, threads=threads, force=force)
+            restoring.restore(vault, entry, path, threads=threads, force=force)
             if not quiet:
                 say(f"{path}: {size(entry.size)}, identical to what was archived")
-            return {"uuid": entry.uuid, "archive": entry.place, "path": found.path, "length": entry.size}
+            return {"uuid": entry.uuid, "archive": entry.place, "path": path, "length": entry.size}
 
         return each(selected(vault, _needed(query, "restore")), work, lambda entry: entry.place, workers, as_json)
 

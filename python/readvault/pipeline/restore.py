@@ -1,13 +1,39 @@
 """What giving a source back takes, wherever that is done: the archive as the catalog knows it, and its reference."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeAlias
 
-from readvault import objects, places
-from readvault.catalog.model import Entry, join
+from readvault import archive, objects, places
+from readvault.catalog.model import Entry
 from readvault.errors import DamagedError
+from readvault.report import Fingerprint
+
+Hear: TypeAlias = Callable[[int, int | None], object]
+
+
+def give_back(entry: Entry, output: str, *, threads: int, force: bool, hear: Hear | None = None) -> None:
+    """Write the source of an entry to `output`; DamagedError, and nothing left, unless it is what the catalog says."""
+    check_archive(entry)
+    with reference_of(entry) as reference:
+        report = archive.decompress(
+            entry.place, output, threads=threads, force=force, reference=reference, progress=hear
+        )
+    try:
+        check_source_of(entry, report.fingerprint)
+    except DamagedError:
+        objects.remove(output)
+        raise
+
+
+def check_source_of(entry: Entry, found: Fingerprint) -> None:
+    """DamagedError unless what an archive was decoded to is the source that the catalog says."""
+    if (found.length, found.sha256, found.md5) != (entry.size, entry.sha256, entry.md5):
+        raise DamagedError(
+            f"{entry.place} holds another source than the catalog says: {found.sha256}, not {entry.sha256}"
+        )
 
 
 def check_archive(entry: Entry) -> None:
@@ -23,7 +49,7 @@ def reference_of(entry: Entry) -> Iterator[str | None]:
     if entry.reference is None:
         yield None
         return
-    place = join(entry.store, entry.reference)
+    place = places.join(entry.store, entry.reference)
     if not places.is_url(place):
         yield place
         return

@@ -61,8 +61,7 @@ def check_free(order: WorkOrder) -> None:
         raise ClosedError(f"the store cannot be read: {error}") from None
     raise ClashError(
         f"name clash: {order.target} exists and is not this job's; submit with --name KEY or another --project, or "
-        f"`readvault "
-        f"catalog import` it"
+        f"`readvault catalog import` it"
     )
 
 
@@ -204,8 +203,7 @@ def verify(order: WorkOrder, made: Given, threads: int, hear: Hear | None, *, di
     if (found.length, found.sha256) != (told["length"], told["sha256"]):
         raise MismatchError(
             f"{order.target} reads back as {found.length} bytes with SHA-256 {found.sha256}; written were "
-            f"{told['length']} "
-            f"with {told['sha256']}"
+            f"{told['length']} with {told['sha256']}"
         )
     how = "full" if made["adopted"] else order.options.verify
     is_readable = made["report"]["source"]["kind"] == "bam" and "truncated" not in made["marks"]

@@ -23,8 +23,8 @@ from readvault.vault.outbox import Outbox
 _BATCH = 1000
 # How often the runner of a job may die before the job is held to be what kills it.
 _DEATHS = 25
-# Seconds before a job that found no room, or a closed store, tries again.
-_OUTSIDE = 5.0
+# Seconds before a job that found no room, or a closed store, tries again; its worker rests as long.
+OUTSIDE = 5.0
 # Longest message that is kept of a failure.
 _MESSAGE = 4000
 
@@ -78,8 +78,7 @@ class Queue:
         state = "failed" if request.failure else "waiting" if due is not None and due > now else "queued"
         row = connection.execute(
             "INSERT INTO jobs (identity, state, priority, source, version, size, options, submitted, not_before, "
-            "ended, "
-            "error_kind, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (identity) DO NOTHING",
+            "ended, error_kind, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (identity) DO NOTHING",
             (
                 request.identity,
                 state,
@@ -111,10 +110,9 @@ class Queue:
             )
             row = connection.execute(
                 "UPDATE jobs SET state = 'running', runner = ?, step = 'plan', started = coalesce(started, ?), "
-                "error = NULL, "
-                "error_kind = NULL WHERE id = (SELECT id FROM jobs WHERE state = 'queued' ORDER BY priority DESC, "
-                "id LIMIT 1) "
-                "RETURNING *",
+                "error = NULL, error_kind = NULL WHERE id = "
+                "(SELECT id FROM jobs WHERE state = 'queued' ORDER BY priority DESC, "
+                "id LIMIT 1) RETURNING *",
                 (runner, now),
             ).fetchone()
         return None if row is None else job_of(row)
@@ -137,8 +135,7 @@ class Queue:
             if other is not None:
                 raise ClashError(
                     f"name clash: {key} is the archive of job {other['id']} ({other['source']}); submit with "
-                    f"--name KEY or "
-                    f"another --project"
+                    f"--name KEY or another --project"
                 )
             connection.execute("UPDATE jobs SET key = ? WHERE id = ?", (key, job.id))
 
@@ -191,7 +188,7 @@ class Queue:
             self._keep(connection, job)
             self._note(connection, job, replace(report, outcome="again" if again else "failed", message=message))
             if again:
-                wait = _OUTSIDE if outside else wait_before(attempts + 1, self._dice.random())
+                wait = OUTSIDE if outside else wait_before(attempts + 1, self._dice.random())
                 self._wait(connection, job.id, attempts, wait, kind, message)
                 return
             if release:
@@ -240,8 +237,7 @@ class Queue:
         with self.database.write() as connection:
             change = (
                 "UPDATE jobs SET state = 'queued', attempts = 0, deaths = 0, ended = NULL, error = NULL, "
-                "error_kind = NULL "
-                "WHERE state = 'failed'"
+                "error_kind = NULL WHERE state = 'failed'"
             )
             if texts is None:
                 return connection.execute(change).rowcount

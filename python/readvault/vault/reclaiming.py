@@ -12,7 +12,7 @@ from pathlib import Path
 
 from readvault import config, objects, places
 from readvault.catalog import sqlite
-from readvault.catalog.model import Condition, Entry, join, now
+from readvault.catalog.model import Condition, Entry, now
 from readvault.errors import DamagedError, InvalidError
 from readvault.pipeline import events
 from readvault.pipeline.failures import ChangedError
@@ -71,7 +71,7 @@ def _check_kept(vault: Vault, entry: Entry, within: float, threads: int, hear: H
     if entry.references and entry.reference is None:
         raise InvalidError(f"{entry.place} leans on a reference that is not in the vault's store; the source was kept")
     if entry.reference is not None:
-        objects.look(join(entry.store, entry.reference))
+        objects.look(places.join(entry.store, entry.reference))
     recent = entry.verified_full is not None and time.time() - seconds_of(entry.verified_full) <= within
     if not recent:
         return verify_again(vault, entry, threads=threads, hear=hear)

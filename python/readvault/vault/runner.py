@@ -23,14 +23,13 @@ from readvault.vault.alive import Life
 from readvault.vault.home import Vault
 from readvault.vault.jobs import Job, LostError
 from readvault.vault.journal import QueueJournal
+from readvault.vault.queue import OUTSIDE
 from readvault.vault.submit import MISSING
 
 # Seconds between looks at an empty queue, between looks for dead runners, and between tries of what cannot be written.
 _POLL = 0.5
 _REAP = 3.0
 _AGAIN = 1.0
-# Seconds that a worker rests when there is no room, or the store is closed.
-_OUTSIDE = 5.0
 
 
 class Stopping(BaseException):
@@ -125,7 +124,7 @@ class Runner:
             if job is not None:
                 if self._do(worker, job) is Failing.OUTSIDE:
                     # The next job would find the same.
-                    self._stop.wait(_OUTSIDE)
+                    self._stop.wait(OUTSIDE)
             elif self._until_empty and self._is_empty():
                 return
             else:
