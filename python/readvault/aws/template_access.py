@@ -15,14 +15,15 @@ def resources() -> Resources:
     return {
         "SourcePolicy": _policy(
             "sources",
-            ["AnnouncedFunctionRole", "OrderFunctionRole", "JobRole"],
+            ["AnnouncedFunctionRole", "BulkFunctionRole", "BulkMachineRole", "OrderFunctionRole", "JobRole"],
             allow("Read", ["s3:GetObject", "s3:GetObjectVersion"], *_sources("/${SourcePrefix}*")),
             # Without the right to list, what is missing looks like what is forbidden.
             allow("List", ["s3:ListBucket"], *_sources("")),
         ),
         "KeyPolicy": _policy(
             "key",
-            [f"{name}FunctionRole" for name in ("Announced", "Order", "Record", "Fail")] + ["JobRole"],
+            [f"{name}FunctionRole" for name in ("Announced", "Bulk", "Order", "Record", "Fail")]
+            + ["BulkMachineRole", "JobRole"],
             allow("Use", ["kms:Decrypt", "kms:GenerateDataKey"], ref("KmsKeyArn")),
             Condition="HasKmsKey",
         ),

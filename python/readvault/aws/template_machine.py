@@ -29,7 +29,7 @@ State = dict[str, Any]
 
 # What passes by itself: what is Lambda's fault, and what a handler says of other services. All else that handlers raise
 # (SourceMissing, NameClash, ChecksumMismatch ...) would come again however often it is tried.
-_LAMBDA_PASSES = [
+LAMBDA_PASSES = [
     "TryAgain",
     "Lambda.ServiceException",
     "Lambda.AWSLambdaException",
@@ -42,9 +42,9 @@ _LAMBDA_PASSES = [
 _BATCH_PASSES = ["Batch.ServerException", "Batch.TooManyRequestsException", "Batch.SdkClientException"]
 _SNS_PASSES = ["Sns.InternalErrorException", "Sns.ThrottledException", "Sns.SdkClientException"]
 # A function that has not answered by then never will: all that the machine calls time out earlier.
-_CALL_SECONDS = 120
+CALL_SECONDS = 120
 # A job may wait for machines, and be tried six times; one that has not ended in a week needs somebody.
-_JOB_SECONDS = 7 * 24 * 3600
+JOB_SECONDS = 7 * 24 * 3600
 # What the function Order gave.
 _ORDERED = "$.order.Payload"
 
@@ -71,9 +71,9 @@ def definition() -> dict[str, Any]:
                     "JobDefinition": "${JobDefinition}",
                     "Parameters": {"order.$": f"States.Format('s3://{{}}/{{}}', {_ORDERED}.bucket, {_ORDERED}.key)"},
                 },
-                "TimeoutSeconds": _JOB_SECONDS,
+                "TimeoutSeconds": JOB_SECONDS,
                 # A job that failed was tried again by Batch, if that made sense: here only its submission is.
-                "Retry": _retry(_BATCH_PASSES),
+                "Retry": retry(_BATCH_PASSES),
                 "Catch": _catch(),
                 "ResultSelector": {"job.$": "$.JobId"},
                 "ResultPath": "$.batch",
@@ -93,8 +93,8 @@ def definition() -> dict[str, Any]:
                     "Message.$": "$.recorded.Payload.event",
                     "MessageAttributes": {"type": {"DataType": "String", "StringValue": "archive.recorded"}},
                 },
-                "TimeoutSeconds": _CALL_SECONDS,
-                "Retry": _retry(_SNS_PASSES),
+                "TimeoutSeconds": CALL_SECONDS,
+                "Retry": retry(_SNS_PASSES),
                 "Catch": _catch(),
                 "ResultPath": None,
                 "End": True,
@@ -123,8 +123,8 @@ def _call(function: str, parameters: dict[str, Any], **more: Any) -> State:
         "Type": "Task",
         "Resource": "arn:aws:states:::lambda:invoke",
         "Parameters": {"FunctionName": f"${{{function}}}", **parameters},
-        "TimeoutSeconds": _CALL_SECONDS,
-        "Retry": _retry(_LAMBDA_PASSES),
+        "TimeoutSeconds": CALL_SECONDS,
+        "Retry": retry(LAMBDA_PASSES),
         "Catch": _catch(),
         # Of the answer, what the function gave, without the request's own facts.
         **({} if more["ResultPath"] is None else {"ResultSelector": {"Payload.$": "$.Payload"}}),
@@ -132,7 +132,8 @@ def _call(function: str, parameters: dict[str, Any], **more: Any) -> State:
     }
 
 
-def _retry(errors: list[str]) -> list[State]:
+def retry(errors: list[str]) -> list[State]:
+    """Try again what passes by itself, for some minutes."""
     wait = {"IntervalSeconds": 2, "BackoffRate": 2, "MaxAttempts": 6, "MaxDelaySeconds": 60, "JitterStrategy": "FULL"}
     return [{"ErrorEquals": errors, **wait}]
 
@@ -164,11 +165,7 @@ def resources() -> Resources:
                     "ArchivedTopic": ref("ArchivedTopic"),
                     **{name: att(name) for name in CALLED},
                 },
-                "LoggingConfiguration": {
-                    "Level": "ERROR",
-                    "IncludeExecutionData": True,
-                    "Destinations": [{"CloudWatchLogsLogGroup": {"LogGroupArn": att("PipelineLogs")}}],
-                },
+                "LoggingConfiguration": machine_logging("PipelineLogs"),
             },
         ),
     }
@@ -189,22 +186,35 @@ def _role() -> Resource:
             arn("events", "rule/StepFunctionsGetEventsForBatchJobsRule"),
         ),
         allow("Announce", ["sns:Publish"], ref("ArchivedTopic")),
-        # Delivery of logs is set up for the account: none of these knows resources.
-        allow(
-            "Log",
-            [
-                "logs:CreateLogDelivery",
-                "logs:GetLogDelivery",
-                "logs:UpdateLogDelivery",
-                "logs:DeleteLogDelivery",
-                "logs:ListLogDeliveries",
-                "logs:PutResourcePolicy",
-                "logs:DescribeResourcePolicies",
-                "logs:DescribeLogGroups",
-            ],
-            "*",
-        ),
+        keep_logs(),
         only_here=True,
+    )
+
+
+def machine_logging(group: str) -> Json:
+    """What a machine writes into a log group: what went wrong, and what it was about."""
+    return {
+        "Level": "ERROR",
+        "IncludeExecutionData": True,
+        "Destinations": [{"CloudWatchLogsLogGroup": {"LogGroupArn": att(group)}}],
+    }
+
+
+def keep_logs() -> Json:
+    """The statement of a machine's role that lets it log: delivery is set up for the account, without resources."""
+    return allow(
+        "Log",
+        [
+            "logs:CreateLogDelivery",
+            "logs:GetLogDelivery",
+            "logs:UpdateLogDelivery",
+            "logs:DeleteLogDelivery",
+            "logs:ListLogDeliveries",
+            "logs:PutResourcePolicy",
+            "logs:DescribeResourcePolicies",
+            "logs:DescribeLogGroups",
+        ],
+        "*",
     )
 
 
