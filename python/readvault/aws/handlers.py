@@ -13,7 +13,7 @@ from functools import wraps
 from itertools import islice
 from typing import Any, TypeAlias
 
-from readvault.aws import batches, clients, environment, items, messages, recording, sources, table, tiers
+from readvault.aws import announcing, batches, clients, environment, items, messages, recording, sources, table, tiers
 from readvault.aws.failures import BadMessage, SourceChanged, SourceMissing, TryAgain
 from readvault.aws.log import say
 from readvault.aws.messages import Refused, Wanted
@@ -31,8 +31,6 @@ _TOGETHER = 10
 _LOOKING = 16
 # What the input of a run has of its message.
 _INPUT = ("source", "version", "options", "again")
-# There is no audit log here: the head of one that is empty.
-_NO_AUDIT = "0" * 64
 
 
 def handling(do: Handler) -> Handler:
@@ -158,7 +156,7 @@ def fail(event: Event, context: Any) -> dict[str, Any]:
             failure.kind,
             failure.message,
             environment.needed(environment.VAULT),
-            _NO_AUDIT,
+            announcing.NO_AUDIT,
             attempt=wanted.again,
             work=wanted.identity,
         )
@@ -300,15 +298,11 @@ def _about(event: Event) -> dict[str, Any]:
 
 
 def _of_entry(entry: Entry) -> dict[str, Any]:
-    return events.of_entry(events.RECORDED, entry, environment.needed(environment.VAULT), _NO_AUDIT)
+    return announcing.of_entry(events.RECORDED, entry, environment.needed(environment.VAULT))
 
 
 def _publish(event: dict[str, Any]) -> None:
-    clients.client("sns").publish(
-        TopicArn=environment.needed(environment.TOPIC),
-        Message=json.dumps(event),
-        MessageAttributes={"type": {"DataType": "String", "StringValue": event["type"]}},
-    )
+    announcing.publish(environment.needed(environment.TOPIC), event)
 
 
 def _event_in(text: Any) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The store's bucket and the catalog's table: what outlives the stack, whatever becomes of it."""
 
 from readvault.aws.template_words import (
+    STACK,
     Json,
     Resource,
     Resources,
@@ -18,6 +19,9 @@ ARCHIVES = "archives"
 WORK = "work"
 # Manifests of bulk runs, and what became of their children: beside the work orders, and forgotten with them.
 BULK = f"{WORK}/bulk"
+
+# Tag of the table: which stack it is of.
+STACK_TAG = "readvault:stack"
 
 # Tag of archives that nothing reads any more; the bucket's rules move them.
 TIER_TAG = ("lifecycle", "archive")
@@ -117,6 +121,8 @@ def _table() -> Resource:
                 {"IndexName": name, "KeySchema": _keys(hashed, ranged), "Projection": {"ProjectionType": "ALL"}}
                 for name, hashed, ranged in INDEXES
             ],
+            # Whoever is given the table alone finds the store by it.
+            "Tags": [{"Key": STACK_TAG, "Value": sub(STACK)}],
         },
         DeletionPolicy="Retain",
         UpdateReplacePolicy="Retain",

@@ -192,22 +192,28 @@ class DynamoCatalog:
             return iter(())
         for condition in conditions:
             if condition.field == "uuid" and _is_exact(condition):
-                found = self.get(str(condition.value))
-                return iter([found] if found is not None and _meets(found, conditions) else [])
+                one = self.get(str(condition.value))
+                return iter([one] if one is not None and _meets(one, conditions) else [])
         for condition in conditions:
             if condition.field in _INDEXES and _is_exact(condition):
                 return self._of_index(condition, conditions, limit, newest=newest)
-        scanned = (one for one in self._scanned() if _meets(one, conditions))
+        found = self.every(conditions)
         if limit is None:
-            return iter(sorted(scanned, key=_age))
+            return iter(sorted(found, key=_age))
         if newest:
-            return iter(heapq.nlargest(limit, scanned, key=_age)[::-1])
-        return iter(heapq.nsmallest(limit, scanned, key=_age))
+            return iter(heapq.nlargest(limit, found, key=_age)[::-1])
+        return iter(heapq.nsmallest(limit, found, key=_age))
+
+    def every(self, conditions: tuple[Condition, ...] = ()) -> Iterator[Entry]:
+        """Entries that meet all conditions, in any order; see Catalog."""
+        if any(condition.field in ("uuid", *_INDEXES) and _is_exact(condition) for condition in conditions):
+            return self.find(conditions)
+        return (entry for entry in self._scanned() if _meets(entry, conditions))
 
     def count(self, conditions: tuple[Condition, ...] = ()) -> tuple[int, int, int]:
         """How many entries meet all conditions, and the bytes of their sources and archives."""
         number = before = after = 0
-        for entry in self._scanned() if not conditions else self.find(conditions):
+        for entry in self.every(conditions):
             number, before, after = number + 1, before + entry.size, after + entry.archive_size
         return number, before, after
 

@@ -121,7 +121,7 @@ class Conflict(Exception):  # noqa: N818 - what there is, not what went wrong
 
 
 class Catalog(Protocol):
-    """Where entries are kept. `readvault.catalog.sqlite` is one."""
+    """Where entries are kept: in a file (`readvault.catalog.sqlite`), or in a table (`readvault.catalog.dynamodb`)."""
 
     def put(self, entry: Entry) -> None:
         """Add an entry. The same entry again does nothing; Conflict where another one has its key or UUID."""
@@ -136,6 +136,9 @@ class Catalog(Protocol):
         self, conditions: "tuple[Condition, ...]" = (), *, limit: int | None = None, newest: bool = False
     ) -> Iterator[Entry]:
         """Entries that meet all conditions, oldest first. Of more than `limit` these are the oldest, or the newest."""
+
+    def every(self, conditions: "tuple[Condition, ...]" = ()) -> Iterator[Entry]:
+        """Entries that meet all conditions, in any order, and however many there are in constant memory."""
 
     def change(self, uuid: str, **changes: Any) -> Entry:
         """Set fields of an entry and return it; KeyError where there is none, Conflict as for `put`."""
