@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,27 +86,43 @@ def table_of(client: Any, name: str) -> None:
     )
 
 
-@pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+@contextmanager
+def moto() -> Iterator[None]:
     """moto, empty."""
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_DEFAULT_REGION": REGION,
-    }.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    clients.client.cache_clear()
-    with mock_aws():
-        yield
-    clients.client.cache_clear()
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in {
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_DEFAULT_REGION": REGION,
+        }.items():
+            environment.setenv(name, value)
+        environment.delenv("AWS_ENDPOINT_URL", raising=False)
+        clients.client.cache_clear()
+        with mock_aws():
+            yield
+        clients.client.cache_clear()
+
+
+@contextmanager
+def table_in_moto() -> Iterator[DynamoCatalog]:
+    """An empty catalog."""
+    with moto():
+        table_of(clients.client("dynamodb"), "catalog")
+        yield clients.catalog("catalog")
 
 
 @pytest.fixture
-def catalog(aws: None) -> DynamoCatalog:
+def aws() -> Iterator[None]:
+    """moto, empty."""
+    with moto():
+        yield
+
+
+@pytest.fixture
+def catalog() -> Iterator[DynamoCatalog]:
     """An empty catalog."""
-    table_of(clients.client("dynamodb"), "catalog")
-    return clients.catalog("catalog")
+    with table_in_moto() as made:
+        yield made
 
 
 @pytest.fixture

@@ -20,7 +20,6 @@ from typing import Any
 
 from readvault.catalog.model import Condition, Conflict, Entry, entry_of, now
 from readvault.catalog.query import is_pattern, meets
-from readvault.errors import InvalidError
 
 ORDERED = "ORDERED"
 RECORDED = "RECORDED"
@@ -80,8 +79,6 @@ class DynamoCatalog:
             if item is None or entry is None:
                 raise KeyError(f"the catalog has no entry {uuid}")
             changed = replace(entry, **changes)
-            if changed.uuid != uuid:
-                raise InvalidError("the UUID of an entry is its archive's: it is not changed")
             if changed == entry or self._changed(item, entry, changed):
                 return changed
         raise Conflict(f"the entry {uuid} is being changed by others all the time: try again")

@@ -140,6 +140,9 @@ class Catalog(Protocol):
     def every(self, conditions: "tuple[Condition, ...]" = ()) -> Iterator[Entry]:
         """Entries that meet all conditions, in any order, and however many there are in constant memory."""
 
+    def count(self, conditions: "tuple[Condition, ...]" = ()) -> tuple[int, int, int]:
+        """How many entries meet all conditions, and the bytes of their sources and archives."""
+
     def change(self, uuid: str, **changes: Any) -> Entry:
         """Set fields of an entry and return it; KeyError where there is none, Conflict as for `put`."""
 
