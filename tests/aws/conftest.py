@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from moto import mock_aws
-from readvault.aws import clients
+from readvault.aws import clients, template_store
 from readvault.catalog.dynamodb import DynamoCatalog
 
 REGION = "eu-central-1"
@@ -59,31 +59,9 @@ class Stack:
 
 def table_of(client: Any, name: str) -> None:
     """The catalog's table, as the template makes it."""
-    indexes = {
-        "by-sample": ("sample", "created"),
-        "by-project": ("project", "created"),
-        "by-state": ("state", "updated"),
-        "by-uuid": ("uuid", None),
-    }
-    attributes = sorted({"id", *(name for keys in indexes.values() for name in keys if name)})
-    client.create_table(
-        TableName=name,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": one, "AttributeType": "S"} for one in attributes],
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": index,
-                "KeySchema": [
-                    {"AttributeName": one, "KeyType": kind}
-                    for one, kind in zip(keys, ("HASH", "RANGE"), strict=True)
-                    if one
-                ],
-                "Projection": {"ProjectionType": "ALL"},
-            }
-            for index, keys in indexes.items()
-        ],
-    )
+    made = template_store.resources()["CatalogTable"]["Properties"]
+    wanted = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
+    client.create_table(TableName=name, **{one: made[one] for one in wanted})
 
 
 @contextmanager

@@ -58,6 +58,54 @@ def test_attributes_have_numbers_to_the_last_digit(catalog: DynamoCatalog) -> No
 # --- Many ------------------------------------------------------------------------------------------------------------
 
 
+def waiting(catalog: DynamoCatalog, name: str) -> str:
+    """What the item of an entry says that it waits for."""
+    item = catalog.item(name)
+    assert item is not None
+    return text_in(item, "waiting")
+
+
+def test_what_is_hot_says_what_it_waits_for_and_what_has_moved_says_nothing(catalog: DynamoCatalog) -> None:
+    one = entry(1)
+    catalog.put(one)
+    assert waiting(catalog, one.uuid) == "hot"
+    catalog.change(one.uuid, done="2026-12-01T00:00:00Z")
+    assert waiting(catalog, one.uuid) == "done"
+    catalog.change(one.uuid, done=None)
+    assert waiting(catalog, one.uuid) == "hot"
+    catalog.change(one.uuid, tier="archive")
+    assert waiting(catalog, one.uuid) == ""
+    catalog.change(one.uuid, done="2026-12-01T00:00:00Z")
+    assert waiting(catalog, one.uuid) == ""
+    catalog.change(one.uuid, tier="hot")
+    assert waiting(catalog, one.uuid) == "done"
+
+
+def test_what_is_due_is_done_or_old_and_hot(catalog: DynamoCatalog) -> None:
+    done, old = {"done": "2026-12-02T00:00:00Z"}, {"created": "2020-01-01T00:00:00Z"}
+    made: tuple[dict[str, str], ...] = (
+        done,
+        old,
+        done | old,
+        {},
+        done | {"tier": "archive"},
+        old | {"tier": "archive"},
+    )
+    for number, values in enumerate(made):
+        catalog.put(entry(number, **values))
+    assert [one.name for one in catalog.due(None)] == ["2.bam", "0.bam"]
+    assert [one.name for one in catalog.due("2020-01-01T00:00:00Z")] == ["2.bam", "0.bam", "1.bam"]
+    assert [one.name for one in catalog.due("2019-12-31T23:59:59Z")] == ["2.bam", "0.bam"]
+
+
+def test_what_has_moved_is_not_read_to_find_what_is_due(catalog: DynamoCatalog) -> None:
+    for number in range(10):
+        catalog.put(entry(number, tier="archive", done="2026-12-02T00:00:00Z"))
+    catalog.put(entry(11, done="2026-12-02T00:00:00Z"))
+    (item,) = catalog.client.scan(TableName=catalog.table, IndexName="by-waiting")["Items"]
+    assert text_in(item, "uuid") == entry(11).uuid
+
+
 def test_all_pages_are_read(catalog: DynamoCatalog) -> None:
     # A page of DynamoDB has at most a megabyte: these fill three.
     for number in range(40):

@@ -238,7 +238,7 @@ def test_store_and_catalog_outlive_the_stack() -> None:
         "by-sample": ["sample", "created"],
         "by-project": ["project", "created"],
         "by-state": ["state", "updated"],
-        "by-uuid": ["uuid"],
+        "by-waiting": ["waiting", "created"],
     }
 
 

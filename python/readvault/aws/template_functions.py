@@ -83,10 +83,6 @@ def _take(queue: str) -> Json:
     return allow("Take", taking, att(queue))
 
 
-def _find(index: str) -> Json:
-    return allow("Find", ["dynamodb:Query"], sub(f"${{CatalogTable.Arn}}/index/{index}"))
-
-
 _LIST_STORE = allow("ListStore", ["s3:ListBucket"], att("StoreBucket"))
 _KEEP = allow("Keep", ["dynamodb:GetItem", "dynamodb:PutItem"], att("CatalogTable"))
 _CHANGE = allow("Change", ["dynamodb:GetItem", "dynamodb:UpdateItem"], att("CatalogTable"))
@@ -157,7 +153,7 @@ FUNCTIONS = {
         environment=("TABLE", "TIER_AFTER_DAYS"),
         may=(
             _CHANGE,
-            _find("by-state"),
+            allow("Find", ["dynamodb:Query"], sub("${CatalogTable.Arn}/index/by-waiting")),
             allow("Tag", ["s3:GetObjectTagging", "s3:PutObjectTagging"], _ARCHIVES),
         ),
         timeout=900,

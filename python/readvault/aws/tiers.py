@@ -10,26 +10,18 @@ from datetime import UTC, datetime, timedelta
 from readvault import places
 from readvault.aws import clients, sources
 from readvault.aws.log import say
-from readvault.catalog.dynamodb import RECORDED, DynamoCatalog, entry_in
-from readvault.catalog.model import Entry, now, text_of
+from readvault.catalog.dynamodb import DynamoCatalog
+from readvault.catalog.model import HOT, Entry, now, text_of
 
 TAG = "lifecycle"
 ARCHIVE = "archive"
-HOT = "hot"
 # Milliseconds before its end at which a function stops to begin anew with another archive.
 _SPARE = 20_000
 
 
 def due(catalog: DynamoCatalog, after_days: int) -> Iterator[Entry]:
     """Archives that are to move: done with, or as old as `after_days` (0: at no age)."""
-    condition, values = "#tier = :hot AND attribute_exists(#done)", {":hot": HOT}
-    if after_days > 0:
-        condition = "#tier = :hot AND (attribute_exists(#done) OR #created <= :oldest)"
-        values[":oldest"] = text_of(datetime.now(UTC) - timedelta(days=after_days))
-    for item in catalog.in_state(RECORDED, condition, values):
-        entry = entry_in(item)
-        if entry is not None:
-            yield entry
+    return catalog.due(text_of(datetime.now(UTC) - timedelta(days=after_days)) if after_days > 0 else None)
 
 
 def move_due(catalog: DynamoCatalog, after_days: int, left: Callable[[], int] | None = None) -> tuple[int, bool]:

@@ -3,7 +3,8 @@
 An item is a piece of work, by its identity: it is there from the moment that the work is ordered, and has a document
 once its archive is recorded. Two smaller items say who has what: `key#PLACE` for the place of an archive, `uuid#UUID`
 for an archive. They are written in the same transaction as the item, so neither is ever given twice, and an entry is
-found by either at once, where an index would only follow.
+found by either at once, where an index would only follow. An index has the items alone that have its attribute: what is
+hot has one that says what it waits for, so that those who move archives never read what has moved.
 
 The client is passed in: nothing here knows how requests are signed or sent.
 """
@@ -11,14 +12,13 @@ The client is passed in: nothing here knows how requests are signed or sent.
 import heapq
 import json
 import math
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
-from readvault.catalog.model import Condition, Conflict, Entry, entry_of, now
+from readvault.catalog.model import HOT, Condition, Conflict, Entry, entry_of, now
 from readvault.catalog.query import is_pattern, meets
 
 ORDERED = "ORDERED"
@@ -28,6 +28,10 @@ FAILED = "FAILED"
 # Indexes that give entries of one value of a field, the oldest first.
 _INDEXES = {"project": "by-project", "sample": "by-sample"}
 _BY_STATE = "by-state"
+_BY_WAITING = "by-waiting"
+# What entries wait for that are hot: to be moved, or to be done or old enough for that.
+_DONE = "done"
+_UNDONE = HOT
 # How often a change is tried that others come before.
 _TRIES = 8
 
@@ -221,41 +225,47 @@ class DynamoCatalog:
             return None if entry is None else entry.store
         return None
 
-    def in_state(
-        self, state: str, condition: str | None = None, values: Mapping[str, Any] | None = None
-    ) -> Iterator[Item]:
-        """Items in a state, those first that were changed last; the table itself applies a further condition, which
-        names attributes as #NAME.
+    def in_state(self, state: str) -> Iterator[Item]:
+        """Items in a state, those first that were changed last."""
+        return self._asked(_BY_STATE, "state", state, backwards=True)
+
+    def due(self, until: str | None) -> Iterator[Entry]:
+        """Entries that are hot and done, and then those that are hot and were made until a time. The index follows the
+        table: one that was moved a moment ago may still be among them.
         """
-        names = {f"#{name}": name for name in ("state", *re.findall(r"#(\w+)", condition or ""))}
-        more = {} if condition is None else {"FilterExpression": condition}
-        pages = self.client.get_paginator("query").paginate(
-            TableName=self.table,
-            IndexName=_BY_STATE,
-            KeyConditionExpression="#state = :state",
-            ExpressionAttributeNames=names,
-            ExpressionAttributeValues=packed({":state": state, **(values or {})}),
-            ScanIndexForward=False,
-            **more,
-        )
-        for page in pages:
-            yield from page["Items"]
+        done = self._asked(_BY_WAITING, "waiting", _DONE)
+        old = [] if until is None else self._asked(_BY_WAITING, "waiting", _UNDONE, until=until)
+        return (entry for item in chain(done, old) if (entry := entry_in(item)) is not None)
 
     def _of_index(
         self, one: Condition, conditions: tuple[Condition, ...], limit: int | None, *, newest: bool
     ) -> Iterator[Entry]:
         backwards = newest and limit is not None
+        items = self._asked(_INDEXES[one.field], one.field, str(one.value), backwards=backwards)
+        entries = (entry for item in items if (entry := entry_in(item)) is not None)
+        wanted = islice((entry for entry in entries if _meets(entry, conditions)), limit)
+        return reversed(list(wanted)) if backwards else wanted
+
+    def _asked(
+        self, index: str, field: str, value: str, *, until: str | None = None, backwards: bool = False
+    ) -> Iterator[Item]:
+        """The items that an index has for one value of its field; of one that is ordered by `created`, those until a
+        time.
+        """
+        names, values, condition = {"#field": field}, {":value": value}, "#field = :value"
+        if until is not None:
+            names["#created"], values[":until"] = "created", until
+            condition += " AND #created <= :until"
         pages = self.client.get_paginator("query").paginate(
             TableName=self.table,
-            IndexName=_INDEXES[one.field],
-            KeyConditionExpression="#field = :value",
-            ExpressionAttributeNames={"#field": one.field},
-            ExpressionAttributeValues=packed({":value": str(one.value)}),
+            IndexName=index,
+            KeyConditionExpression=condition,
+            ExpressionAttributeNames=names,
+            ExpressionAttributeValues=packed(values),
             ScanIndexForward=not backwards,
         )
-        entries = (entry_in(item) for page in pages for item in page["Items"])
-        wanted = islice((entry for entry in entries if entry is not None and _meets(entry, conditions)), limit)
-        return reversed(list(wanted)) if backwards else wanted
+        for page in pages:
+            yield from page["Items"]
 
     def _scanned(self) -> Iterator[Entry]:
         pages = self.client.get_paginator("scan").paginate(
@@ -276,7 +286,7 @@ _COPIED = (
     "done",
 )  # fmt: skip
 # What an item has of its entry, and what it has of a failure that is over.
-_OF_ENTRIES = frozenset({*_COPIED, "state", "checksum", "document", "updated", "error_kind", "error"})
+_OF_ENTRIES = frozenset({*_COPIED, "state", "waiting", "checksum", "document", "updated", "error_kind", "error"})
 
 
 def item_of(name: str, entry: Entry) -> Item:
@@ -286,6 +296,7 @@ def item_of(name: str, entry: Entry) -> Item:
             "id": name,
             "state": RECORDED,
             **{field: getattr(entry, field) for field in _COPIED},
+            "waiting": None if entry.tier != HOT else _UNDONE if entry.done is None else _DONE,
             "checksum": entry.archive_sha256,
             "document": json.dumps(entry.as_dict(), ensure_ascii=False, separators=(",", ":")),
             "updated": now(),

@@ -14,6 +14,9 @@ from readvault.errors import DamagedError, UnsupportedError
 
 ENTRY_VERSION = 1
 
+# The tier of archives that no rule has moved yet.
+HOT = "hot"
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -69,7 +72,7 @@ class Entry:
     marks: tuple[str, ...] = ()
     """What is odd about the source, such as `truncated`; it is stored exactly as it is."""
     job: int | None = None
-    tier: str = "hot"
+    tier: str = HOT
     """`hot`, or the name of the rule that has moved it."""
     tiered: str | None = None
     done: str | None = None

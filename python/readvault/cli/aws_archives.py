@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from readvault import places
-from readvault.catalog.model import Entry
+from readvault.catalog.model import HOT, Entry
 from readvault.catalog.query import conditions_of
 from readvault.cli import catalog as catalogs
 from readvault.cli import exits
@@ -75,7 +75,7 @@ def tier(
                 say(f"{entry.place}: {'would be tagged' if dry_run else 'tagged'} for a colder class")
             return {"uuid": entry.uuid, "archive": entry.place, "tier": tiers.ARCHIVE, "moved": not dry_run}
 
-        hot = (entry for entry in wanted if entry.tier == tiers.HOT)
+        hot = (entry for entry in wanted if entry.tier == HOT)
         return each(hot, work, lambda entry: entry.place, 1, as_json)
 
 
