@@ -3,12 +3,13 @@ tests/unit/test_catalog.py.
 """
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from readvault.aws import clients
 from readvault.catalog.dynamodb import DynamoCatalog, text_in
-from readvault.catalog.model import Entry
+from readvault.catalog.model import Condition, Entry
 from readvault.catalog.query import conditions_of
 from readvault.cli import app
 from readvault.errors import InvalidError
@@ -41,6 +42,17 @@ def test_a_change_comes_after_those_of_others(catalog: DynamoCatalog, monkeypatc
     changed = catalog.change(entry().uuid, tier="archive")
     assert (changed.tier, changed.done) == ("archive", "2026-12-01T00:00:00Z")
     assert catalog.get(entry().uuid) == changed
+
+
+def test_of_all_who_change_an_entry_on_one_condition_one_does(catalog: DynamoCatalog) -> None:
+    catalog.put(entry(1))
+    undone = Condition("done", "=", None)
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(lambda second: catalog.change_if(entry(1).uuid, undone, done=second), "abcd"))
+    (first,) = [one for one in made if one is not None]
+    assert catalog.get(entry(1).uuid) == first
+    with pytest.raises(KeyError):
+        catalog.change_if(entry(2).uuid, undone, done="a")
 
 
 def test_the_store_is_that_of_the_entries(catalog: DynamoCatalog) -> None:

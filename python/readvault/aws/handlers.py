@@ -14,10 +14,11 @@ from itertools import islice
 from typing import Any, TypeAlias
 
 from readvault.aws import announcing, batches, clients, environment, items, messages, recording, sources, table, tiers
+from readvault.aws.announcing import Announcer
 from readvault.aws.failures import BadMessage, SourceChanged, SourceMissing, TryAgain
 from readvault.aws.log import say
 from readvault.aws.messages import Refused, Wanted
-from readvault.catalog.model import Entry, now
+from readvault.catalog.model import Condition, now
 from readvault.catalog.query import is_uuid
 from readvault.pipeline import events
 from readvault.pipeline.order import WorkOrder, key_for
@@ -132,7 +133,7 @@ def record(event: Event, context: Any) -> dict[str, Any]:
         "identity": identity,
         "uuid": stands.uuid,
         "type": events.RECORDED,
-        "event": json.dumps(_of_entry(stands)),
+        "event": json.dumps(announcing.of_entry(events.RECORDED, stands, environment.needed(environment.VAULT))),
     }
 
 
@@ -146,10 +147,11 @@ def fail(event: Event, context: Any) -> dict[str, Any]:
     failure = recording.failure_of(wanted.identity, event)
     stands = table.fail(clients.catalog(), wanted, failure, _execution(event, wanted))
     if stands is not None:
-        _publish(_of_entry(stands))
+        _announcer().tell(events.RECORDED, stands)
         say("warning", "recorded, and announced late", entry=stands.uuid, error=failure.message, **_about(event))
         return {"state": "RECORDED", "identity": wanted.identity, "uuid": stands.uuid}
-    _publish(
+    announcing.publish(
+        environment.needed(environment.TOPIC),
         events.of_failure(
             0,
             wanted.source,
@@ -159,7 +161,7 @@ def fail(event: Event, context: Any) -> dict[str, Any]:
             announcing.NO_AUDIT,
             attempt=wanted.again,
             work=wanted.identity,
-        )
+        ),
     )
     say("error", failure.message, kind=failure.kind, **_about(event))
     return {"state": "FAILED", "identity": wanted.identity, "kind": failure.kind, "message": failure.message}
@@ -183,15 +185,15 @@ def next_step(event: Event, context: Any) -> dict[str, Any]:
 
 @handling
 def downstream(event: Event, context: Any) -> dict[str, Any]:
-    """12: whoever reads archives says that an archive is not needed any more."""
+    """12: whoever reads archives says that an archive is not needed any more, and others hear it."""
     return batches.each(event, _done)
 
 
 @handling
 def tier(event: Event, context: Any) -> dict[str, Any]:
-    """12: archives whose time has come are tagged for the bucket's lifecycle."""
+    """12: archives whose time has come are tagged for the bucket's lifecycle, and announced."""
     left = getattr(context, "get_remaining_time_in_millis", None)
-    moved, more = tiers.move_due(clients.catalog(), environment.tier_after_days(), left)
+    moved, more = tiers.move_due(clients.catalog(), _announcer(), environment.tier_after_days(), left)
     say("info", "tiers looked at", moved=moved, more=more)
     return {"moved": moved, "more": more}
 
@@ -297,12 +299,8 @@ def _about(event: Event) -> dict[str, Any]:
 # --- Events ----------------------------------------------------------------------------------------------------------
 
 
-def _of_entry(entry: Entry) -> dict[str, Any]:
-    return announcing.of_entry(events.RECORDED, entry, environment.needed(environment.VAULT))
-
-
-def _publish(event: dict[str, Any]) -> None:
-    announcing.publish(environment.needed(environment.TOPIC), event)
+def _announcer() -> Announcer:
+    return Announcer(environment.needed(environment.TOPIC), environment.needed(environment.VAULT))
 
 
 def _event_in(text: Any) -> dict[str, Any]:
@@ -316,12 +314,13 @@ def _event_in(text: Any) -> dict[str, Any]:
 def _done(body: str) -> None:
     uuid = _uuid_in(body)
     catalog = clients.catalog()
-    entry = catalog.get(uuid)
-    if entry is None:
-        raise BadMessage(f"the catalog has no entry {uuid}")
-    if entry.done is None:
-        catalog.change(uuid, done=now())
+    try:
+        entry = catalog.change_if(uuid, Condition("done", "=", None), done=now())
+    except KeyError:
+        raise BadMessage(f"the catalog has no entry {uuid}") from None
+    if entry is not None:
         say("info", "done with", entry=uuid, archive=entry.place)
+        _announcer().tell(events.DONE, entry)
 
 
 def _uuid_in(body: str) -> str:

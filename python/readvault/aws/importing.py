@@ -7,7 +7,7 @@ place of the archive: a file whose archive would come to stand there is a name c
 from functools import cache
 
 from readvault import places
-from readvault.aws import announcing, environment
+from readvault.aws import environment
 from readvault.aws.vault import TableVault
 from readvault.catalog.dynamodb import DynamoCatalog, entry_in, key_claim, text_in
 from readvault.catalog.model import Conflict, Entry
@@ -68,9 +68,7 @@ class _Into:
                 return False
             self.check_free(entry.key)
             raise
-        # Cut off here, nobody hears of the archive, which has its entry all the same.
         stack = self._table.stack
         if stack is not None:
-            event = announcing.of_entry(events.RECORDED, entry, stack.output("VaultId"))
-            announcing.publish(stack.output("ArchivedTopic"), event)
+            stack.announcer.tell(events.RECORDED, entry)
         return True

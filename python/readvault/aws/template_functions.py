@@ -142,17 +142,18 @@ FUNCTIONS = {
     ),
     "DownstreamFunction": Function(
         handler="downstream",
-        about="Notes that all work on an archive is over",
-        environment=("TABLE",),
-        may=(_take("DoneQueue"), _CHANGE),
+        about="Notes that all work on an archive is over, and says so to the topic",
+        environment=("TABLE", "ARCHIVED_TOPIC", "VAULT_ID"),
+        may=(_take("DoneQueue"), _CHANGE, _ANNOUNCE),
         timeout=DONE_TIMEOUT,
     ),
     "TierFunction": Function(
         handler="tier",
         about="Tags archives that nothing reads any more, so that the bucket's rules move them",
-        environment=("TABLE", "TIER_AFTER_DAYS"),
+        environment=("TABLE", "ARCHIVED_TOPIC", "VAULT_ID", "TIER_AFTER_DAYS"),
         may=(
             _CHANGE,
+            _ANNOUNCE,
             allow("Find", ["dynamodb:Query"], sub("${CatalogTable.Arn}/index/by-waiting")),
             allow("Tag", ["s3:GetObjectTagging", "s3:PutObjectTagging"], _ARCHIVES),
         ),

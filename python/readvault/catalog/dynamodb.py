@@ -77,14 +77,27 @@ class DynamoCatalog:
 
     def change(self, uuid: str, **changes: Any) -> Entry:
         """Set fields of an entry; see Catalog. What others change meanwhile is kept: it is changed after theirs."""
+        return self._change(uuid, (), changes)[0]
+
+    def change_if(self, uuid: str, condition: Condition, **changes: Any) -> Entry | None:
+        """Set fields of an entry that meets a condition, and return it; None where it does not meet it. Where the
+        changes end that, one of all who try it at once makes them.
+        """
+        entry, made = self._change(uuid, (condition,), changes)
+        return entry if made else None
+
+    def _change(self, uuid: str, conditions: tuple[Condition, ...], changes: Mapping[str, Any]) -> tuple[Entry, bool]:
+        """The entry as it is then, and whether it met the conditions and was changed, if need be."""
         for _ in range(_TRIES):
             item = self._owner(uuid_claim(uuid))
             entry = None if item is None else entry_in(item)
             if item is None or entry is None:
                 raise KeyError(f"the catalog has no entry {uuid}")
+            if not _meets(entry, conditions):
+                return entry, False
             changed = replace(entry, **changes)
             if changed == entry or self._changed(item, entry, changed):
-                return changed
+                return changed, True
         raise Conflict(f"the entry {uuid} is being changed by others all the time: try again")
 
     def remove(self, uuid: str) -> None:

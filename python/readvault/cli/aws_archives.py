@@ -70,7 +70,7 @@ def tier(
 
         def work(entry: Entry) -> dict[str, Any]:
             if not dry_run:
-                tiers.move(there.catalog, entry)
+                tiers.move(there.catalog, there.announcer, entry)
             if not quiet:
                 say(f"{entry.place}: {'would be tagged' if dry_run else 'tagged'} for a colder class")
             return {"uuid": entry.uuid, "archive": entry.place, "tier": tiers.ARCHIVE, "moved": not dry_run}
