@@ -38,8 +38,8 @@ def catalog(
     stack: StackName = STACK,
     as_json: Json = False,
 ) -> int:
-    """List the archives that meet all conditions: `readvault catalog find --vault dynamodb://TABLE`, which `ls`, `show`
-    and `export` go with too.
+    """List the archives that meet all conditions: `readvault catalog find --vault dynamodb://TABLE`. Its other commands
+    take a table too.
     """
     with reached(stack, profile, region) as there:
         return catalogs.find(conditions, limit=limit, vault_folder=there.output("Catalog"), as_json=as_json)
