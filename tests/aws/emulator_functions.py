@@ -1,8 +1,9 @@
 """Lambda: functions run in processes of their own, under AWS's own runtime (awslambdaric), from the zip of the stack.
 
-A function has one process, which begins with its first call and stays warm: calls at the same time wait for each other.
-It has the environment that the template gives it. A call that takes longer than the function's timeout ends with its
-process. Memory, architecture, Python's version and the role are not as on AWS.
+A function has one process, which begins with its first call and stays warm until its code or configuration is changed:
+calls at the same time wait for each other. It has the environment that the template gives it, or whoever changed that.
+A call that takes longer than the function's timeout ends with its process. Memory, architecture, Python's version and
+the role are not as on AWS.
 """
 
 import contextlib
@@ -39,7 +40,7 @@ class Sandbox:
     """A function's process, and the interface through which it takes calls."""
 
     def __init__(self, made: Any) -> None:
-        self.made, self.code = made, made.code_bytes
+        self.made, self.version = made, version_of(made)
         self.calls: queue.Queue[tuple[str, bytes, float]] = queue.Queue()
         self.answers: queue.Queue[tuple[bool, bytes]] = queue.Queue()
         self.asked = threading.Event()
@@ -114,6 +115,11 @@ class Sandbox:
         self.folder.cleanup()
 
 
+def version_of(made: Any) -> object:
+    """What makes a new process of a function, when it has changed."""
+    return made.code_bytes, made.handler, made.timeout, dict(made.environment_vars)
+
+
 class _Interface(BaseHTTPRequestHandler):
     """Lambda's Runtime API, as much of it as a runtime needs."""
 
@@ -174,10 +180,10 @@ _ending = threading.Event()
 
 
 def _sandbox(made: Any) -> Sandbox:
-    """The function's process; a new one if its code is another, or the last one has ended."""
+    """The function's process; a new one if the function is another now, or the last one has ended."""
     with _starting:
         found = _sandboxes.get(made.function_arn)
-        if found is not None and (found.code is not made.code_bytes or found.process.poll() is not None):
+        if found is not None and (found.version != version_of(made) or found.process.poll() is not None):
             found.close()
             found = None
         if found is None:
@@ -213,7 +219,9 @@ def call_without_answer(made: Any, event: dict[str, Any]) -> None:
             from moto.sqs.models import sqs_backends
 
             backend = sqs_backends[made.account_id][made.region]
-            backend.send_message(target.split(":")[-1], json.dumps({"event": event, "error": answer}))
+            # The event as it was; what went wrong stands beside it.
+            told = {"ErrorMessage": {"data_type": "String", "string_value": answer[:1024]}}
+            backend.send_message(target.split(":")[-1], json.dumps(event), message_attributes=told)
 
     threading.Thread(target=calling, daemon=True).start()
 

@@ -8,7 +8,6 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +16,11 @@ from readvault.aws.messages import wanted_of
 from readvault.catalog.model import entry_of
 from readvault.pipeline.order import Options
 
-from tests.aws.fleet import WATCHED, Fleet, stack
+from tests.aws.fleet import WATCHED, Fleet
 from tests.bam import bam
 from tests.servers import faults
 
 FILES = int(os.environ.get("READVAULT_AWS_FILES") or 30)
-
-
-@pytest.fixture(scope="module")
-def fleet() -> Iterator[Fleet]:
-    with stack() as made:
-        yield made
 
 
 def test_a_file_goes_all_the_way(fleet: Fleet, tmp_path: Path) -> None:
