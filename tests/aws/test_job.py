@@ -177,6 +177,17 @@ def test_a_source_that_has_changed_has_failed_for_good(fleet: Fleet) -> None:
     assert fleet.told("failed")["kind"] == "SourceChanged"
 
 
+def test_a_bug_is_met_once(fleet: Fleet) -> None:
+    order = fleet.order(bam(50)).as_dict()
+    # Nobody compares lengths with words.
+    fleet.client.put(f"{fleet.name}/work/a.bam.json", json.dumps({**order, "source_size": "fifty"}).encode())
+    code, said = fleet.run()
+    assert code == FAILED
+    assert fleet.told("failed")["kind"] == "TypeError"
+    assert said[-1]["again"] is False
+    assert "steps.py" in "".join(said[-1]["trace"])
+
+
 def test_a_source_that_is_no_bam_is_kept_as_it_is(fleet: Fleet, tmp_path: Path) -> None:
     fleet.order(b"no bam at all")
     assert fleet.run()[0] == OK

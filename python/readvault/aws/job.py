@@ -14,6 +14,7 @@ import random
 import signal
 import sys
 import time
+import traceback
 from types import FrameType
 from typing import Any
 
@@ -21,7 +22,7 @@ from readvault import _core, files, objects
 from readvault.aws.log import say
 from readvault.errors import InvalidError
 from readvault.pipeline import steps
-from readvault.pipeline.failures import ChangedError, ClashError, Failing, MismatchError, failing
+from readvault.pipeline.failures import ChangedError, ClashError, Failing, MismatchError, failing, is_bug
 from readvault.pipeline.order import WorkOrder, order_of
 
 OK = 0
@@ -31,6 +32,8 @@ AGAIN = 75
 
 # Seconds between two lines that say how far a job is.
 _INTERVAL = 5.0
+# Most calls that are told of where a bug was met: the last ones.
+_TRACED = 12
 # Most bytes of an order or result.
 _LONGEST = 8 << 20
 # What failures are called in the catalog, where that is not the name of their class.
@@ -143,7 +146,8 @@ def _failed(place: str, order: WorkOrder | None, error: BaseException) -> int:
     """Write down why; gives the exit code. Whether another attempt helps is for the steps' own rules to say."""
     lasting = failing(error) is Failing.LASTING
     kind = _KINDS.get(type(error), type(error).__name__)
-    say("error", str(error), kind=kind, order=place, again=not lasting)
+    more = {"trace": traceback.format_exception(error)[-_TRACED:]} if is_bug(error) else {}
+    say("error", str(error), kind=kind, order=place, again=not lasting, **more)
     told = {
         "kind": kind,
         "message": str(error) or kind,
