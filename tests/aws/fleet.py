@@ -39,6 +39,8 @@ class Fleet:
     """The queue that hears everything."""
     seen: dict[str, list[str]] = field(default_factory=dict)
     """What was taken from queues, by their URLs: tests share them."""
+    about: dict[str, str] = field(default_factory=dict)
+    """The sources of runs, by their ARNs, as far as anybody has asked."""
 
     def client(self, service: str) -> Any:
         return self.aws.client(service)
@@ -213,9 +215,12 @@ class Fleet:
         machine = self.client("stepfunctions")
         found: list[dict[str, Any]] = []
         pages = machine.get_paginator("list_executions").paginate(stateMachineArn=self.outputs["PipelineMachine"])
-        for one in [one for page in pages for one in page["executions"]]:
-            told = machine.describe_execution(executionArn=one["executionArn"])
-            if json.loads(told["input"])["source"] == source:
+        for arn in [one["executionArn"] for page in pages for one in page["executions"]]:
+            if self.about.get(arn, source) != source:
+                continue
+            told = machine.describe_execution(executionArn=arn)
+            self.about[arn] = json.loads(told["input"])["source"]
+            if self.about[arn] == source:
                 found.insert(0, told)
         return found
 

@@ -1,7 +1,7 @@
 """The whole stack, from an announcement to an archive in the colder class, with real files (tests/aws/emulator.py says
 what of AWS is real here).
 
-READVAULT_AWS_FILES says how many files arrive at once in the test that has many [30].
+READVAULT_AWS_FILES says how many files arrive at once in the test that has many [200].
 """
 
 import json
@@ -20,7 +20,7 @@ from tests.aws.fleet import WATCHED, Fleet
 from tests.bam import bam
 from tests.servers import faults
 
-FILES = int(os.environ.get("READVAULT_AWS_FILES") or 30)
+FILES = int(os.environ.get("READVAULT_AWS_FILES") or 200)
 
 
 def test_a_file_goes_all_the_way(fleet: Fleet, tmp_path: Path) -> None:
