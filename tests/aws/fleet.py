@@ -191,10 +191,10 @@ class Fleet:
         return next((one["Value"] for one in tags["TagSet"] if one["Key"] == "lifecycle"), None)
 
     def waiting(self, queue: str) -> int:
-        """How many messages wait in a queue of the stack."""
-        names = ["ApproximateNumberOfMessages"]
+        """How many messages are in a queue of the stack, with those that somebody is at."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         found = self.client("sqs").get_queue_attributes(QueueUrl=self.outputs[queue], AttributeNames=names)
-        return int(found["Attributes"][names[0]])
+        return sum(int(found["Attributes"][name]) for name in names)
 
     def taken(self, queue: str) -> list[str]:
         """All messages that a queue has given so far."""
