@@ -23,6 +23,10 @@ class ChangedError(Exception):
     """The source is not what it was when it was submitted, or changed while it was read."""
 
 
+class MissingError(FileNotFoundError):
+    """There is nothing at the source any more."""
+
+
 class ClashError(Exception):
     """The archive's key is taken by something else."""
 
