@@ -43,6 +43,13 @@ _PAUSE = 5
 # Seconds a file after which it counts as lost.
 _PATIENCE = 5
 
+# What the states of an execution wait for, besides their own work.
+_WAITS = {
+    "Order": "most of it waits for the function's one process",
+    "Compress": "most of it waits for one of two places",
+    "Record": "with the wait for the function's one process",
+}
+
 # What a function loads, in the order in which it does; none of it may have loaded boto3 before it is asked for.
 _LOADING = """
 import json, sys, time
@@ -236,11 +243,9 @@ def _runs(fleet: Fleet, files: int) -> Iterator[Measured]:
                 elif name in entered:
                     took[name].append((event["timestamp"] - entered[name]).total_seconds())
     states = sum(len(some) for some in took.values())
-    yield _row(
-        "executions", files, whole, f"{states / files:g} states each: AWS counts the start and the end with them"
-    )
+    yield _row("executions", files, whole, f"{states / files:g} states each; AWS counts start and end besides")
     for name, some in took.items():
-        yield _row(f"state {name}", files, some)
+        yield _row(f"state {name}", files, some, _WAITS.get(name, ""))
 
 
 def _jobs(fleet: Fleet, files: int) -> Iterator[Measured]:
