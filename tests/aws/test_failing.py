@@ -99,7 +99,11 @@ def test_a_failure_before_the_catalog_knew_of_the_file_is_found_too(fleet: Fleet
         fleet.announce({"source": source})
         fleet.until(lambda: fleet.runs(source))
         assert fleet.ended(source) == "FAILED"
-    assert fleet.runs(source)[0]["error"] == "SourceMissing"
+        assert fleet.runs(source)[0]["error"] == "SourceMissing"
+        # As often as it is tried before it is mended.
+        fleet.user("redrive", "--stuck")
+        fleet.until(lambda: len(fleet.runs(source)) == 2)
+        assert fleet.ended(source) == "FAILED"
     assert not fleet.items(source)
     assert stuck(fleet) == {source: "FAILED, and the catalog has nothing of it"}
     content = bam(60)
@@ -108,6 +112,22 @@ def test_a_failure_before_the_catalog_knew_of_the_file_is_found_too(fleet: Fleet
     fleet.until(lambda: fleet.items(source))
     assert fleet.give_back(fleet.entry(source), tmp_path) == content
     assert stuck(fleet) == {}
+
+
+def test_a_later_failure_that_could_not_be_noted_keeps_no_file_from_being_tried_again(fleet: Fleet) -> None:
+    source = "s3://sources/later/a.bam"
+    fleet.announce({"source": source})
+    assert fleet.failure(source)[0] == "SourceMissing"
+    assert stuck(fleet) == {}
+    with fleet.changed("FailFunction", READVAULT_TABLE="gone"):
+        fleet.user("redrive", source)
+        fleet.until(lambda: len(fleet.runs(source)) == 2)
+        assert fleet.ended(source) == "FAILED"
+    assert stuck(fleet) == {source: "FAILED"}
+    fleet.put("later/a.bam", bam(70))
+    fleet.user("redrive", "--stuck")
+    fleet.until(lambda: fleet.states_of(source) == ["RECORDED"])
+    assert [one["status"] for one in fleet.runs(source)] == ["FAILED", "FAILED", "SUCCEEDED"]
 
 
 def stuck(fleet: Fleet) -> dict[str, str]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from readvault.aws import clients, messages
 from readvault.aws.failures import BadMessage
-from readvault.aws.messages import NAMED, Wanted
+from readvault.aws.messages import Wanted
 from readvault.aws.stack import Deployed
 from readvault.aws.submitting import send
 from readvault.catalog.dynamodb import FAILED, ORDERED, text_in
@@ -23,8 +23,6 @@ from readvault.catalog.dynamodb import FAILED, ORDERED, text_in
 _TOGETHER = 10
 # Dead queues, and where their messages belong. What could not be announced is announced again.
 BACK = {"WorkDead": "WorkQueue", "NextDead": "NextQueue", "DoneDead": "DoneQueue", "FinishedDead": "FinishedTopic"}
-# States of executions that have ended and did not do their work.
-_ENDED = ("FAILED", "TIMED_OUT", "ABORTED")
 # Whose messages are just as their queue had them: AWS can move these itself.
 _PLAIN = ("WorkDead", "DoneDead")
 # Answers that say that there is no such operation here.
@@ -54,43 +52,67 @@ def failed(stack: Deployed, words: tuple[str, ...] = (), kinds: tuple[str, ...] 
 
 
 def stuck(stack: Deployed, words: tuple[str, ...] = ()) -> Iterator[Failed]:
-    """Files whose execution has ended, or is not there, without a word in the catalog: somebody has stopped it, or what
-    it failed with could not be noted.
+    """Files whose last execution has ended, or is not there, without a word in the catalog: somebody has stopped it, or
+    what it failed with could not be noted.
     """
     machine = stack.output("PipelineMachine").replace(":stateMachine:", ":execution:", 1)
-    noted = {text_in(item, "id")[:NAMED] for item in stack.catalog.in_state(FAILED)}
+    ended = _ended(stack)
+    for item in stack.catalog.in_state(FAILED):
+        start, again = messages.run_of(text_in(item, "execution"))
+        run = ended.pop(start, None)
+        if run is not None and run.again > again:
+            yield from (_stuck(one, run.state, run.again) for one in _failed(stack, item, words))
     for item in stack.catalog.in_state(ORDERED):
-        noted.add(text_in(item, "id")[:NAMED])
+        start, again = messages.run_of(text_in(item, "execution"))
+        run = ended.pop(start, None)
         state = _state(f"{machine}:{text_in(item, 'execution')}")
         if state not in ("RUNNING", "PENDING_REDRIVE"):
-            yield from (replace(one, kind="Stuck", error=state) for one in _failed(stack, item, words))
-    yield from _never_ordered(stack, words, noted)
+            last = again if run is None else max(again, run.again)
+            yield from (_stuck(one, state, last) for one in _failed(stack, item, words))
+    for run in ended.values():
+        yield from _never_ordered(stack, run, words)
 
 
-def _never_ordered(stack: Deployed, words: tuple[str, ...], noted: set[str]) -> Iterator[Failed]:
-    """Files whose last execution ended before the catalog heard of them. `noted`: those that need not be asked for."""
-    machine = clients.client("stepfunctions")
-    for state in _ENDED:
-        pages = machine.get_paginator("list_executions").paginate(
-            stateMachineArn=stack.output("PipelineMachine"), statusFilter=state
-        )
-        # The latest come first.
-        for run in (run for page in pages for run in page["executions"]):
-            start = run["name"].removeprefix("rv-")[:NAMED]
-            if start in noted:
-                continue
-            noted.add(start)
-            given = machine.describe_execution(executionArn=run["executionArn"])["input"]
-            try:
-                wanted = messages.wanted_of(json.loads(given), stack.usual)
-            except (BadMessage, ValueError):
-                continue
-            identity = wanted.identity
-            if words and not any(_means(word, identity, wanted.source) for word in words):
-                continue
-            if stack.catalog.item(identity) is None:
-                why = f"{state}, and the catalog has nothing of it"
-                yield Failed(identity, wanted, "Stuck", why, run["stopDate"].isoformat())
+def _stuck(one: Failed, state: str, again: int) -> Failed:
+    """`again`: of the last execution, so that the next has another name."""
+    return replace(one, kind="Stuck", error=state, wanted=replace(one.wanted, again=again))
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """An execution that has ended and did not do its work."""
+
+    arn: str
+    again: int
+    state: str
+    stopped: str
+
+
+def _ended(stack: Deployed) -> dict[str, _Run]:
+    """The last such execution of each file, by the start of its identity."""
+    found: dict[str, _Run] = {}
+    pages = clients.client("stepfunctions").get_paginator("list_executions")
+    for state in ("FAILED", "TIMED_OUT", "ABORTED"):
+        for page in pages.paginate(stateMachineArn=stack.output("PipelineMachine"), statusFilter=state):
+            for told in page["executions"]:
+                start, again = messages.run_of(told["name"])
+                if start not in found or found[start].again < again:
+                    found[start] = _Run(told["executionArn"], again, state, told["stopDate"].isoformat())
+    return found
+
+
+def _never_ordered(stack: Deployed, run: _Run, words: tuple[str, ...]) -> Iterator[Failed]:
+    """The file of an execution, if the catalog has nothing of it."""
+    given = clients.client("stepfunctions").describe_execution(executionArn=run.arn)["input"]
+    try:
+        wanted = messages.wanted_of(json.loads(given), stack.usual)
+    except (BadMessage, ValueError):
+        return
+    identity = wanted.identity
+    if words and not any(_means(word, identity, wanted.source) for word in words):
+        return
+    if stack.catalog.item(identity) is None:
+        yield Failed(identity, wanted, "Stuck", f"{run.state}, and the catalog has nothing of it", run.stopped)
 
 
 def _state(execution: str) -> str:
