@@ -41,6 +41,8 @@ LAMBDA_PASSES = [
     "Lambda.ClientExecutionTimeoutException",
     "Lambda.Unknown",
     "Sandbox.Timedout",
+    # It was killed, perhaps for its memory: not the message's fault before it happens every time.
+    "Runtime.ExitError",
 ]
 _BATCH_PASSES = ["Batch.ServerException", "Batch.TooManyRequestsException", "Batch.SdkClientException"]
 _SNS_PASSES = ["Sns.InternalErrorException", "Sns.ThrottledException", "Sns.SdkClientException"]
