@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
-from readvault.aws import clients, messages, table
+from readvault.aws import announcing, clients, messages, table
 from readvault.aws.failures import BadMessage
 from readvault.aws.messages import Wanted
 from readvault.aws.stack import Deployed
@@ -178,8 +178,7 @@ def again(stack: Deployed, wanted: Iterator[Failed], hear: Callable[[Failed], ob
 
 
 def _announce(stack: Deployed, identity: str, event: str) -> None:
-    kind = {"type": {"DataType": "String", "StringValue": str(json.loads(event)["type"])}}
-    clients.client("sns").publish(TopicArn=stack.output("ArchivedTopic"), Message=event, MessageAttributes=kind)
+    announcing.publish(stack.output("ArchivedTopic"), json.loads(event))
     table.announced(stack.catalog, identity)
 
 
