@@ -24,6 +24,8 @@ from tests.bam import bam
 PROJECT = "journey"
 # Seconds after which a command counts as hung: deploying waits for all of CloudFormation's work.
 _COMMAND = 3600
+# How often a bucket is emptied that fills again.
+_EMPTIED = 20
 # What the stack leaves where it is when it goes.
 _STAYS = ("AWS::S3::Bucket", "AWS::DynamoDB::Table")
 
@@ -131,16 +133,28 @@ class Journey:
 
     def _remove_bucket(self, bucket: str) -> None:
         s3 = self.ground.client("s3")
-        try:
-            for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
-                found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-                named = [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in found]
-                if named:
-                    s3.delete_objects(Bucket=bucket, Delete={"Objects": named, "Quiet": True})
-            s3.delete_bucket(Bucket=bucket)
-        except s3.exceptions.NoSuchBucket:
-            # The journey did not come so far.
-            return
+        for attempt in range(_EMPTIED):
+            try:
+                self._empty(bucket)
+                s3.delete_bucket(Bucket=bucket)
+            except s3.exceptions.NoSuchBucket:
+                # The journey did not come so far.
+                return
+            except s3.exceptions.ClientError as error:
+                # A journey that broke off may have left a job that was just writing.
+                if error.response["Error"]["Code"] != "BucketNotEmpty" or attempt + 1 == _EMPTIED:
+                    raise
+                time.sleep(self.ground.pause)
+            else:
+                return
+
+    def _empty(self, bucket: str) -> None:
+        s3 = self.ground.client("s3")
+        for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+            found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+            named = [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in found]
+            if named:
+                s3.delete_objects(Bucket=bucket, Delete={"Objects": named, "Quiet": True})
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ of services that are linked to it, the rule that Step Functions hears of Batch b
 import json
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -40,12 +41,32 @@ def definition() -> str:
     return plain.machine(MACHINE["DefinitionString"], MACHINE["DefinitionSubstitutions"])
 
 
-def test_the_journey_in_the_emulator(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def ground() -> Iterator[Ground]:
     with emulator() as aws:
         # A network of the stack's own is one that moto cannot take away in the order that it depends on itself.
         subnet = aws.client("ec2").describe_subnets()["Subnets"][0]
         network = ("--vpc", subnet["VpcId"], "--subnets", subnet["SubnetId"])
-        journey(Ground(aws.client, IMAGE, aws.environment(), network), tmp_path)
+        yield Ground(aws.client, IMAGE, aws.environment(), network)
+
+
+def left(ground: Ground) -> list[str]:
+    """What there is in the emulator."""
+    stacks = ground.client("cloudformation").describe_stacks()["Stacks"]
+    buckets = ground.client("s3").list_buckets()["Buckets"]
+    tables: list[str] = ground.client("dynamodb").list_tables()["TableNames"]
+    return [*(one["StackName"] for one in stacks), *(one["Name"] for one in buckets), *tables]
+
+
+def test_the_journey_in_the_emulator(ground: Ground, tmp_path: Path) -> None:
+    journey(ground, tmp_path)
+    assert not left(ground)
+
+
+def test_a_journey_that_breaks_off_leaves_nothing_either(ground: Ground, tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match="nothing after 0 seconds"):
+        journey(replace(ground, patience=0), tmp_path)
+    assert not left(ground)
 
 
 def test_what_aws_is_asked_about_is_plain() -> None:
