@@ -38,8 +38,8 @@ class Ground:
     image: str
     environment: dict[str, str] = field(default_factory=dict)
     """What commands are told besides what this process knows."""
-    network: tuple[str, ...] = ()
-    """Options of `aws deploy`; without any, the stack has a network of its own."""
+    options: tuple[str, ...] = ()
+    """Options of `aws deploy`, such as a network: without any, the stack has one of its own."""
     patience: float = 60
     """Seconds after which what is waited for counts as lost."""
     pause: float = 0.5
@@ -255,7 +255,7 @@ def _deploy(way: Journey) -> dict[str, str]:
         *("--image", way.ground.image, "--code-bucket", way.buckets["code"]),
         *(word for kind in ("sources", "watched") for word in ("--source-bucket", way.buckets[kind])),
         *(word for name, value in small.items() for word in ("--set", f"{name}={value}")),
-        *way.ground.network,
+        *way.ground.options,
     )
     found: dict[str, str] = outputs
     return found

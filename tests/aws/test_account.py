@@ -4,6 +4,7 @@
 
 with credentials, profile and region as the AWS CLI takes them, and the image of the jobs (`readvault aws deploy` tells
 how it is built and pushed). Whoever they belong to needs rights for all that the template makes, IAM roles among it.
+READVAULT_AWS_KMS_KEY may name a key by its ARN, whose policy is as docs/guides/aws.md has it.
 
 It takes about half an hour, most of it waiting for CloudFormation and for a first machine, and costs less than a
 dollar: some minutes of one small machine, and requests. First AWS is asked what it thinks of the template, of the state
@@ -47,7 +48,8 @@ def ground() -> Iterator[Ground]:
         # A network of the stack's own is one that moto cannot take away in the order that it depends on itself.
         subnet = aws.client("ec2").describe_subnets()["Subnets"][0]
         network = ("--vpc", subnet["VpcId"], "--subnets", subnet["SubnetId"])
-        yield Ground(aws.client, IMAGE, aws.environment(), network)
+        key = aws.client("kms").create_key()["KeyMetadata"]["Arn"]
+        yield Ground(aws.client, IMAGE, aws.environment(), (*network, "--kms-key", key))
 
 
 def left(ground: Ground) -> list[str]:
@@ -91,7 +93,9 @@ def test_the_journey_in_an_account(tmp_path: Path) -> None:
     client = cache(boto3.session.Session().client)
     # Nothing is made of what AWS finds fault with.
     assert not list(wrong(client))
-    journey(Ground(client, image, patience=1800, pause=15), tmp_path, check=lambda place: check_template(client, place))
+    key = os.environ.get("READVAULT_AWS_KMS_KEY")
+    ground = Ground(client, image, options=("--kms-key", key) if key else (), patience=1800, pause=15)
+    journey(ground, tmp_path, check=lambda place: check_template(client, place))
 
 
 def check_template(client: Callable[[str], Any], url: str) -> None:

@@ -201,6 +201,58 @@ def test_log_groups_forget_after_the_days_that_were_asked_for() -> None:
         assert group["RetentionInDays"] == {"Ref": "LogDays"}, name
 
 
+def roles_in(policy: str) -> set[str]:
+    return {one["Ref"] for one in RESOURCES[policy]["Properties"]["Roles"]}
+
+
+def roles_that(*actions: str) -> set[str]:
+    """The roles that may do one of these with what is the stack's own."""
+    return {
+        name
+        for name, statement in statements()
+        if statement["Effect"] == "Allow"
+        and RESOURCES[name]["Type"] == "AWS::IAM::Role"
+        and any(action.startswith(actions) for action in listed(statement["Action"]))
+    }
+
+
+def test_with_a_key_of_the_users_all_that_is_kept_is_encrypted_with_it() -> None:
+    key = {"Ref": "KmsKeyArn"}
+    for name, queue in of_type("SQS::Queue").items():
+        assert queue["KmsMasterKeyId"]["Fn::If"][:2] == ["HasKmsKey", key], name
+        # SQS takes one of the two.
+        assert queue["SqsManagedSseEnabled"] == {"Fn::If": ["HasKmsKey", {"Ref": "AWS::NoValue"}, True]}, name
+    for name, topic in of_type("SNS::Topic").items():
+        assert topic["KmsMasterKeyId"]["Fn::If"][:2] == ["HasKmsKey", key], name
+    for name, table in of_type("DynamoDB::Table").items():
+        condition, told, otherwise = table["SSESpecification"]["Fn::If"]
+        assert (condition, told["KMSMasterKeyId"], otherwise) == ("HasKmsKey", key, {"Ref": "AWS::NoValue"}), name
+    for name, bucket in of_type("S3::Bucket").items():
+        (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        condition, told, _ = rule["Fn::If"]
+        assert (condition, told["ServerSideEncryptionByDefault"]["KMSMasterKeyID"]) == ("HasKmsKey", key), name
+
+
+def test_whoever_writes_or_reads_what_is_encrypted_may_use_the_key_and_nobody_else() -> None:
+    # A queue's sender makes a data key and reads what the queue has of it; whoever receives reads it only.
+    writing = roles_that("sqs:SendMessage", "sns:Publish", "s3:PutObject")
+    reading = roles_that("sqs:ReceiveMessage", "s3:GetObject", "dynamodb:") | roles_in("SourcePolicy")
+    assert roles_in("KeyPolicy") == writing
+    assert roles_in("KeyReadPolicy") == reading - writing
+    for policy, actions in (("KeyPolicy", {"kms:Decrypt", "kms:GenerateDataKey"}), ("KeyReadPolicy", {"kms:Decrypt"})):
+        assert RESOURCES[policy]["Condition"] == "HasKmsKey"
+        (statement,) = RESOURCES[policy]["Properties"]["PolicyDocument"]["Statement"]
+        assert (set(statement["Action"]), statement["Resource"]) == (actions, [{"Ref": "KmsKeyArn"}])
+
+
+def test_what_a_function_takes_or_cannot_do_goes_through_encrypted_queues_in_its_name() -> None:
+    for mapping in of_type("Lambda::EventSourceMapping").values():
+        role = f"{mapping['FunctionName']['Ref']}Role"
+        assert role in roles_in("KeyPolicy") | roles_in("KeyReadPolicy")
+    for name, function in of_type("Lambda::Function").items():
+        assert "DeadLetterConfig" not in function or f"{name}Role" in roles_in("KeyPolicy"), name
+
+
 # --- Store -----------------------------------------------------------------------------------------------------------
 
 

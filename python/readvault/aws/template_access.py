@@ -1,13 +1,23 @@
-"""What several roles need alike, as policies that are put into them: reading sources, and using the store's key.
+"""What several roles need alike, as policies that are put into them: reading sources, and using the stack's key.
+
+Whoever writes to a bucket, queue or topic that has a key makes data keys with it; whoever reads, or uses the table,
+decrypts. Which function does what its own statements say.
 
 A list of buckets becomes a list of ARNs by a detour: CloudFormation repeats nothing, so the list is filled up with its
 first name and eight of it are taken.
 """
 
+from readvault.aws.template_functions import FUNCTIONS, Function
 from readvault.aws.template_words import Json, Resource, Resources, allow, policy, ref, resource, sub
 
 # Most buckets that sources may be in.
 SOURCE_BUCKETS = 8
+
+# What is encrypted with the stack's key, if there is one, is written by these and read by those.
+WRITING = ("s3:PutObject", "sqs:SendMessage", "sns:Publish")
+READING = ("s3:GetObject", "sqs:ReceiveMessage", "dynamodb:")
+# Who else writes: the job to the store, the state machine to the topic.
+_OTHERS_WRITING = ["JobRole", "MachineRole"]
 
 
 def resources() -> Resources:
@@ -22,11 +32,30 @@ def resources() -> Resources:
         ),
         "KeyPolicy": _policy(
             "key",
-            [f"{name}FunctionRole" for name in ("Announced", "Order", "Record", "Fail")] + ["JobRole"],
+            [f"{name}Role" for name, one in FUNCTIONS.items() if _writes(one)] + _OTHERS_WRITING,
             allow("Use", ["kms:Decrypt", "kms:GenerateDataKey"], ref("KmsKeyArn")),
             Condition="HasKmsKey",
         ),
+        "KeyReadPolicy": _policy(
+            "key",
+            [f"{name}Role" for name, one in FUNCTIONS.items() if _reads(one) and not _writes(one)],
+            allow("Use", ["kms:Decrypt"], ref("KmsKeyArn")),
+            Condition="HasKmsKey",
+        ),
     }
+
+
+def _writes(function: Function) -> bool:
+    # A queue for what it could not do is written to in its name.
+    return function.dead is not None or _does(function, WRITING)
+
+
+def _reads(function: Function) -> bool:
+    return _does(function, READING)
+
+
+def _does(function: Function, actions: tuple[str, ...]) -> bool:
+    return any(action.startswith(actions) for statement in function.may for action in statement["Action"])
 
 
 def _policy(name: str, roles: list[str], *statements: Json, **more: Json) -> Resource:

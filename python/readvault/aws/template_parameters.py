@@ -35,7 +35,7 @@ def parameters() -> dict[str, Json]:
             "Description": "Buckets that sources are in: eight at most, by name",
         },
         "SourcePrefix": _text("What sources' keys begin with", ""),
-        "KmsKeyArn": _text("Key that the store is encrypted with; empty: S3's own", ""),
+        "KmsKeyArn": _text("Key that store, catalog, topics and queues are encrypted with; empty: AWS's own", ""),
         "VpcId": _text("Network for jobs; empty: one of the stack's own", ""),
         "SubnetIds": _text("Subnets of that network, with a way to S3 and ECR, with commas between them", ""),
         "TierAfterDays": _number("Age in days at which archives move without being said to be done; 0: never", 0, 0),

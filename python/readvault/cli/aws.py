@@ -89,7 +89,8 @@ def deploy(
         str | None, typer.Option("--instance-types", metavar="LIST", help="Machines that jobs may run on, x86.")
     ] = None,
     kms_key: Annotated[
-        str | None, typer.Option("--kms-key", metavar="ARN", help="Key that the store is encrypted with [S3's own].")
+        str | None,
+        typer.Option("--kms-key", metavar="ARN", help="Key for store, catalog, topics and queues [AWS's own]."),
     ] = None,
     level: Annotated[
         str | None, typer.Option("--level", "-l", metavar="LEVEL", help="fast, default or max [default].")
