@@ -29,6 +29,8 @@ _ATTEMPTS = 6
 _TMP_MEBIBYTES = 256
 # Disk of a machine: its system and the image; no source is ever on it.
 _DISK_GIBIBYTES = 30
+# The one service of the stack's that has another name in China.
+_EC2 = sub("ec2.${AWS::URLSuffix}")
 # Who the job is in its container; the image knows the same number.
 JOB_USER = "10001"
 
@@ -49,7 +51,7 @@ def resources() -> Resources:
     return {
         "JobLogs": log_group(f"/aws/batch/{STACK}"),
         "BatchServiceRole": role("batch.amazonaws.com", managed=["service-role/AWSBatchServiceRole"]),
-        "InstanceRole": role("ec2.amazonaws.com", managed=["service-role/AmazonEC2ContainerServiceforEC2Role"]),
+        "InstanceRole": role(_EC2, managed=["service-role/AmazonEC2ContainerServiceforEC2Role"]),
         "InstanceProfile": resource("IAM::InstanceProfile", {"Roles": [ref("InstanceRole")]}),
         "InstanceTemplate": _machine(),
         "SpotEnvironment": _environment("SPOT", "SPOT_PRICE_CAPACITY_OPTIMIZED"),
