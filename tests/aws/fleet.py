@@ -58,6 +58,20 @@ class Fleet:
             more = {} if group is None else {"MessageGroupId": group, "MessageDeduplicationId": f"{start}-{number}"}
             sqs.send_message(QueueUrl=self.outputs[queue], MessageBody=body, **more)
 
+    def bulk(self, **told: Any) -> dict[str, Any]:
+        """A bulk run, once it has ended."""
+        machine = self.client("stepfunctions")
+        arn = machine.start_execution(
+            stateMachineArn=self.outputs["BulkMachine"], name=f"bulk-{time.time_ns()}", input=json.dumps(told)
+        )
+        ask = {"executionArn": arn["executionArn"]}
+        return self.until(lambda: (found := machine.describe_execution(**ask))["status"] != "RUNNING" and found)
+
+    def map_run(self, run: dict[str, Any]) -> str:
+        """What counts the items of a bulk run."""
+        (found,) = self.client("stepfunctions").list_map_runs(executionArn=run["executionArn"])["mapRuns"]
+        return str(found["mapRunArn"])
+
     def call_what_the_schedule_calls(self) -> None:
         """An hour is over."""
         rules = self.client("events")

@@ -26,7 +26,10 @@ def roles() -> Iterator[Callable[[str], tuple[Clients, Fleet]]]:
         for bucket, key in (
             (SOURCES, "a.bam"),
             ("elsewhere", "a.bam"),
-            *((fleet.outputs["StoreBucket"], key) for key in ("archives/a.rv", "work/a.json", "other/a")),
+            *(
+                (fleet.outputs["StoreBucket"], key)
+                for key in ("archives/a.rv", "work/a.json", "work/bulk/a.json", "other/a")
+            ),
         ):
             s3.put_object(Bucket=bucket, Key=key, Body=b"{}")
         listed = fleet.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName="fleet")
@@ -78,6 +81,21 @@ ROLES: dict[str, list[tuple[str, str, bool]]] = {
         ("send", "NextQueue", False),
         ("take", "WorkQueue", False),
         ("get", "STORE/archives/a.rv", False),
+    ],
+    "BulkFunctionRole": [
+        ("get", f"{SOURCES}/a.bam", True),
+        ("send", "WorkQueue", False),
+        ("get", "STORE/archives/a.rv", False),
+        ("put", "STORE/work/b.json", False),
+    ],
+    "BulkMachineRole": [
+        ("get", f"{SOURCES}/a.bam", True),
+        ("get", "STORE/work/bulk/a.json", True),
+        ("put", "STORE/work/bulk/b.json", True),
+        ("get", "STORE/work/a.json", False),
+        ("put", "STORE/work/b.json", False),
+        ("put", "STORE/archives/b.rv", False),
+        ("get", "elsewhere/a.bam", False),
     ],
     "DispatchFunctionRole": [
         ("take", "WorkQueue", True),

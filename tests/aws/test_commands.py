@@ -4,6 +4,7 @@ moto makes no part of a kind that it does not know, and runs no function: what t
 """
 
 import gzip
+import hashlib
 import json
 import os
 import subprocess
@@ -322,6 +323,67 @@ def record(fleet: Fleet, name: str, **fields: Any) -> Any:
     entry = entry_of(sum(name.encode()), name=name, store=store, key=f"{name}.rv", **fields)
     fleet.catalog.put(entry)
     return entry
+
+
+def started_in_bulk(fleet: Fleet) -> dict[str, Any]:
+    """The input of the one bulk run that goes on, which is stopped."""
+    machine = fleet.server.client(service="stepfunctions")
+    ask = {"stateMachineArn": fleet.outputs["BulkMachine"], "statusFilter": "RUNNING"}
+    (run,) = machine.list_executions(**ask)["executions"]
+    told: dict[str, Any] = json.loads(machine.describe_execution(executionArn=run["executionArn"])["input"])
+    machine.stop_execution(executionArn=run["executionArn"])
+    return told
+
+
+def test_a_prefix_is_handed_over_as_it_is(fleet: Fleet) -> None:
+    fleet.put("run10/a.bam")
+    done = fleet.run(
+        *("submit", "s3://sources/run10/", "--bulk", "--concurrency", "20", "--rate", "600/h", "--json"),
+        *("--project", "p", "--include", "*.bam", "--include", "*.BAM"),
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    assert json.loads(done.stdout)["run"].startswith("bulk-")
+    words = fleet.run("status", "--once").stdout.decode()
+    assert "bulk run" in words
+    assert started_in_bulk(fleet) == {
+        "from": "listing",
+        "bucket": "sources",
+        "prefix": "run10/",
+        "include": ["*.bam", "*.BAM"],
+        "more": {"project": "p"},
+        "concurrency": 20,
+        "rate": 600.0,
+    }
+    assert not fleet.queued()
+
+
+def test_all_else_is_handed_over_as_a_manifest(fleet: Fleet) -> None:
+    fleet.put("run11/a.bam", "run11/b.bam")
+    lines = b"s3://sources/run11/z.bam\tsample=z\ns3://elsewhere/x.bam\n"
+    done = fleet.run("submit", "s3://sources/run11/", "-", "--bulk", "--project", "p", "--json", stdin=lines)
+    assert done.returncode == 3, "some, not all, were taken"
+    assert b"elsewhere" in done.stderr
+    told = json.loads(done.stdout)
+    assert (told["sent"], told["refused"]) == (3, 1)
+    given = started_in_bulk(fleet)
+    assert (given["from"], given["concurrency"], "rate" in given) == ("manifest", 1000, False)
+    body = fleet.server.client().get_object(Bucket=given["bucket"], Key=given["key"])["Body"].read()
+    first, second, third = json.loads(body)
+    assert first["version"] == "11:" + hashlib.md5(b"run11/a.bam").hexdigest()
+    assert (second["source"], second["project"]) == ("s3://sources/run11/b.bam", "p")
+    assert third == {"source": "s3://sources/run11/z.bam", "project": "p", "sample": "z"}
+
+
+def test_a_bulk_run_that_would_take_nothing_is_not_started(fleet: Fleet, tmp_path: Path) -> None:
+    machine = fleet.server.client(service="stepfunctions")
+    before = len(machine.list_executions(stateMachineArn=fleet.outputs["BulkMachine"])["executions"])
+    assert fleet.run("submit", "s3://elsewhere/", "--bulk").returncode == 2
+    assert fleet.run("submit", "-", "--bulk", stdin=b"").returncode == 0
+    assert fleet.run("submit", "s3://sources/", "--bulk", "--dry-run").returncode == 0
+    assert fleet.run("submit", "s3://sources/", "--bulk", "--resume", tmp_path / "state").returncode == 2
+    assert fleet.run("submit", "s3://sources/", "--concurrency", "5").returncode == 2
+    after = len(machine.list_executions(stateMachineArn=fleet.outputs["BulkMachine"])["executions"])
+    assert after == before
 
 
 def test_the_status_counts_what_there_is(fleet: Fleet) -> None:

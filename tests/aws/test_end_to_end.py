@@ -9,6 +9,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -227,6 +228,52 @@ def test_a_store_that_is_busy_is_survived(fleet: Fleet, tmp_path: Path) -> None:
         fleet.aws.plan(store=None)
     assert sum(met["faults"].values()) > 0
     assert set(fleet.versions("archives/busy/").values()) == {1}
+
+
+def test_a_bulk_run_takes_what_is_below_a_prefix_at_its_pace(fleet: Fleet) -> None:
+    before = fleet.put("bulk/0.bam", bam(20))
+    fleet.announce({"source": before, "project": "bulk"})
+    done = fleet.entry(before)
+    sources = [fleet.put(f"bulk/{number}.bam", bam(20 + number)) for number in range(1, 7)]
+    fleet.put("bulk/notes.txt", b"no source")
+    # 1800 an hour: one every two seconds, however many may run at a time.
+    told = {"bucket": "sources", "prefix": "bulk/", "concurrency": 4, "rate": 1800, "more": {"project": "bulk"}}
+    started = time.monotonic()
+    run = fleet.bulk(**{"from": "listing"}, **told)
+    assert run["status"] == "SUCCEEDED", run
+    # The names come in the order of the listing: 0, which is done, and notes.txt take no time of the pipeline.
+    assert time.monotonic() - started > 2 * 5
+    assert fleet.done("bulk") == 7
+    assert fleet.entry(before) == done
+    assert all(len(fleet.runs(source)) == len(fleet.jobs(source)) == 1 for source in [before, *sources])
+    begun = sorted(fleet.runs(source)[0]["startDate"] for source in sources)
+    gaps = [(after - earlier).total_seconds() for earlier, after in pairwise(begun)]
+    assert min(gaps) > 1.5, gaps
+    # Once more: there is nothing left to do.
+    again = fleet.bulk(**{"from": "listing"}, **{**told, "rate": None})
+    assert again["status"] == "SUCCEEDED"
+    assert all(len(fleet.jobs(source)) == 1 for source in sources)
+
+
+def test_a_bulk_run_takes_manifests_and_goes_on_past_what_fails(fleet: Fleet) -> None:
+    sources = [fleet.put(f"manifest/a {number}.bam", bam(20 + number)) for number in range(3)]
+    store = fleet.outputs["StoreBucket"]
+    missing = "s3://sources/manifest/missing.bam"
+    messages = [{"source": sources[0], "sample": "s0"}, {"source": "s3://elsewhere/a.bam"}, {"source": missing}]
+    fleet.overwrite(f"s3://{store}/work/bulk/a.json", json.dumps(messages).encode())
+    rows = "bucket,key,version\n" + "".join(f'sources,"manifest/a+{number}.bam"\n' for number in (1, 2))
+    fleet.overwrite("s3://sources/manifest/a.csv", rows.encode())
+    told = {"concurrency": 3, "more": {"project": "manifest"}}
+    first = fleet.bulk(**{"from": "manifest"}, bucket=store, key="work/bulk/a.json", concurrency=3)
+    second = fleet.bulk(**{"from": "csv"}, bucket="sources", key="manifest/a.csv", **told)
+    assert (first["status"], second["status"]) == ("SUCCEEDED", "SUCCEEDED")
+    assert fleet.entry(sources[0]).sample == "s0"
+    assert [fleet.entry(source).project for source in sources[1:]] == ["manifest"] * 2
+    assert fleet.failure(missing)[0] == "SourceMissing"
+    # One that fails is counted, and one that the stack does not take leaves no work behind.
+    counts = fleet.client("stepfunctions").describe_map_run(mapRunArn=fleet.map_run(first))["itemCounts"]
+    assert (counts["total"], counts["succeeded"], counts["failed"]) == (3, 1, 2)
+    assert not fleet.items("s3://elsewhere/a.bam")
 
 
 def test_many_files_at_once_are_each_done_right_and_none_twice(fleet: Fleet, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from readvault.aws import clients, handlers, table
+from readvault.aws import clients, handlers, items, table
 from readvault.aws.failures import (
     BadMessage,
     ChecksumMismatch,
@@ -189,6 +189,75 @@ def test_what_cannot_be_read_is_put_aside_and_keeps_nothing_waiting(stack: Stack
 def test_a_source_that_is_not_there_is_sent_on_for_its_run_to_say_so(stack: Stack) -> None:
     assert handlers.announced(of_sns(json.dumps({"source": SOURCE})), None) == {"sent": 1, "refused": 0}
     assert json.loads(stack.messages(stack.work)[0])["version"] == ""
+
+
+def test_an_item_of_a_bulk_run_is_the_same_work_as_the_message(stack: Stack) -> None:
+    one = wanted(stack, project="p")
+    size, _, etag = one.version.partition(":")
+    more = {"project": "p"}
+    ways: list[tuple[dict[str, Any], dict[str, Any]]] = [
+        # As Step Functions tells of a listing, and as moto does.
+        ({"from": "listing", "bucket": "sources"}, {"Key": "run/a.bam", "Etag": f'"{etag}"', "Size": int(size)}),
+        ({"from": "listing", "bucket": "sources"}, {"Key": "run/a.bam", "ETag": f'"{etag}"', "Size": int(size)}),
+        ({"from": "csv"}, {"bucket": "sources", "key": "run%2Fa.bam", "version": ""}),
+        ({"from": "manifest"}, {"source": SOURCE}),
+        ({"from": "manifest"}, {"source": SOURCE, "version": one.version}),
+    ]
+    for bulk, item in ways:
+        told = handlers.bulk({"item": item, "index": 3, "bulk": {**bulk, "more": more, "concurrency": 5}}, None)
+        run = {**one.as_dict(), "identity": one.identity, "execution": one.execution}
+        assert told == {"skip": False, "begin": 0, "hold": 0, "run": run}, bulk
+
+
+def test_what_is_no_source_of_a_bulk_run_is_passed_over(stack: Stack) -> None:
+    listing = {"from": "listing", "bucket": "sources", "concurrency": 1}
+    for key in ("run/", "run/a.bam.rv", "run/a.bam.rv.idx", "run/a.txt", "run/.a.bam"):
+        assert handlers.bulk({"item": {"Key": key, "Size": 1, "ETag": "a"}, "index": 0, "bulk": listing}, None) == {
+            "skip": True
+        }
+    given = {**listing, "include": ["*.txt"]}
+    stack.put("s3://sources/run/a.txt", b"a")
+    assert not handlers.bulk({"item": {"Key": "run/a.txt"}, "index": 0, "bulk": given}, None)["skip"]
+    heads = {"bucket": "bucket", "key": "key", "version": "version"}
+    assert handlers.bulk({"item": heads, "index": 0, "bulk": {"from": "csv"}}, None) == {"skip": True}
+
+
+@pytest.mark.parametrize(
+    ("item", "bulk"),
+    [
+        (7, {"from": "manifest"}),
+        ({"source": 7}, {"from": "manifest"}),
+        ({"Key": 7}, {"from": "listing", "bucket": "sources"}),
+        ({"Key": "a.bam"}, {"from": "listing"}),
+        ({"Key": "a.bam"}, {"from": "listing", "bucket": "sources", "include": 7}),
+        ({"bucket": "sources"}, {"from": "csv"}),
+        ({"source": SOURCE}, None),
+        ({"source": SOURCE}, {"from": "manifest", "more": 7}),
+        ({"source": SOURCE, "tags": 7}, {"from": "manifest", "more": {"tags": {"a": "b"}}}),
+        ({"source": SOURCE}, {"from": "manifest", "more": {"options": {"level": "best"}}}),
+        ({"source": SOURCE, "version": "1:a"}, {"from": "manifest", "concurrency": 0, "rate": 5}),
+        ({"source": SOURCE, "version": "1:a"}, {"from": "manifest", "concurrency": 5, "rate": "fast"}),
+        ({"source": SOURCE, "version": "1:a"}, {"from": "manifest", "concurrency": 5, "rate": 0}),
+    ],
+)
+def test_a_hostile_item_of_a_bulk_run_is_refused(stack: Stack, item: Any, bulk: Any) -> None:
+    with pytest.raises(BadMessage):
+        handlers.bulk({"item": item, "index": 0, "bulk": bulk}, None)
+
+
+@pytest.mark.parametrize(("rate", "concurrency"), [(10_000, 1000), (7, 3), (3600, 1), (100_000, 7)])
+def test_no_more_begin_in_an_hour_than_the_rate_says(rate: int, concurrency: int) -> None:
+    # Each slot takes the next item as soon as it is free; the work itself takes no time.
+    bulk = {"concurrency": concurrency, "rate": rate}
+    free = [0.0] * concurrency
+    begun = []
+    for index in range(4 * concurrency + 3):
+        slot = free.index(min(free))
+        begin, hold = items.waits({"bulk": bulk, "index": index})
+        begun.append(free[slot] + begin)
+        free[slot] = begun[-1] + hold
+    for index, moment in enumerate(begun):
+        assert abs(moment - index * 3600 / rate) <= 2, (index, moment)
 
 
 @pytest.mark.parametrize("body", ["", "{", "[]", "null", '{"source": 7}', '{"source": "http://x/y"}', "x" * 200_000])

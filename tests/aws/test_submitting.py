@@ -1,5 +1,7 @@
 """Submissions: paced, and patient with a queue that is busy. Against moto in this process."""
 
+import gzip
+import json
 import time
 from typing import Any
 
@@ -77,6 +79,56 @@ def test_a_version_that_a_manifest_names_is_the_state_that_a_listing_names(stack
         submitting.submit(gathering.found(arguments, {}, ("*.bam",)), Submission(deployed(stack)), Memory(None, ""))
         assert time.monotonic() - started < 30
     assert len(stack.messages(stack.work)) == 1, "however it is named, it is the same work"
+
+
+def report(schema: str, *rows: str, more: dict[str, Any] | None = None) -> Argument:
+    """A report of S3 Inventory in S3."""
+    s3 = clients.client("s3")
+    files = []
+    for number, half in enumerate((rows[::2], rows[1::2])):
+        files.append({"key": f"inventory/data/{number}.csv.gz", "size": 1, "MD5checksum": "a"})
+        s3.put_object(Bucket="store", Key=str(files[-1]["key"]), Body=gzip.compress("".join(half).encode()))
+    told = {"sourceBucket": "sources", "destinationBucket": "arn:aws:s3:::store", "fileFormat": "CSV", "files": files}
+    text = json.dumps({**told, "fileSchema": schema, **(more or {})})
+    s3.put_object(Bucket="store", Key="inventory/manifest.json", Body=text.encode())
+    return Argument("s3://store/inventory/manifest.json", manifest=True)
+
+
+def test_a_report_of_s3_inventory_names_sources_and_their_states(stack: Stack) -> None:
+    schema = "Bucket, Key, VersionId, IsLatest, IsDeleteMarker, Size, ETag"
+    rows = [
+        '"sources","run/b+c.bam","v1","true","false","4","aa"\n',
+        '"sources","run/b+c.bam","v0","false","false","4","a0"\n',
+        '"sources","run/d%2Be.bam","v2","true","false","5","bb"\n',
+        '"sources","run/gone.bam","v3","true","true","",""\n',
+        '"sources","run/notes.txt","v4","true","false","6","cc"\n',
+        '"sources","run/d.bam.rv","v5","true","false","6","cc"\n',
+    ]
+    found = list(gathering.found([report(schema, *rows)], {"project": "p"}, ("*.bam",)))
+    assert [(one.source, one.version, one.size, one.more) for one in found] == [
+        ("s3://sources/run/b c.bam", "4:aa", 4, {"project": "p"}),
+        ("s3://sources/run/d+e.bam", "5:bb", 5, {"project": "p"}),
+    ]
+    # Cut off after the first, it goes on with the second.
+    assert list(gathering.found([report(schema, *rows)], {"project": "p"}, ("*.bam",), (0, 1, ""))) == found[1:]
+    short = list(gathering.found([report("Bucket, Key", '"sources","a.bam"\n')], {}, ("*.bam",)))
+    assert [(one.source, one.version) for one in short] == [("s3://sources/a.bam", "")]
+
+
+@pytest.mark.parametrize(
+    ("schema", "rows", "more", "why"),
+    [
+        ("Bucket, Key", [], {"fileFormat": "Parquet"}, "set the report's output format to CSV"),
+        ("Bucket, Size", [], {}, "no manifest of S3 Inventory"),
+        ("Bucket, Key", [], {"files": 7}, "no manifest of S3 Inventory"),
+        ("Bucket, Key", ['"sources"\n'], {}, "line 1"),
+    ],
+)
+def test_a_report_that_cannot_be_read_is_refused_with_a_reason(
+    stack: Stack, schema: str, rows: list[str], more: dict[str, Any], why: str
+) -> None:
+    with pytest.raises(InvalidError, match=why):
+        list(gathering.found([report(schema, *rows, more=more)], {}, ("*.bam",)))
 
 
 def test_what_is_no_manifest_or_no_url_is_refused(stack: Stack) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from readvault.aws import template
+from readvault.aws import items, template, template_bulk
 from readvault.aws.template_batch import JOB_USER
 from readvault.aws.template_functions import FUNCTIONS
 from readvault.aws.template_machine import definition
@@ -32,6 +32,7 @@ REGIONS = ("eu-west-2", "us-east-1", "us-gov-west-1", "cn-north-1")
 # Statements that name no resource, by role and Sid, and why.
 ALL_RESOURCES = {
     ("MachineRole", "Follow"): "batch:DescribeJobs knows no resources",
+    ("BulkMachineRole", "Log"): "delivery of logs is set up for the account",
     ("MachineRole", "Log"): "delivery of logs is set up for the account",
 }
 # Statements whose action ends with a star, and why.
@@ -548,3 +549,54 @@ def test_functions_answer_before_the_machine_stops_listening() -> None:
         if state["Type"] == "Task" and state["Resource"].endswith("lambda:invoke"):
             function = state["Parameters"]["FunctionName"].strip("${}")
             assert RESOURCES[function]["Properties"]["Timeout"] < state["TimeoutSeconds"]
+
+
+# --- The bulk machine ------------------------------------------------------------------------------------------------
+
+BULK = template_bulk.definition()
+
+
+def machines_in(machine: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """A machine, and those that its states hold."""
+    yield machine
+    for state in machine["States"].values():
+        for inner in [state.get("ItemProcessor"), *state.get("Branches", [])]:
+            if inner is not None:
+                yield from machines_in(inner)
+
+
+def test_every_state_of_the_bulk_machine_is_there_and_is_reached() -> None:
+    for machine in machines_in(BULK):
+        seen: set[str] = set()
+        left = [machine["StartAt"]]
+        while left:
+            name = left.pop()
+            if name not in seen:
+                seen.add(name)
+                left += next_of(machine["States"][name])
+        assert seen == set(machine["States"])
+
+
+def test_a_bulk_run_goes_on_past_what_fails_at_the_pace_that_it_is_told() -> None:
+    maps = {name: one for name, one in BULK["States"].items() if one["Type"] == "Map"}
+    assert set(maps) == {"Listing", "Manifest", "Csv"}
+    choices = {one["StringEquals"]: one["Next"] for one in BULK["States"]["From"]["Choices"]}
+    assert choices == {items.LISTING: "Listing", items.MANIFEST: "Manifest", items.CSV: "Csv"}
+    for one in maps.values():
+        assert one["ItemProcessor"]["ProcessorConfig"] == {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
+        assert (one["MaxConcurrencyPath"], one["ToleratedFailurePercentage"]) == ("$.concurrency", 100)
+
+
+def test_an_execution_that_failed_is_not_started_again_by_a_bulk_run() -> None:
+    for machine in machines_in(BULK):
+        for state in machine["States"].values():
+            for retrier in state.get("Retry", []):
+                assert not {"States.TaskFailed", "States.ALL"} & set(retrier["ErrorEquals"])
+
+
+def test_the_bulk_machine_is_told_of_all_that_it_names_and_may_call_it() -> None:
+    machine = RESOURCES["BulkMachine"]["Properties"]
+    assert json.loads(machine["DefinitionString"]) == BULK
+    named = set(re.findall(r"\$\{(\w+)\}", machine["DefinitionString"]))
+    assert named == set(machine["DefinitionSubstitutions"])
+    assert named - {"Partition"} <= set(references(RESOURCES["BulkMachineRole"]["Properties"]["Policies"]))

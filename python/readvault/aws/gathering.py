@@ -5,24 +5,21 @@ prefixes from the key, lists and manifests from the line.
 """
 
 import csv
-import fnmatch
-import gzip
-import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, TextIO
+from typing import Any
 from urllib.parse import unquote_plus
 
-from readvault import places
-from readvault.aws import clients, sources
+from readvault.aws import clients, inventory, sources
 from readvault.aws.failures import SourceMissing
+from readvault.aws.items import both
+from readvault.aws.messages import is_source
 from readvault.errors import InvalidError
 from readvault.report import state_name
 
 # What a list may say of a source besides its place; anything else is a tag.
 _KNOWN = ("project", "sample")
-_OURS = (".rv", ".rv.idx", ".rv.proof.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +40,17 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """What was asked for: a URL, or lines of a list or manifest."""
+    """What was asked for: a URL, lines of a list or manifest, or a report of S3 Inventory."""
 
     text: str
     lines: Iterable[str] | None = None
     manifest: bool = False
+
+
+def is_prefix(argument: Argument) -> bool:
+    """Whether an argument is a prefix by its looks: a bucket, or what ends with a slash."""
+    rest = argument.text.removeprefix("s3://")
+    return argument.lines is None and (rest.endswith("/") or "/" not in rest)
 
 
 def found(
@@ -63,13 +66,12 @@ def found(
             continue
         skipped, after = (number, last) if position == first else (0, "")
         for one, (source, version, size, told) in enumerate(_of(argument, include, skipped, after), skipped):
-            yield Found(position, one, source, version, size, _both(more, told))
+            yield Found(position, one, source, version, size, both(more, told))
 
 
-def _both(more: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]:
-    """What is said of all sources, with what is said of one."""
-    inner: dict[str, Any] = {name: {**more.get(name, {}), **told[name]} for name in ("tags", "options") if name in told}
-    return {**more, **told, **inner}
+def is_inventory(place: str) -> bool:
+    """Whether a manifest is one of S3 Inventory by its name."""
+    return place.startswith("s3://") and place.endswith(".json")
 
 
 _One = tuple[str, str, int, dict[str, Any]]
@@ -80,12 +82,15 @@ def _of(argument: Argument, include: tuple[str, ...], skipped: int, after: str) 
         made = _manifest(argument) if argument.manifest else _listed(argument)
         yield from islice(made, skipped, None)
         return
+    if argument.manifest:
+        yield from islice(_reported(argument.text, include), skipped, None)
+        return
     url = argument.text
     if not url.startswith("s3://"):
         raise InvalidError(
             f"{url}: the fleet reads from S3 alone: name s3://BUCKET/KEY, s3://BUCKET/PREFIX/, - or a manifest"
         )
-    if url.endswith("/") or "/" not in url.removeprefix("s3://"):
+    if is_prefix(argument):
         yield from _below(url, include, after)
         return
     try:
@@ -111,10 +116,7 @@ def _below(url: str, include: tuple[str, ...], after: str) -> Iterator[_One]:
     for page in clients.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, **start):
         for one in page.get("Contents", []):
             key = one["Key"]
-            name = places.name_of(key)
-            if key.endswith((*_OURS, "/")) or name.startswith("."):
-                continue
-            if any(fnmatch.fnmatchcase(name, pattern) for pattern in include):
+            if is_source(key, include):
                 version = state_name(one["Size"], None, one["ETag"].strip('"'))
                 yield f"s3://{bucket}/{key}", version, one["Size"], {}
 
@@ -141,6 +143,13 @@ def _listed(argument: Argument) -> Iterator[_One]:
         yield source, "", 0, {**told, **({"tags": tags} if tags else {})}
 
 
+def _reported(place: str, include: tuple[str, ...]) -> Iterator[_One]:
+    """What a report of S3 Inventory has of sources with such names."""
+    for one in inventory.objects(place):
+        if is_source(one.key, include):
+            yield one.url, one.version, one.size, {}
+
+
 def _manifest(argument: Argument) -> Iterator[_One]:
     """Rows of bucket, key as in forms, and perhaps a version id, as S3 Inventory and S3 Batch Operations have them."""
     for number, row in enumerate(csv.reader(argument.lines or ()), 1):
@@ -150,34 +159,3 @@ def _manifest(argument: Argument) -> Iterator[_One]:
             raise InvalidError(f"{argument.text}, line {number}: it is not BUCKET,KEY or BUCKET,KEY,VERSION")
         version = row[2].strip() if len(row) > 2 else ""
         yield f"s3://{row[0].strip()}/{unquote_plus(row[1])}", "" if version == "null" else version, 0, {}
-
-
-def lines_of(place: str) -> TextIO:
-    """The lines of a manifest on this machine or in S3, which may be compressed with gzip."""
-    if place.startswith("s3://"):
-        bucket, key = sources.split(place)
-        raw: Any = clients.client("s3").get_object(Bucket=bucket, Key=key)["Body"]
-        # The reader of lines wants a file that knows how to fill a buffer.
-        binary: Any = io.BufferedReader(_Body(raw), 1 << 20)
-    else:
-        binary = open(place, "rb")  # noqa: SIM115 - whoever reads the lines closes it
-    packed = gzip.GzipFile(fileobj=binary) if place.endswith(".gz") else binary
-    return io.TextIOWrapper(packed, encoding="utf-8", newline="")
-
-
-class _Body(io.RawIOBase):
-    """An answer of S3 as a file."""
-
-    def __init__(self, body: Any) -> None:
-        super().__init__()
-        self._body = body
-
-    def readable(self) -> bool:
-        """It is."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Fill a buffer, or as much of it as comes."""
-        content = self._body.read(len(buffer))
-        buffer[: len(content)] = content
-        return len(content)

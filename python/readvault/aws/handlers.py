@@ -13,7 +13,7 @@ from functools import wraps
 from itertools import islice
 from typing import Any, TypeAlias
 
-from readvault.aws import batches, clients, environment, messages, recording, sources, table, tiers
+from readvault.aws import batches, clients, environment, items, messages, recording, sources, table, tiers
 from readvault.aws.failures import BadMessage, SourceChanged, SourceMissing, TryAgain
 from readvault.aws.log import say
 from readvault.aws.messages import Refused, Wanted
@@ -58,7 +58,7 @@ def announced(event: Event, context: Any) -> dict[str, Any]:
     """
     found = messages.arrived(event, environment.options(), environment.sources())
     with ThreadPoolExecutor(_LOOKING) as pool:
-        pieces = {one.deduplication: one for one in pool.map(_pinned, found)}
+        pieces = {one.deduplication: one for one in pool.map(_known, found)}
     _send(pieces.values())
     wanted = sum(isinstance(one, Wanted) for one in pieces.values())
     return {"sent": wanted, "refused": len(pieces) - wanted}
@@ -68,6 +68,18 @@ def announced(event: Event, context: Any) -> dict[str, Any]:
 def dispatch(event: Event, context: Any) -> dict[str, Any]:
     """3 -> 4: a run of the state machine for each message of the queue."""
     return batches.each(event, _start)
+
+
+@handling
+def bulk(event: Event, context: Any) -> dict[str, Any]:
+    """An item of a bulk run -> 4: the run of the state machine that it stands for, and when it begins."""
+    message = items.message_of(event)
+    if message is None:
+        return {"skip": True}
+    wanted = _pinned(messages.wanted_of(message, environment.options(), environment.sources()))
+    begin, hold = items.waits(event)
+    say("info", "taken", source=wanted.source, identity=wanted.identity)
+    return {"skip": False, "begin": begin, "hold": hold, "run": _run(wanted)}
 
 
 @handling
@@ -189,9 +201,9 @@ def tier(event: Event, context: Any) -> dict[str, Any]:
 # --- Announced and dispatch ------------------------------------------------------------------------------------------
 
 
-def _pinned(one: Wanted | Refused) -> Wanted | Refused:
+def _pinned(one: Wanted) -> Wanted:
     """The same with the state that its source is in now, where the message names none in full."""
-    if isinstance(one, Refused) or ":" in one.version:
+    if ":" in one.version:
         return one
     try:
         seen = sources.look(one.source)
@@ -200,6 +212,10 @@ def _pinned(one: Wanted | Refused) -> Wanted | Refused:
         say("warning", str(error), source=one.source)
         return one
     return replace(one, version=seen.name) if not one.version or seen.is_called(one.version) else one
+
+
+def _known(one: Wanted | Refused) -> Wanted | Refused:
+    return one if isinstance(one, Refused) else _pinned(one)
 
 
 def _send(pieces: Iterable[Wanted | Refused]) -> None:
@@ -230,17 +246,21 @@ def _send(pieces: Iterable[Wanted | Refused]) -> None:
 def _start(body: str) -> None:
     wanted = messages.queued(body, environment.options(), environment.sources())
     machine = clients.client("stepfunctions")
-    given = {**wanted.as_dict(), "identity": wanted.identity, "execution": wanted.execution}
     try:
         machine.start_execution(
             stateMachineArn=environment.needed(environment.MACHINE),
             name=wanted.execution,
-            input=json.dumps(given, sort_keys=True),
+            input=json.dumps(_run(wanted), sort_keys=True),
         )
     except machine.exceptions.ExecutionAlreadyExists:
         say("info", "was started before", source=wanted.source, execution=wanted.execution)
         return
     say("info", "started", source=wanted.source, execution=wanted.execution)
+
+
+def _run(wanted: Wanted) -> dict[str, Any]:
+    """The input of a run of the state machine."""
+    return {**wanted.as_dict(), "identity": wanted.identity, "execution": wanted.execution}
 
 
 # --- What the state machine passes -----------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ ETag or a version id (also as `version_id`). What goes on to the queue has all o
 asks nobody.
 """
 
+import fnmatch
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import unquote_plus
 
+from readvault import places
 from readvault.aws.failures import BadMessage
 from readvault.errors import InvalidError
 from readvault.pipeline.order import Options, check_key, identity_of, options_of
@@ -107,6 +109,14 @@ class Refused:
         return json.dumps(
             {"refused": self.why, "message": self.text.encode(errors="replace")[:_KEPT].decode(errors="replace")}
         )
+
+
+def is_source(key: str, include: tuple[str, ...]) -> bool:
+    """Whether a key of a listing is that of a source with such a name: no folder, nothing hidden, nothing of ours."""
+    name = places.name_of(key)
+    if key.endswith((*_OURS, "/")) or name.startswith("."):
+        return False
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in include)
 
 
 def group_of(text: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 from readvault.aws import (
     template_access,
     template_batch,
+    template_bulk,
     template_functions,
     template_machine,
     template_messages,
@@ -26,6 +27,7 @@ _PARTS = (
     template_messages,
     template_functions,
     template_machine,
+    template_bulk,
     template_batch,
     template_store,
     template_access,

@@ -13,11 +13,14 @@ from readvault.aws.template_words import Json, Resource, Resources, allow, polic
 # Most buckets that sources may be in.
 SOURCE_BUCKETS = 8
 
+# Who reads sources.
+_READERS = ["AnnouncedFunctionRole", "BulkFunctionRole", "BulkMachineRole", "OrderFunctionRole", "JobRole"]
+
 # What is encrypted with the stack's key, if there is one, is written by these and read by those.
 WRITING = ("s3:PutObject", "sqs:SendMessage", "sns:Publish")
 READING = ("s3:GetObject", "sqs:ReceiveMessage", "dynamodb:")
-# Who else writes: the job to the store, the state machine to the topic.
-_OTHERS_WRITING = ["JobRole", "MachineRole"]
+# Who else writes: the machines to the topic and the store, the job to the store.
+_OTHERS_WRITING = ["BulkMachineRole", "JobRole", "MachineRole"]
 
 
 def resources() -> Resources:
@@ -25,7 +28,7 @@ def resources() -> Resources:
     return {
         "SourcePolicy": _policy(
             "sources",
-            ["AnnouncedFunctionRole", "OrderFunctionRole", "JobRole"],
+            _READERS,
             allow("Read", ["s3:GetObject", "s3:GetObjectVersion"], *_sources("/${SourcePrefix}*")),
             # Without the right to list, what is missing looks like what is forbidden.
             allow("List", ["s3:ListBucket"], *_sources("")),
@@ -38,7 +41,7 @@ def resources() -> Resources:
         ),
         "KeyReadPolicy": _policy(
             "key",
-            [f"{name}Role" for name, one in FUNCTIONS.items() if _reads(one) and not _writes(one)],
+            [f"{name}Role" for name, one in FUNCTIONS.items() if _reads(name, one) and not _writes(one)],
             allow("Use", ["kms:Decrypt"], ref("KmsKeyArn")),
             Condition="HasKmsKey",
         ),
@@ -50,8 +53,9 @@ def _writes(function: Function) -> bool:
     return function.dead is not None or _does(function, WRITING)
 
 
-def _reads(function: Function) -> bool:
-    return _does(function, READING)
+def _reads(name: str, function: Function) -> bool:
+    # Sources may have the same key.
+    return f"{name}Role" in _READERS or _does(function, READING)
 
 
 def _does(function: Function, actions: tuple[str, ...]) -> bool:

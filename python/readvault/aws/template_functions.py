@@ -108,6 +108,12 @@ FUNCTIONS = {
         may=(_take("WorkQueue"), allow("Start", ["states:StartExecution"], ref("PipelineMachine"))),
         timeout=WORK_TIMEOUT,
     ),
+    "BulkFunction": Function(
+        handler="bulk",
+        about="An item of a bulk run as the work that it stands for",
+        environment=_WANTED,
+        may=(),
+    ),
     "OrderFunction": Function(
         handler="order",
         about="Looks at the source, claims the catalog's item, writes the work order",

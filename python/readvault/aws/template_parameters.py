@@ -110,6 +110,7 @@ def _outputs() -> dict[str, tuple[str, Json]]:
         "DoneDeadQueue": ("What could not be noted as done", ref("DoneDeadQueue")),
         "FinishedDeadQueue": ("Announcements that could not be read", ref("FinishedDeadQueue")),
         "PipelineMachine": ("State machine of the pipeline", ref("PipelineMachine")),
+        "BulkMachine": ("State machine of bulk runs", ref("BulkMachine")),
         "JobQueue": ("Batch queue of the jobs", ref("JobQueue")),
         "JobDefinition": ("Batch job definition", ref("JobDefinition")),
         "JobRole": ("Role of the jobs", att("JobRole")),

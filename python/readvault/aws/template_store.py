@@ -16,6 +16,8 @@ from readvault.aws.template_words import (
 # What a name in the bucket begins with: archives and their sidecars, and work orders and results.
 ARCHIVES = "archives"
 WORK = "work"
+# Manifests of bulk runs, and what became of their children: beside the work orders, and forgotten with them.
+BULK = f"{WORK}/bulk"
 
 # Tag of archives that nothing reads any more; the bucket's rules move them.
 TIER_TAG = ("lifecycle", "archive")

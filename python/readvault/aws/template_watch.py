@@ -33,8 +33,11 @@ def resources() -> Resources:
             "Maximum",
             _WORK_SECONDS,
         ),
-        "FailedAlarm": _execution_alarm("ExecutionsFailed", "Files failed; the catalog says why"),
-        "TimedOutAlarm": _execution_alarm("ExecutionsTimedOut", "Files took too long"),
+        "FailedAlarm": _execution_alarm("PipelineMachine", "ExecutionsFailed", "Files failed; the catalog says why"),
+        "TimedOutAlarm": _execution_alarm("PipelineMachine", "ExecutionsTimedOut", "Files took too long"),
+        "BulkFailedAlarm": _execution_alarm(
+            "BulkMachine", "ExecutionsFailed", "A bulk run came to nothing: its manifest or listing could not be read"
+        ),
         "Dashboard": resource(
             "CloudWatch::Dashboard",
             {"DashboardName": sub(f"{STACK}-readvault"), "DashboardBody": sub(json.dumps(_dashboard()))},
@@ -42,8 +45,8 @@ def resources() -> Resources:
     }
 
 
-def _execution_alarm(metric: str, about: str) -> Resource:
-    return _alarm(about, "AWS/States", metric, {"StateMachineArn": ref("PipelineMachine")}, "Sum", 0)
+def _execution_alarm(machine: str, metric: str, about: str) -> Resource:
+    return _alarm(about, "AWS/States", metric, {"StateMachineArn": ref(machine)}, "Sum", 0)
 
 
 def _alarm(
@@ -78,7 +81,7 @@ def _dashboard() -> dict[str, Any]:
     waiting = [_queue_metric("ApproximateNumberOfMessagesVisible", queue) for queue in QUEUES]
     dead = [_queue_metric("ApproximateNumberOfMessagesVisible", queue) for queue in DEAD_QUEUES]
     oldest = [_queue_metric("ApproximateAgeOfOldestMessage", queue) for queue in QUEUES]
-    functions = ("announced", "dispatch", "order", "record", "fail", "next-step", "downstream", "tier")
+    functions = ("announced", "dispatch", "bulk", "order", "record", "fail", "next-step", "downstream", "tier")
     errors = [["AWS/Lambda", "Errors", "FunctionName", f"{STACK}-{name}", {"stat": "Sum"}] for name in functions]
     graphs = [
         ("Files", executions),

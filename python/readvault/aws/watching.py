@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from itertools import chain, islice
 from typing import Any
 
-from readvault.aws import clients
+from readvault.aws import bulk, clients
 from readvault.aws.stack import Deployed
 from readvault.catalog.dynamodb import FAILED, ORDERED, RECORDED, packed, text_in
 
@@ -52,6 +52,8 @@ class Status:
     dead: dict[str, int]
     executions: dict[str, int]
     jobs: dict[str, int]
+    bulk: tuple[bulk.Run, ...]
+    """Bulk runs that go on."""
     entries: Entries
     failures: tuple[dict[str, str], ...]
     """The latest."""
@@ -72,6 +74,7 @@ def status(stack: Deployed, entries: Entries | None = None) -> Status:
         runs = {state: pool.submit(_executions, stack.output("PipelineMachine"), state) for state in EXECUTIONS}
         jobs = {state: pool.submit(_jobs, stack.output("JobQueue"), state) for state in JOBS}
         failures = pool.submit(_failures, stack)
+        bulk_runs = pool.submit(bulk.running, stack)
         held = entries or counted(stack)
         depths = {name: future.result() for name, future in queues.items()}
         return Status(
@@ -81,6 +84,7 @@ def status(stack: Deployed, entries: Entries | None = None) -> Status:
             dead={name: sum(depths[name].values()) for name in DEAD},
             executions={name: future.result() for name, future in runs.items()},
             jobs={name: future.result() for name, future in jobs.items()},
+            bulk=bulk_runs.result(),
             entries=held,
             failures=failures.result(),
         )

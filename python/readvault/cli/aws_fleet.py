@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 # Sources that cannot be sent and are told one by one; the others are told as a number.
 _TOLD = 20
+# Files of a bulk run at a time: what waits for machines costs nothing.
+_AT_A_TIME = 1000
 # Seconds between two lines of a long submission.
 _INTERVAL = 5.0
 # Seconds after which the catalog is counted again: that reads all of an index.
@@ -43,7 +45,9 @@ def submit(
     manifests: Annotated[
         list[str] | None,
         typer.Option(
-            "--manifest", metavar="FILE", help="CSV of bucket,key[,version], here or in S3; .gz too. May be repeated."
+            "--manifest",
+            metavar="FILE",
+            help="CSV of bucket,key[,version], here or in S3 (.gz too), or the manifest.json of an S3 Inventory.",
         ),
     ] = None,
     include: Include = None,
@@ -62,6 +66,14 @@ def submit(
         str | None,
         typer.Option("--resume", metavar="FILE", help="Remember there how far it came, and go on from there."),
     ] = None,
+    in_bulk: Annotated[
+        bool,
+        typer.Option("--bulk", help="Hand all of them over at once: the stack lists, starts and paces them by itself."),
+    ] = False,
+    concurrency: Annotated[
+        int | None,
+        typer.Option("--concurrency", min=1, max=10_000, metavar="N", help="Files of a bulk run at a time [1000]."),
+    ] = None,
     dry_run: DryRun = False,
     profile: Profile = None,
     region: Region = None,
@@ -71,6 +83,7 @@ def submit(
 ) -> int:
     """Send a message for each file to the work queue, in their order. What is sent twice is done once.
 
+    With --bulk, one execution takes them all: a prefix as it is, anything else as a manifest that is written for it.
     A list has a URL a line, and after tabs what is known of it as KEY=VALUE (project, sample, name; others are tags).
     """
     words, tables = sources or [], manifests or []
@@ -80,6 +93,10 @@ def submit(
         raise UsageError("standard input can be read only once")
     if name is not None and (len(words) != 1 or tables or "-" in words):
         raise UsageError("--name is for a single file")
+    if in_bulk and resume is not None:
+        raise UsageError("--resume is for messages; a bulk run goes on by itself")
+    if concurrency is not None and not in_bulk:
+        raise UsageError("--concurrency is for a bulk run (--bulk)")
     options = {"level": None if level is None else level.value, "verify": verify, "name": name}
     more: dict[str, Any] = {
         "project": project,
@@ -93,6 +110,18 @@ def submit(
         from readvault.aws import gathering, submitting
 
         told_of = _Told(quiet=quiet)
+        arguments = [*_arguments(words, opened), *_arguments(tables, opened, manifest=True)]
+        if in_bulk and not dry_run:
+            return _start_bulk(
+                there,
+                arguments,
+                more,
+                patterns,
+                told_of,
+                (concurrency or _AT_A_TIME, rate),
+                as_json=as_json,
+                quiet=quiet,
+            )
         about = [words, tables, more, patterns, there.output("WorkQueue")]
         memory = submitting.Memory(resume, about)
         if memory.before and not quiet:
@@ -100,7 +129,7 @@ def submit(
         place = memory.place
         counts = submitting.submit(
             gathering.found(
-                [*_arguments(words, opened), *_arguments(tables, opened, manifest=True)],
+                arguments,
                 more,
                 patterns,
                 (place.argument, place.number, place.last),
@@ -128,16 +157,51 @@ def submit(
     return exits.code_of_all([*failures, *([exits.OK] if counts.sent or not failures else [])])
 
 
+def _start_bulk(
+    there: "Deployed",
+    arguments: "list[Argument]",
+    more: dict[str, Any],
+    patterns: tuple[str, ...],
+    told_of: "_Told",
+    pace: tuple[int, str | None],
+    *,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    from readvault.aws import bulk, gathering
+
+    concurrency, rate = pace
+    every = seconds_between(rate)
+    told_pace = bulk.Pace(concurrency, 3600 / every if every else None)
+    written = bulk.Written()
+    if len(arguments) == 1 and gathering.is_prefix(arguments[0]):
+        name: str | None = bulk.start_listing(there, arguments[0].text, more, patterns, told_pace)
+        what = f"all of {arguments[0].text}"
+    else:
+        found = gathering.found(arguments, more, patterns)
+        name, written = bulk.start_manifest(there, found, told_pace, told_of.complain)
+        what = count(written.sent, "file")
+    told_of.end()
+    if as_json:
+        sys.stdout.write(json.dumps({"run": name, "sent": written.sent, "refused": written.refused}) + "\n")
+    elif name is None:
+        say("there is nothing to take: no bulk run was started")
+    elif not quiet:
+        say(f"{name}: a bulk run of {what} has begun; readvault aws status tells how far it is")
+    failed = [exits.USAGE] if written.refused else []
+    return exits.code_of_all([*failed, *([exits.OK] if name is not None or not failed else [])])
+
+
 def _arguments(words: list[str], opened: ExitStack, *, manifest: bool = False) -> "list[Argument]":
-    from readvault.aws import gathering
+    from readvault.aws import bodies, gathering
 
     made = []
     for word in words:
         lines: Any = None
         if word == "-":
             lines = sys.stdin
-        elif manifest:
-            lines = opened.enter_context(gathering.lines_of(word))
+        elif manifest and not gathering.is_inventory(word):
+            lines = opened.enter_context(bodies.lines_of(word))
         made.append(gathering.Argument(word, lines, manifest))
     return made
 

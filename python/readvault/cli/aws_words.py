@@ -67,6 +67,12 @@ def status_lines(found: "Status") -> Iterator[str]:
         yield "given up    " + ", ".join(f"{number:,} in {name}" for name, number in dead.items())
     yield f"executions  {_counts(found.executions, found.bounded)}"
     yield f"jobs        {_counts(found.jobs, found.bounded)}"
+    for run in found.bulk:
+        counts = run.counts or {"total": 0, "succeeded": 0, "running": 0, "failed": 0}
+        yield (
+            f"bulk run    {run.name}: {counts['succeeded']:,} of {counts['total']:,} done, {counts['running']:,} "
+            f"begun, {counts['failed']:,} failed"
+        )
     held = found.entries
     yield f"catalog     {held.ordered:,} ordered, {held.recorded:,} recorded, {held.failed:,} failed"
     if held.archive_bytes:

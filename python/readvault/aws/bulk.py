@@ -1,0 +1,143 @@
+"""Bulk runs: old files by the hundred thousand, which the stack lists, starts and paces by itself.
+
+Where `submitting` sends messages as fast as it is told to, this hands over what is to be taken, once: a prefix, which
+the bulk machine lists, or a manifest that is written for it from whatever else was named. The machine that runs this
+may then be switched off.
+"""
+
+import json
+import tempfile
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from readvault.aws import clients, items, messages, sources
+from readvault.aws.failures import BadMessage
+from readvault.aws.gathering import Found
+from readvault.aws.stack import Deployed
+from readvault.aws.template_store import BULK
+from readvault.errors import InvalidError
+
+# Bytes of a manifest that are held before it goes to a file.
+_HELD = 8 << 20
+# Runs that are told.
+_TOLD = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast a run goes."""
+
+    concurrency: int
+    """Files at a time."""
+    rate: float | None
+    """Files an hour, at most; None for as fast as they end."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The pace as a part of a run's input."""
+        return {"concurrency": self.concurrency, **({} if self.rate is None else {"rate": self.rate})}
+
+
+@dataclass(slots=True)
+class Written:
+    """What a manifest has."""
+
+    sent: int = 0
+    refused: int = 0
+    bytes: int = 0
+    """Of those whose length is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How far a bulk run is."""
+
+    name: str
+    started: str
+    status: str
+    counts: dict[str, int] = field(default_factory=dict)
+    """Of its items: total, pending, running, succeeded, failed, as Step Functions has them."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The run as a JSON object."""
+        return asdict(self)
+
+
+def start_listing(stack: Deployed, url: str, more: dict[str, Any], include: tuple[str, ...], pace: Pace) -> str:
+    """Start a run of all that is below a prefix; gives its name."""
+    bucket, prefix = sources.split(url)
+    _check(f"s3://{bucket}/{prefix}x.bam", more, stack)
+    return _start(
+        stack,
+        {"from": items.LISTING, "bucket": bucket, "prefix": prefix, "include": list(include), "more": more},
+        pace,
+    )
+
+
+def start_manifest(
+    stack: Deployed, found: Iterable[Found], pace: Pace, complain: Callable[[str, str], object]
+) -> tuple[str | None, Written]:
+    """Write a manifest of sources and start a run of it; gives its name, None where there was nothing to write."""
+    written = Written()
+    bucket, key = stack.output("StoreBucket"), f"{BULK}/{uuid.uuid4()}.json"
+    with tempfile.SpooledTemporaryFile(_HELD) as file:
+        file.write(b"[")
+        for message in _good(found, stack, written, complain):
+            file.write((b",\n" if written.sent else b"\n") + json.dumps(message).encode())
+            written.sent += 1
+        file.write(b"\n]\n")
+        if not written.sent:
+            return None, written
+        file.seek(0)
+        clients.client("s3").upload_fileobj(file, bucket, key)
+    return _start(stack, {"from": items.MANIFEST, "bucket": bucket, "key": key}, pace), written
+
+
+def _good(
+    found: Iterable[Found], stack: Deployed, written: Written, complain: Callable[[str, str], object]
+) -> Iterator[dict[str, Any]]:
+    for one in found:
+        message = {"source": one.source, **({"version": one.version} if one.version else {}), **one.more}
+        try:
+            messages.wanted_of(message, stack.usual, stack.sources)
+        except BadMessage as error:
+            written.refused += 1
+            complain(one.source, str(error))
+            continue
+        written.bytes += one.size
+        yield message
+
+
+def _check(source: str, more: dict[str, Any], stack: Deployed) -> None:
+    """InvalidError, before anything is started, where every message of a run would be refused."""
+    try:
+        messages.wanted_of({"source": source, **more}, stack.usual, stack.sources)
+    except BadMessage as error:
+        raise InvalidError(str(error)) from None
+
+
+def _start(stack: Deployed, told: dict[str, Any], pace: Pace) -> str:
+    name = f"bulk-{uuid.uuid4()}"
+    clients.client("stepfunctions").start_execution(
+        stateMachineArn=stack.output("BulkMachine"), name=name, input=json.dumps({**told, **pace.as_dict()})
+    )
+    return name
+
+
+def running(stack: Deployed) -> tuple[Run, ...]:
+    """The runs that go on, the latest first."""
+    machine = clients.client("stepfunctions")
+    found = machine.list_executions(
+        stateMachineArn=stack.output("BulkMachine"), statusFilter="RUNNING", maxResults=_TOLD
+    )["executions"]
+    return tuple(_run(machine, one) for one in found)
+
+
+def _run(machine: Any, execution: dict[str, Any]) -> Run:
+    counts: dict[str, int] = {}
+    for one in machine.list_map_runs(executionArn=execution["executionArn"]).get("mapRuns", []):
+        told = machine.describe_map_run(mapRunArn=one["mapRunArn"])["itemCounts"]
+        counts = {name: told[name] for name in ("total", "pending", "running", "succeeded", "failed")}
+    started = execution["startDate"].isoformat(timespec="seconds")
+    return Run(execution["name"], started, execution["status"], counts)
