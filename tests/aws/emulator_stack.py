@@ -19,6 +19,7 @@ from moto.dynamodb.models.table import Table
 from moto.dynamodb.responses import DynamoHandler
 from moto.iam.models import Role
 from moto.s3.models import FakeBucket
+from moto.s3.responses import S3Response
 from moto.sns.models import sns_backends
 
 from tests.aws import moto_stacks
@@ -82,6 +83,7 @@ class Subscription(CloudFormationModel):
 
 
 instead(ChangeSet, "apply")(moto_stacks.apply)
+instead(S3Response, "get_bucket_notification")(moto_stacks.notifications)
 Stack.parameter_list = property(moto_stacks.parameters)  # type: ignore[assignment,method-assign]
 
 _make_bucket: Any = FakeBucket.create_from_cloudformation_json

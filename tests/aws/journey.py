@@ -85,10 +85,11 @@ class Journey:
     def until(self, ask: Callable[[], Any]) -> Any:
         """What a question gives as soon as that is something."""
         deadline = time.monotonic() + self.ground.patience
-        while not (found := ask()):
+        while True:
             assert time.monotonic() < deadline, f"nothing after {self.ground.patience} seconds"
+            if found := ask():
+                return found
             time.sleep(self.ground.pause)
-        return found
 
     def make_bucket(self, kind: str) -> None:
         s3 = self.ground.client("s3")
@@ -184,12 +185,14 @@ def journey(ground: Ground, folder: Path, check: Callable[[str], object] = lambd
 def _go(way: Journey) -> None:
     for kind in ("sources", "watched"):
         way.make_bucket(kind)
+    # One of the two tells of its new objects: what is announced in both ways, with a project and without, is two works.
     way.ground.client("s3").put_bucket_notification_configuration(
         Bucket=way.buckets["watched"], NotificationConfiguration={"EventBridgeConfiguration": {}}
     )
     ours = (f"project={PROJECT}",)
-    contents = {name: bam(300, seed=seed) for seed, name in enumerate(("sent", "told", "seen", "late"))}
+    contents = {name: bam(300, seed=seed) for seed, name in enumerate(("sent", "told", "seen", "many", "late"))}
     sent, told = (way.put("sources", f"run/{name}.bam", contents[name]) for name in ("sent", "told"))
+    many = way.put("sources", "bulk/many.bam", contents["many"])
     late = f"s3://{way.buckets['sources']}/run/late.bam"
 
     outputs = _deploy(way)
@@ -203,6 +206,8 @@ def _go(way: Journey) -> None:
     announced = [{"source": source, "project": PROJECT} for source in (told, late)]
     way.ground.client("sns").publish(TopicArn=outputs["FinishedTopic"], Message=json.dumps(announced))
     seen = way.put("watched", "run/seen.bam", contents["seen"])
+    (bulk,) = way.run("aws", "submit", f"s3://{way.buckets['sources']}/bulk/", "--bulk", "--project", PROJECT, "--json")
+    assert bulk["run"]
 
     def recorded() -> dict[str, Any]:
         return {one["source"]: one for one in way.run("catalog", "ls", "--vault", table, "--json")}
@@ -214,28 +219,31 @@ def _go(way: Journey) -> None:
 
     (failure,) = way.until(failures)
     assert (failure["source"], failure["error_kind"]) == (late, "SourceMissing")
-    way.until(lambda: {sent, told, seen} <= set(recorded()))
+    way.until(lambda: {sent, told, many, seen} <= set(recorded()))
 
     way.put("sources", "run/late.bam", contents["late"])
     (again,) = way.run("aws", "redrive", "--kind", "SourceMissing", "--json")
     assert again["source"] == late
     entries = way.until(lambda: found if late in (found := recorded()) else None)
-    assert set(entries) == {sent, told, seen, late}
+    projects = dict.fromkeys([sent, told, many, late], PROJECT) | {seen: ""}
+    assert {source: one["project"] for source, one in entries.items()} == projects
     # Each of the table's indexes follows in its own time.
-    way.until(lambda: {sent, told, late} == {one["source"] for one in way.run("aws", "catalog", *ours, "--json")})
+    way.until(lambda: len(way.run("aws", "catalog", *ours, "--json")) == 4)
     (status,) = way.run("aws", "status", "--json")
-    assert (status["entries"]["recorded"], status["entries"]["failed"], sum(status["dead"].values())) == (4, 0, 0)
+    assert (status["entries"]["recorded"], status["entries"]["failed"], sum(status["dead"].values())) == (5, 0, 0), (
+        status
+    )
 
     # What is given back is what was there, byte for byte.
     given = way.run("aws", "restore", *ours, "-o", "back", "--json")
     assert {(way.folder / one["path"]).read_bytes() for one in given} == {
-        contents[name] for name in ("sent", "told", "late")
+        contents[name] for name in ("sent", "told", "many", "late")
     }
 
     moved = way.run("aws", "tier", *ours, "--json")
-    assert [one["moved"] for one in moved] == [True] * 3
+    assert [one["moved"] for one in moved] == [True] * 4
     (report,) = way.run("aws", "report", "--price-per-tb-month", 20, "--json")
-    assert report["total"]["files"] == 4
+    assert report["total"]["files"] == 5
     way.until(lambda: {one["tier"] for one in recorded().values() if one["project"] == PROJECT} == {"archive"})
 
     way.run("aws", "destroy", "--yes", code=2)

@@ -14,6 +14,7 @@ from readvault.aws.template_batch import JOB_USER
 from readvault.aws.template_functions import FUNCTIONS
 from readvault.aws.template_machine import definition
 from readvault.aws.template_messages import QUEUES, VISIBILITY_PER_TIMEOUT
+from readvault.config import Transfers
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 COMMITTED = ROOT / "infra" / "template.json"
@@ -437,6 +438,14 @@ def test_jobs_are_tried_again_when_that_can_help(
     # "If none of the listed conditions match, then the job is retried" (Batch, RetryStrategy).
     action = next((rule["Action"] for rule in rules if matches(rule)), "RETRY")
     assert (action == "RETRY") is again
+
+
+def test_a_store_that_throttles_is_outlasted_by_the_job_itself() -> None:
+    known = RESOURCES["JobDefinition"]["Properties"]["ContainerProperties"]["Environment"]
+    (retries,) = (one["Value"] for one in known if one["Name"] == "READVAULT_RETRIES")
+    # Waits of up to 0.1 seconds, twice as long each time, 20 at most (core/store/failure.rs).
+    longest = sum(min(20, 0.1 * 2**attempt) for attempt in range(1, int(retries) + 1))
+    assert int(retries) > Transfers().retries and longest > 30
 
 
 def test_spot_comes_before_on_demand_and_both_have_a_choice_of_machines() -> None:

@@ -27,6 +27,9 @@ _JOB_SECONDS = 12 * 3600
 _ATTEMPTS = 6
 # Of memory, for the few temporary files that libraries make; everything else streams.
 _TMP_MEBIBYTES = 256
+# How often a request to the store is sent again without a byte having come [3]: with waits that grow to 20 seconds,
+# a store that throttles for half a minute is outlasted. Another attempt of Batch's would begin the file anew.
+_RETRIES = 8
 # Disk of a machine: its system and the image; no source is ever on it.
 _DISK_GIBIBYTES = 30
 # The one service of the stack's that has another name in China.
@@ -194,5 +197,6 @@ def _environment_of_job() -> list[Json]:
         "READVAULT_ORDERS": sub(f"s3://${{StoreBucket}}/{WORK}"),
         "READVAULT_STORE": sub(f"s3://${{StoreBucket}}/{ARCHIVES}"),
         "READVAULT_THREADS": sub("${JobVcpus}"),
+        "READVAULT_RETRIES": str(_RETRIES),
     }
     return [{"Name": name, "Value": value} for name, value in known.items()]
