@@ -19,7 +19,7 @@ from typing import Any
 
 from readvault.aws import template
 
-from tests.bam import bam
+from tests.bam import bam, leaning
 
 PROJECT = "journey"
 # Seconds after which a command counts as hung: deploying waits for all of CloudFormation's work.
@@ -193,6 +193,8 @@ def _go(way: Journey) -> None:
     contents = {name: bam(300, seed=seed) for seed, name in enumerate(("sent", "told", "seen", "many", "late"))}
     sent, told = (way.put("sources", f"run/{name}.bam", contents[name]) for name in ("sent", "told"))
     many = way.put("sources", "bulk/many.bam", contents["many"])
+    contents["leaning"], fasta = leaning(300, seed=9)
+    reference, lean = way.put("sources", "genome.fa", fasta), way.put("sources", "run/lean.bam", contents["leaning"])
     late = f"s3://{way.buckets['sources']}/run/late.bam"
 
     outputs = _deploy(way)
@@ -202,6 +204,8 @@ def _go(way: Journey) -> None:
 
     # Files come in by all the ways that there are, and one is not there yet.
     (counts,) = way.run("aws", "submit", sent, "--project", PROJECT, "--json")
+    assert counts["sent"] == 1
+    (counts,) = way.run("aws", "submit", lean, "--project", PROJECT, "--reference", reference, "--json")
     assert counts["sent"] == 1
     announced = [{"source": source, "project": PROJECT} for source in (told, late)]
     way.ground.client("sns").publish(TopicArn=outputs["FinishedTopic"], Message=json.dumps(announced))
@@ -219,31 +223,32 @@ def _go(way: Journey) -> None:
 
     (failure,) = way.until(failures)
     assert (failure["source"], failure["error_kind"]) == (late, "SourceMissing")
-    way.until(lambda: {sent, told, many, seen} <= set(recorded()))
+    way.until(lambda: {sent, lean, told, many, seen} <= set(recorded()))
 
     way.put("sources", "run/late.bam", contents["late"])
     (again,) = way.run("aws", "redrive", "--kind", "SourceMissing", "--json")
     assert again["source"] == late
     entries = way.until(lambda: found if late in (found := recorded()) else None)
-    projects = dict.fromkeys([sent, told, many, late], PROJECT) | {seen: ""}
+    projects = dict.fromkeys([sent, lean, told, many, late], PROJECT) | {seen: ""}
     assert {source: one["project"] for source, one in entries.items()} == projects
+    assert [source for source, one in entries.items() if one["reference"]] == [lean]
     # Each of the table's indexes follows in its own time.
-    way.until(lambda: len(way.run("aws", "catalog", *ours, "--json")) == 4)
+    way.until(lambda: len(way.run("aws", "catalog", *ours, "--json")) == 5)
     (status,) = way.run("aws", "status", "--json")
-    assert (status["entries"]["recorded"], status["entries"]["failed"], sum(status["dead"].values())) == (5, 0, 0), (
-        status
-    )
+    counts = status["entries"]
+    assert (counts["recorded"], counts["failed"], sum(status["dead"].values())) == (6, 0, 0), status
 
-    # What is given back is what was there, byte for byte.
+    # What is given back is what was there, byte for byte, also when the first copy of the reference is gone.
+    way.put("sources", "genome.fa", b"another")
     given = way.run("aws", "restore", *ours, "-o", "back", "--json")
     assert {(way.folder / one["path"]).read_bytes() for one in given} == {
-        contents[name] for name in ("sent", "told", "many", "late")
+        contents[name] for name in ("sent", "leaning", "told", "many", "late")
     }
 
     moved = way.run("aws", "tier", *ours, "--json")
-    assert [one["moved"] for one in moved] == [True] * 4
+    assert [one["moved"] for one in moved] == [True] * 5
     (report,) = way.run("aws", "report", "--price-per-tb-month", 20, "--json")
-    assert report["total"]["files"] == 5
+    assert report["total"]["files"] == 6
     way.until(lambda: {one["tier"] for one in recorded().values() if one["project"] == PROJECT} == {"archive"})
 
     way.run("aws", "destroy", "--yes", code=2)

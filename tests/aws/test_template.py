@@ -1,5 +1,6 @@
 """The stack's template: what is committed is what is built, and it keeps the promises that are made of it."""
 
+import email
 import json
 import re
 import subprocess
@@ -400,6 +401,20 @@ def test_the_job_runs_with_as_little_as_it_needs() -> None:
     assert container["User"] == JOB_USER and int(JOB_USER) > 0
     assert [one["ContainerPath"] for one in container["LinuxParameters"]["Tmpfs"]] == ["/tmp"]
     assert container["Command"] == ["Ref::order"]
+
+
+def test_the_folder_that_jobs_of_a_machine_share_is_there_before_them_and_theirs() -> None:
+    container = RESOURCES["JobDefinition"]["Properties"]["ContainerProperties"]
+    (volume,), (mount,) = container["Volumes"], container["MountPoints"]
+    assert mount["SourceVolume"] == volume["Name"]
+    assert {"Name": "READVAULT_SCRATCH", "Value": mount["ContainerPath"]} in container["Environment"]
+    text = RESOURCES["InstanceTemplate"]["Properties"]["LaunchTemplateData"]["UserData"]["Fn::Base64"]
+    # Batch takes nothing that is not in parts.
+    whole, part = email.message_from_string(text).walk()
+    assert whole.get_content_type() == "multipart/mixed" and not whole.defects
+    assert part.get_content_type() == "text/cloud-boothook"
+    does = f"install -d -o {JOB_USER} -g {JOB_USER} -m 0755 {volume['Host']['SourcePath']}\n"
+    assert does in str(part.get_payload())
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from types import FrameType
 from typing import Any
 
 from readvault import _core, files, objects
+from readvault.aws import references
 from readvault.aws.log import say
 from readvault.errors import InvalidError
 from readvault.pipeline import steps
@@ -46,7 +47,7 @@ class Stopped(BaseException):
 
 
 class SourceMissing(FileNotFoundError):  # noqa: N818 - a name that users read
-    """There is nothing at the source any more."""
+    """There is nothing at the source any more, or nothing at its reference."""
 
 
 def main(arguments: list[str]) -> int:
@@ -80,6 +81,7 @@ def _run(order: WorkOrder, place: str) -> None:
         return
     try:
         steps.check_source(order)
+        order = references.at_hand(order)
     except FileNotFoundError as error:
         raise SourceMissing(str(error)) from None
     made = steps.compress(order, _threads(), _Hearing("compress", order.source))
@@ -90,6 +92,7 @@ def _run(order: WorkOrder, place: str) -> None:
         "compress": made,
         "index": indexed,
         "verify": verified,
+        "reference": order.reference,
         "started": started,
         "ended": ended,
         "attempt": attempt,
