@@ -54,6 +54,9 @@ def _fetched(url: str) -> Fetched:
     with (folder / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not digest.exists():
+            for left in files.remains(path):
+                # Of a job that was killed at it: whoever has the lock is the only one who writes here.
+                left.unlink(missing_ok=True)
             copied = objects.copy(url, path, force=True)
             if copied.state.name != state.name:
                 raise StoreError(f"{url} was replaced while it was fetched")
