@@ -231,6 +231,7 @@ def test_what_is_no_source_of_a_bulk_run_is_passed_over(stack: Stack) -> None:
         ({"Key": "a.bam"}, {"from": "listing"}),
         ({"Key": "a.bam"}, {"from": "listing", "bucket": "sources", "include": 7}),
         ({"bucket": "sources"}, {"from": "csv"}),
+        ({"bucket": "sources", "key": "%ff.bam"}, {"from": "csv"}),
         ({"source": SOURCE}, None),
         ({"source": SOURCE}, {"from": "manifest", "more": 7}),
         ({"source": SOURCE, "tags": 7}, {"from": "manifest", "more": {"tags": {"a": "b"}}}),

@@ -134,5 +134,7 @@ def test_a_report_that_cannot_be_read_is_refused_with_a_reason(
 def test_what_is_no_manifest_or_no_url_is_refused(stack: Stack) -> None:
     with pytest.raises(InvalidError, match="line 2"):
         list(gathering.found([Argument("m", ["sources,a.bam\n", "nonsense\n"], manifest=True)], {}, ("*.bam",)))
+    with pytest.raises(InvalidError, match="no UTF-8"):
+        list(gathering.found([Argument("m", ["sources,%ff.bam\n"], manifest=True)], {}, ("*.bam",)))
     with pytest.raises(InvalidError, match="S3 alone"):
         list(gathering.found([Argument("/data/a.bam")], {}, ("*.bam",)))

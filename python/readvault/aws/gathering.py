@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
-from urllib.parse import unquote_plus
 
 from readvault.aws import clients, inventory, sources
 from readvault.aws.failures import SourceMissing
@@ -158,4 +157,4 @@ def _manifest(argument: Argument) -> Iterator[_One]:
         if len(row) < 2 or not row[0] or not row[1]:
             raise InvalidError(f"{argument.text}, line {number}: it is not BUCKET,KEY or BUCKET,KEY,VERSION")
         version = row[2].strip() if len(row) > 2 else ""
-        yield f"s3://{row[0].strip()}/{unquote_plus(row[1])}", "" if version == "null" else version, 0, {}
+        yield f"s3://{row[0].strip()}/{sources.plain_key(row[1])}", "" if version == "null" else version, 0, {}

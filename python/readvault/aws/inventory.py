@@ -8,7 +8,6 @@ import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote_plus
 
 from readvault.aws import sources
 from readvault.aws.bodies import lines_of
@@ -59,7 +58,7 @@ def objects(place: str) -> Iterator[Listed]:
 def _listed(row: dict[str, Any]) -> Listed | None:
     if row.get("IsLatest") == "false" or row.get("IsDeleteMarker") == "true":
         return None
-    key = unquote_plus(row["Key"])
+    key = sources.plain_key(row["Key"])
     size, etag = row.get("Size", ""), row.get("ETag", "").strip('"')
     version = row.get("VersionId", "")
     if size.isdecimal() and etag:

@@ -12,10 +12,11 @@ that are taken of a listing; *.bam) and `more` (fields of every message: project
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import unquote_plus
 
+from readvault.aws import sources
 from readvault.aws.failures import BadMessage
 from readvault.aws.messages import is_source
+from readvault.errors import InvalidError
 from readvault.report import state_name
 
 LISTING = "listing"
@@ -77,7 +78,14 @@ def _of_row(item: dict[str, Any]) -> dict[str, Any] | None:
     if not bucket or not key:
         raise BadMessage("a row of a manifest is bucket, key and perhaps a version id")
     named = version not in ("", "null")
-    return {"source": f"s3://{bucket}/{unquote_plus(key)}", **({"version": version} if named else {})}
+    return {"source": f"s3://{bucket}/{_key(key)}", **({"version": version} if named else {})}
+
+
+def _key(text: str) -> str:
+    try:
+        return sources.plain_key(text)
+    except InvalidError as error:
+        raise BadMessage(str(error)) from None
 
 
 def waits(event: Mapping[str, Any]) -> tuple[int, int]:

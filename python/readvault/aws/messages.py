@@ -17,9 +17,9 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import unquote_plus
 
 from readvault import places
+from readvault.aws import sources
 from readvault.aws.failures import BadMessage
 from readvault.errors import InvalidError
 from readvault.pipeline.order import Options, check_key, identity_of, options_of
@@ -228,7 +228,7 @@ def _of_s3(records: list[Any]) -> Iterator[dict[str, Any]]:
         if not record["eventName"].removeprefix("s3:").startswith("ObjectCreated:"):
             continue
         bucket, thing = record["s3"]["bucket"]["name"], record["s3"]["object"]
-        yield from _notified(bucket, unquote_plus(thing["key"], errors="strict"), thing.get("size"), thing.get("eTag"))
+        yield from _notified(bucket, sources.plain_key(thing["key"]), thing.get("size"), thing.get("eTag"))
 
 
 def _of_event_bridge(event: dict[str, Any]) -> Iterator[dict[str, Any]]:

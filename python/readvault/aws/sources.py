@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote_plus
 
 from readvault.aws import clients
 from readvault.aws.failures import SourceMissing
@@ -41,6 +42,14 @@ def split(url: str) -> tuple[str, str]:
     if not url.startswith("s3://") or not bucket:
         raise InvalidError(f"{url} is no place in S3: it must be s3://BUCKET/KEY")
     return bucket, key
+
+
+def plain_key(text: str) -> str:
+    """The key that manifests, reports and notifications of S3 write as forms do; InvalidError for what is none."""
+    try:
+        return unquote_plus(text, errors="strict")
+    except UnicodeDecodeError:
+        raise InvalidError(f"{text[:200]!r} is no key: its bytes are no UTF-8") from None
 
 
 def look(url: str) -> Seen:

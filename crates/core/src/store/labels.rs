@@ -7,16 +7,13 @@ use std::time::Duration;
 use http::Method;
 use md5::{Digest, Md5};
 
-use super::client::Purpose;
 use super::failure::Attempts;
 use super::location::{Kind, Location, ObjectUrl};
-use super::request::Requests;
 use super::s3::{Asking, Call, encoded};
 use super::sending::base64;
 use super::state::State;
 use super::tagging;
-use super::transfers::Transfers;
-use super::waiting::wait;
+use super::waiting::on_object;
 use crate::{Error, Result};
 
 /// Most tags that S3 keeps of an object.
@@ -43,7 +40,9 @@ const ENCRYPTION: [&str; 3] = [
 pub fn tag(location: &Location, tags: &BTreeMap<String, String>) -> Result<()> {
     let remedy = "leave them out, or keep the object in S3";
     let url = of_s3(location, "tags", remedy)?;
-    on_object(url, "cannot tag", async |asking| {
+    on_object(url, &AtomicBool::new(false), async |requests| {
+        let action = "cannot tag";
+        let asking = Asking { requests, action };
         let call = Call {
             query: vec![("tagging", String::new())],
             ..Call::default()
@@ -86,7 +85,9 @@ pub fn tag(location: &Location, tags: &BTreeMap<String, String>) -> Result<()> {
 pub fn storage_class(location: &Location, class: &str) -> Result<()> {
     let remedy = "let rules of the store move it";
     let url = of_s3(location, "storage classes", remedy)?;
-    on_object(url, "cannot change the storage class of", async |asking| {
+    on_object(url, &AtomicBool::new(false), async |requests| {
+        let action = "cannot change the storage class of";
+        let asking = Asking { requests, action };
         let (pin, headers) = asking.requests.facts().await?;
         let state = State::of_object(url.kind, &pin, &headers);
         if is_in(&state, class) {
@@ -158,21 +159,4 @@ fn of_s3<'a>(location: &'a Location, what: &str, remedy: &str) -> Result<&'a Obj
             "{other}: {what} are of objects in S3: {remedy}"
         ))),
     }
-}
-
-/// Does `work` on an object while the caller waits.
-fn on_object(
-    url: &ObjectUrl,
-    action: &'static str,
-    work: impl AsyncFnOnce(Asking<'_>) -> Result<()>,
-) -> Result<()> {
-    let transfers = Transfers::of_process()?;
-    let client = transfers.client(url, Purpose::Usual)?;
-    let requests = Requests {
-        transfers: &transfers,
-        client: &client,
-        url,
-    };
-    let work = work(Asking { requests, action });
-    wait(&transfers, &AtomicBool::new(false), work)
 }

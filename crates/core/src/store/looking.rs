@@ -5,13 +5,10 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use super::client::Purpose;
 use super::local::Source;
 use super::location::{Location, ObjectUrl};
-use super::request::Requests;
 use super::state::State;
-use super::transfers::Transfers;
-use super::waiting::wait;
+use super::waiting::on_object;
 use crate::{Error, Result};
 
 /// The state of the file or object at `location`. A file is opened too, so that one that cannot be read is told now.
@@ -39,13 +36,8 @@ fn look_at_file(path: &Path, stop: &AtomicBool) -> Result<State> {
 }
 
 fn look_at_object(url: &ObjectUrl, stop: &AtomicBool) -> Result<State> {
-    let transfers = Transfers::of_process()?;
-    let client = transfers.client(url, Purpose::Usual)?;
-    let requests = Requests {
-        transfers: &transfers,
-        client: &client,
-        url,
-    };
-    let (pin, headers) = wait(&transfers, stop, requests.facts())?;
-    Ok(State::of_object(url.kind, &pin, &headers))
+    on_object(url, stop, async |requests| {
+        let (pin, headers) = requests.facts().await?;
+        Ok(State::of_object(url.kind, &pin, &headers))
+    })
 }

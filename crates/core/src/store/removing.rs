@@ -10,17 +10,14 @@ use http::Method;
 use object_store::ObjectStoreExt;
 use tempfile::TempPath;
 
-use super::client::Purpose;
 use super::connector::with_header;
 use super::counters::add;
 use super::failure::{Attempts, Failure, asked};
 use super::local::{Stamp, folder_of, shown, sync_folder_of};
 use super::location::{Kind, Location, ObjectUrl};
-use super::request::Requests;
 use super::s3::{Asking, Call};
 use super::state::State;
-use super::transfers::Transfers;
-use super::waiting::wait;
+use super::waiting::on_object;
 use crate::{Error, Result};
 
 /// What an action is called in errors.
@@ -122,21 +119,13 @@ fn compare_file(path: &Path, metadata: &fs::Metadata, state: Option<&State>) -> 
 }
 
 fn remove_object(url: &ObjectUrl, state: Option<&State>) -> Result<bool> {
-    let transfers = Transfers::of_process()?;
-    let client = transfers.client(url, Purpose::Usual)?;
-    let requests = Requests {
-        transfers: &transfers,
-        client: &client,
-        url,
-    };
-    let removal = Removal {
-        asking: Asking {
+    on_object(url, &AtomicBool::new(false), async |requests| {
+        let asking = Asking {
             requests,
             action: ACTION,
-        },
-        state,
-    };
-    wait(&transfers, &AtomicBool::new(false), removal.run())
+        };
+        Removal { asking, state }.run().await
+    })
 }
 
 /// The removal of an object.

@@ -4,6 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::client::Purpose;
+use super::location::ObjectUrl;
+use super::request::Requests;
 use super::transfers::{Transfers, check_waiting};
 use crate::{Error, Result};
 
@@ -30,6 +33,22 @@ pub fn wait<T>(
             }
         }
     })
+}
+
+/// Does `work` with requests about one object while the caller waits, and may be stopped.
+pub fn on_object<T>(
+    url: &ObjectUrl,
+    stop: &AtomicBool,
+    work: impl AsyncFnOnce(Requests<'_>) -> Result<T>,
+) -> Result<T> {
+    let transfers = Transfers::of_process()?;
+    let client = transfers.client(url, Purpose::Usual)?;
+    let requests = Requests {
+        transfers: &transfers,
+        client: &client,
+        url,
+    };
+    wait(&transfers, stop, work(requests))
 }
 
 /// Fails when whoever waits is to stop.
