@@ -10,26 +10,17 @@ import hashlib
 import os
 import tempfile
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from readvault import files, objects
 from readvault.aws.log import say
 from readvault.errors import StoreError
+from readvault.pipeline import references
 from readvault.pipeline.order import WorkOrder
-from readvault.pipeline.references import stored
 
 # Folder that jobs of a machine share; else the one for temporary files.
 SCRATCH = "READVAULT_SCRATCH"
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """A reference on this machine."""
-
-    path: str
-    length: int
-    sha256: str
 
 
 def at_hand(order: WorkOrder) -> WorkOrder:
@@ -39,30 +30,29 @@ def at_hand(order: WorkOrder) -> WorkOrder:
     url = order.options.reference
     if url is None:
         return order
-    found = _fetched(url)
-    key = stored(found.path, found.length, found.sha256, order.store)
-    return replace(order, options=replace(order.options, reference=found.path), reference=key)
-
-
-def _fetched(url: str) -> Fetched:
     folder = Path(os.environ.get(SCRATCH) or tempfile.gettempdir()) / "references"
     folder.mkdir(parents=True, exist_ok=True)
     state = objects.look(url)
-    name = hashlib.sha256(f"{url} {state.name}".encode()).hexdigest()[:32]
-    path, digest = str(folder / f"{name}.fa"), folder / f"{name}.sha256"
+    name = hashlib.sha256(f"{url} {state.name} {order.store}".encode()).hexdigest()[:32]
+    path, note = str(folder / f"{name}.fa"), folder / f"{name}.key"
     # Jobs that begin together on a machine wait for the one that fetches; its end, whatever it is, lets them go on.
     with (folder / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not digest.exists():
-            for left in files.remains(path):
-                # Of a job that was killed at it: whoever has the lock is the only one who writes here.
-                left.unlink(missing_ok=True)
-            copied = objects.copy(url, path, force=True)
-            if copied.state.name != state.name:
-                raise StoreError(f"{url} was replaced while it was fetched")
-            # With its index it need not be read as a whole to find its sequences.
-            with suppress(FileNotFoundError):
-                objects.copy(f"{url}.fai", f"{path}.fai", force=True)
-            files.write_whole(copied.sha256, str(digest))
-            say("info", "fetched the reference", reference=url, size=copied.length)
-        return Fetched(path, state.length, digest.read_text())
+        if not note.exists():
+            _fetch(url, state.name, path)
+            key, _ = references.keep(order.store, path)
+            files.write_whole(key, str(note))
+        return replace(order, options=replace(order.options, reference=path), reference=note.read_text())
+
+
+def _fetch(url: str, state: str, path: str) -> None:
+    for left in files.remains(path):
+        # Of a job that was killed at it: whoever has the lock is the only one who writes here.
+        left.unlink(missing_ok=True)
+    copied = objects.copy(url, path, force=True)
+    if copied.state.name != state:
+        raise StoreError(f"{url} was replaced while it was fetched")
+    # With its index it need not be read as a whole to find its sequences.
+    with suppress(FileNotFoundError):
+        objects.copy(f"{url}.fai", f"{path}.fai", force=True)
+    say("info", "fetched the reference", reference=url, size=copied.length)

@@ -1,7 +1,7 @@
-"""Reference files that archives lean on, kept in the vault's store; each is digested once."""
+"""References that a vault's archives lean on. Which file is which copy is noted: digesting one takes a while."""
 
 from readvault import objects
-from readvault.pipeline.references import stored
+from readvault.pipeline import references
 from readvault.vault.home import Vault
 
 
@@ -15,11 +15,10 @@ def keep(vault: Vault, fasta: str) -> str:
     )
     if row is not None:
         return str(row["key"])
-    digest = objects.digest(fasta)
-    key = stored(fasta, digest.length, digest.sha256, vault.store)
+    key, sha256 = references.keep(vault.store, fasta)
     with vault.database.write() as connection:
         connection.execute(
             "INSERT INTO reference_files VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            (fasta, state.name, digest.sha256, key),
+            (fasta, state.name, sha256, key),
         )
     return key
