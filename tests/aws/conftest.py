@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from moto import mock_aws
-from readvault.aws import clients
+from readvault.aws import clients, template_store
 from readvault.catalog.dynamodb import DynamoCatalog
 
 REGION = "eu-central-1"
@@ -58,54 +59,48 @@ class Stack:
 
 def table_of(client: Any, name: str) -> None:
     """The catalog's table, as the template makes it."""
-    indexes = {
-        "by-sample": ("sample", "created"),
-        "by-project": ("project", "created"),
-        "by-state": ("state", "updated"),
-        "by-uuid": ("uuid", None),
-    }
-    attributes = sorted({"id", *(name for keys in indexes.values() for name in keys if name)})
-    client.create_table(
-        TableName=name,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": one, "AttributeType": "S"} for one in attributes],
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": index,
-                "KeySchema": [
-                    {"AttributeName": one, "KeyType": kind}
-                    for one, kind in zip(keys, ("HASH", "RANGE"), strict=True)
-                    if one
-                ],
-                "Projection": {"ProjectionType": "ALL"},
-            }
-            for index, keys in indexes.items()
-        ],
-    )
+    made = template_store.resources()["CatalogTable"]["Properties"]
+    wanted = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
+    client.create_table(TableName=name, **{one: made[one] for one in wanted})
 
 
-@pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+@contextmanager
+def moto() -> Iterator[None]:
     """moto, empty."""
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_DEFAULT_REGION": REGION,
-    }.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    clients.client.cache_clear()
-    with mock_aws():
-        yield
-    clients.client.cache_clear()
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in {
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_DEFAULT_REGION": REGION,
+        }.items():
+            environment.setenv(name, value)
+        environment.delenv("AWS_ENDPOINT_URL", raising=False)
+        clients.client.cache_clear()
+        with mock_aws():
+            yield
+        clients.client.cache_clear()
+
+
+@contextmanager
+def table_in_moto() -> Iterator[DynamoCatalog]:
+    """An empty catalog."""
+    with moto():
+        table_of(clients.client("dynamodb"), "catalog")
+        yield clients.catalog("catalog")
 
 
 @pytest.fixture
-def catalog(aws: None) -> DynamoCatalog:
+def aws() -> Iterator[None]:
+    """moto, empty."""
+    with moto():
+        yield
+
+
+@pytest.fixture
+def catalog() -> Iterator[DynamoCatalog]:
     """An empty catalog."""
-    table_of(clients.client("dynamodb"), "catalog")
-    return clients.catalog("catalog")
+    with table_in_moto() as made:
+        yield made
 
 
 @pytest.fixture

@@ -507,6 +507,10 @@ def test_the_catalog_is_listed_and_chosen_archives_are_tagged(fleet: Fleet) -> N
     listed = fleet.run("catalog", "project=p", "--json").stdout.decode().splitlines()
     assert [json.loads(line)["uuid"] for line in listed] == [first.uuid]
     assert b"would be tagged" in fleet.run("tier", "project=p", "--dry-run").stderr
+    sqs, sns = (fleet.server.client(service=name) for name in ("sqs", "sns"))
+    heard = sqs.create_queue(QueueName="heard")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=heard, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sns.subscribe(TopicArn=fleet.outputs["ArchivedTopic"], Protocol="sqs", Endpoint=arn)
     done = fleet.run("tier", "project=p", "--json")
     assert done.returncode == 0, done.stderr.decode()
     assert json.loads(done.stdout)["uuid"] == first.uuid
@@ -515,6 +519,12 @@ def test_the_catalog_is_listed_and_chosen_archives_are_tagged(fleet: Fleet) -> N
     assert tags == [{"Key": "lifecycle", "Value": "archive"}]
     tiers = {entry.name: entry.tier for entry in fleet.catalog.find()}
     assert tiers == {"a.bam": "archive", "b.bam": "hot"}
+    # What moves by hand is announced as what the stack moves by itself.
+    fleet.run("tier", "project=p")
+    (message,) = sqs.receive_message(QueueUrl=heard, MaxNumberOfMessages=10)["Messages"]
+    event = json.loads(json.loads(message["Body"])["Message"])
+    assert (event["type"], event["entry"]["uuid"]) == ("archive.tiered", first.uuid)
+    assert event["vault"] == fleet.outputs["VaultId"]
 
 
 def test_deep_archives_are_asked_for_and_sources_given_back(

@@ -1,81 +1,30 @@
-"""The catalog in a table gives what the one in a file gives: the same conditions mean the same entries."""
+"""What is DynamoDB's own in a catalog of its: items, claims, pages and indexes. What all catalogs promise is in
+tests/unit/test_catalog.py.
+"""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from readvault.aws import clients
-from readvault.catalog.database import Database
 from readvault.catalog.dynamodb import DynamoCatalog, text_in
-from readvault.catalog.model import Conflict, Entry
-from readvault.catalog.query import conditions_of, named
-from readvault.catalog.sqlite import SqliteCatalog, insert
+from readvault.catalog.model import Condition, Entry
+from readvault.catalog.query import conditions_of
 from readvault.cli import app
 from readvault.errors import InvalidError
 
-from tests.unit.test_catalog import ENTRIES, WORDS
 from tests.vault.entries import entry
 
-
-@pytest.fixture
-def sqlite(tmp_path: Path) -> Iterator[SqliteCatalog]:
-    made = SqliteCatalog(Database(tmp_path / "catalog.sqlite", create=True))
-    yield made
-    made.database.close()
+# --- Items -----------------------------------------------------------------------------------------------------------
 
 
-def empty(catalog: DynamoCatalog) -> None:
-    for item in catalog.client.scan(TableName=catalog.table)["Items"]:
-        catalog.client.delete_item(TableName=catalog.table, Key={"id": item["id"]})
-
-
-# --- Single entries --------------------------------------------------------------------------------------------------
-
-
-def test_entries_are_put_once(catalog: DynamoCatalog) -> None:
-    catalog.put(entry())
-    catalog.put(entry())
-    assert catalog.count() == (1, 1000, 250)
-    assert catalog.get(entry().uuid) == entry()
-    assert catalog.get("*") is None
-
-
-def test_neither_a_key_nor_a_uuid_is_given_twice(catalog: DynamoCatalog) -> None:
+def test_nothing_is_left_of_what_is_removed_or_moves(catalog: DynamoCatalog) -> None:
     catalog.put(entry(1))
-    with pytest.raises(Conflict, match="another entry"):
-        catalog.put(entry(2, key=entry(1).key))
-    with pytest.raises(Conflict, match="another entry"):
-        catalog.put(entry(1, key="other"))
-    catalog.put(entry(2))
-    with pytest.raises(Conflict, match="another entry"):
-        catalog.change(entry(2).uuid, key=entry(1).key)
-    assert list(catalog.find()) == [entry(1), entry(2)]
-
-
-def test_a_change_is_found_under_its_new_values(catalog: DynamoCatalog) -> None:
-    catalog.put(entry(project="a", tags={"lane": "3"}))
-    changed = catalog.change(entry().uuid, tier="cold", project="", tags={"lane": "4"}, done="2026-12-01T00:00:00Z")
-    assert catalog.get(entry().uuid) == changed
-    assert list(catalog.find(conditions_of(["tier=cold", "tag.lane=4", "done!="]))) == [changed]
-    assert list(catalog.find(conditions_of(["project=a"]))) == []
-    with pytest.raises(KeyError):
-        catalog.change("nobody", tier="cold")
-    catalog.remove(entry().uuid)
-    catalog.remove(entry().uuid)
-    assert catalog.count() == (0, 0, 0)
+    catalog.change(entry(1).uuid, key="other")
+    assert len(catalog.client.scan(TableName=catalog.table)["Items"]) == 3
+    catalog.remove(entry(1).uuid)
     assert catalog.client.scan(TableName=catalog.table)["Items"] == []
-
-
-def test_a_change_of_the_key_moves_the_claim(catalog: DynamoCatalog) -> None:
-    catalog.put(entry(1))
-    moved = catalog.change(entry(1).uuid, key="other")
-    assert catalog.at(moved.place) == moved
-    assert catalog.at(entry(1).place) is None
-    catalog.put(entry(2, key=entry(1).key))
-    assert catalog.count()[0] == 2
 
 
 def test_a_change_comes_after_those_of_others(catalog: DynamoCatalog, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,17 +44,25 @@ def test_a_change_comes_after_those_of_others(catalog: DynamoCatalog, monkeypatc
     assert catalog.get(entry().uuid) == changed
 
 
-def test_an_entry_is_found_by_its_place(catalog: DynamoCatalog) -> None:
+def test_of_all_who_change_an_entry_on_one_condition_one_does(catalog: DynamoCatalog) -> None:
+    catalog.put(entry(1))
+    undone = Condition("done", "=", None)
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(lambda second: catalog.change_if(entry(1).uuid, undone, done=second), "abcd"))
+    (first,) = [one for one in made if one is not None]
+    assert catalog.get(entry(1).uuid) == first
+    with pytest.raises(KeyError):
+        catalog.change_if(entry(2).uuid, undone, done="a")
+
+
+def test_the_store_is_that_of_the_entries(catalog: DynamoCatalog) -> None:
+    assert catalog.store() is None
     catalog.put(entry(2, store="s3://bucket/prefix"))
-    assert catalog.at("s3://bucket/prefix/2.bam.rv") == entry(2, store="s3://bucket/prefix")
-    assert catalog.at("2.bam.rv") is None
     assert catalog.store() == "s3://bucket/prefix"
 
 
-def test_numbers_are_kept_to_the_last_digit(catalog: DynamoCatalog) -> None:
-    told = entry(size=(1 << 62) + 1, ratio=1 / 3, seconds=0.1 + 0.2)
-    catalog.put(told)
-    assert catalog.get(told.uuid) == told
+def test_attributes_have_numbers_to_the_last_digit(catalog: DynamoCatalog) -> None:
+    catalog.put(entry(size=(1 << 62) + 1, ratio=1 / 3))
     (item,) = (one for one in catalog.client.scan(TableName=catalog.table)["Items"] if "document" in one)
     assert (text_in(item, "size"), float(text_in(item, "ratio"))) == (str((1 << 62) + 1), 1 / 3)
 
@@ -113,15 +70,52 @@ def test_numbers_are_kept_to_the_last_digit(catalog: DynamoCatalog) -> None:
 # --- Many ------------------------------------------------------------------------------------------------------------
 
 
-def test_the_newest_come_last_however_they_are_found(catalog: DynamoCatalog) -> None:
-    for number in range(1, 8):
-        catalog.put(entry(number, project="odd" if number % 2 else "even", created=f"2026-11-29T12:00:0{number}Z"))
-    for words in (["project=odd"], ["project=od*"]):
-        odd = conditions_of(words)
-        assert [one.size - 1000 for one in catalog.find(odd, limit=2)] == [1, 3]
-        assert [one.size - 1000 for one in catalog.find(odd, limit=2, newest=True)] == [5, 7]
-        assert [one.size - 1000 for one in catalog.find(odd, limit=100, newest=True)] == [1, 3, 5, 7]
-        assert list(catalog.find(odd, limit=0, newest=True)) == []
+def waiting(catalog: DynamoCatalog, name: str) -> str:
+    """What the item of an entry says that it waits for."""
+    item = catalog.item(name)
+    assert item is not None
+    return text_in(item, "waiting")
+
+
+def test_what_is_hot_says_what_it_waits_for_and_what_has_moved_says_nothing(catalog: DynamoCatalog) -> None:
+    one = entry(1)
+    catalog.put(one)
+    assert waiting(catalog, one.uuid) == "hot"
+    catalog.change(one.uuid, done="2026-12-01T00:00:00Z")
+    assert waiting(catalog, one.uuid) == "done"
+    catalog.change(one.uuid, done=None)
+    assert waiting(catalog, one.uuid) == "hot"
+    catalog.change(one.uuid, tier="archive")
+    assert waiting(catalog, one.uuid) == ""
+    catalog.change(one.uuid, done="2026-12-01T00:00:00Z")
+    assert waiting(catalog, one.uuid) == ""
+    catalog.change(one.uuid, tier="hot")
+    assert waiting(catalog, one.uuid) == "done"
+
+
+def test_what_is_due_is_done_or_old_and_hot(catalog: DynamoCatalog) -> None:
+    done, old = {"done": "2026-12-02T00:00:00Z"}, {"created": "2020-01-01T00:00:00Z"}
+    made: tuple[dict[str, str], ...] = (
+        done,
+        old,
+        done | old,
+        {},
+        done | {"tier": "archive"},
+        old | {"tier": "archive"},
+    )
+    for number, values in enumerate(made):
+        catalog.put(entry(number, **values))
+    assert [one.name for one in catalog.due(None)] == ["2.bam", "0.bam"]
+    assert [one.name for one in catalog.due("2020-01-01T00:00:00Z")] == ["2.bam", "0.bam", "1.bam"]
+    assert [one.name for one in catalog.due("2019-12-31T23:59:59Z")] == ["2.bam", "0.bam"]
+
+
+def test_what_has_moved_is_not_read_to_find_what_is_due(catalog: DynamoCatalog) -> None:
+    for number in range(10):
+        catalog.put(entry(number, tier="archive", done="2026-12-02T00:00:00Z"))
+    catalog.put(entry(11, done="2026-12-02T00:00:00Z"))
+    (item,) = catalog.client.scan(TableName=catalog.table, IndexName="by-waiting")["Items"]
+    assert text_in(item, "uuid") == entry(11).uuid
 
 
 def test_all_pages_are_read(catalog: DynamoCatalog) -> None:
@@ -141,34 +135,6 @@ def test_what_has_an_index_is_not_searched_for(
     catalog.put(entry(2, project="b", sample="b"))
     monkeypatch.setattr(DynamoCatalog, "_scanned", lambda self: pytest.fail("the table was scanned"))
     assert list(catalog.find(conditions_of([word.format(uuid=wanted.uuid)]))) == [wanted]
-
-
-def test_several_names_are_asked_for_at_once(catalog: DynamoCatalog) -> None:
-    for number in (1, 2, 3):
-        catalog.put(entry(number))
-    assert list(catalog.find(named(["1.bam", "3*"]))) == [entry(1), entry(3)]
-
-
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(made=st.lists(ENTRIES, max_size=5), words=st.lists(WORDS, max_size=3))
-def test_conditions_mean_the_same_in_a_table_and_in_a_file(
-    catalog: DynamoCatalog, sqlite: SqliteCatalog, made: list[dict[str, Any]], words: list[str]
-) -> None:
-    try:
-        conditions = conditions_of(words)
-    except InvalidError:
-        return
-    entries = [entry(number, **values) for number, values in enumerate(made)]
-    empty(catalog)
-    with sqlite.database.write() as connection:
-        connection.execute("DELETE FROM entries")
-        for one in entries:
-            insert(connection, one)
-            catalog.put(one)
-    found = list(catalog.find(conditions))
-    assert sorted(found, key=lambda one: one.uuid) == sorted(sqlite.find(conditions), key=lambda one: one.uuid)
-    assert [one.created for one in found] == sorted(one.created for one in found)
-    assert catalog.count(conditions) == sqlite.count(conditions)
 
 
 # --- `readvault catalog` ---------------------------------------------------------------------------------------------
@@ -199,8 +165,6 @@ def test_commands_that_read_entries_read_a_table(catalog: DynamoCatalog, told: C
 
 
 def test_other_commands_say_that_they_need_a_folder(told: Callable[..., str]) -> None:
-    with pytest.raises(Exception, match="needs the folder of a vault"):
-        told("catalog", "check")
     with pytest.raises(Exception, match="needs the folder of a vault"):
         told("vault", "status")
 

@@ -54,6 +54,12 @@ def test_a_file_goes_all_the_way(fleet: Fleet, tmp_path: Path) -> None:
     fleet.until(lambda: fleet.entry(source).done)
     fleet.call_what_the_schedule_calls()
     assert (fleet.tag(entry.key), fleet.tag(entry.sidecar), fleet.entry(source).tier) == ("archive", "hot", "archive")
+    # Whoever listens hears of each step once; the next workflow only of what begins.
+    fleet.call_what_the_schedule_calls()
+    heard = fleet.until(lambda: len(found := fleet.events(source, fleet.heard)) >= 3 and found)
+    assert heard
+    assert Counter(one["type"] for one in heard) == Counter(["archive.recorded", "archive.done", "archive.tiered"])
+    assert len(fleet.events(source, "NextQueue")) == 1
     rules = fleet.client("s3").get_bucket_lifecycle_configuration(Bucket=fleet.outputs["StoreBucket"])["Rules"]
     moving = [one for one in rules if "Transitions" in one]
     assert [one["Filter"]["And"]["Tags"] for one in moving] == [[{"Key": "lifecycle", "Value": "archive"}]]

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -10,7 +11,8 @@ from typing import Any
 
 import jsonschema
 import pytest
-from readvault.aws import clients, handlers, items, table
+from readvault.aws import clients, handlers, items, table, tiers
+from readvault.aws.announcing import Announcer
 from readvault.aws.failures import (
     BadMessage,
     ChecksumMismatch,
@@ -23,10 +25,11 @@ from readvault.aws.failures import (
 from readvault.aws.messages import Wanted
 from readvault.aws.table import Failure
 from readvault.catalog.dynamodb import DynamoCatalog, text_in
+from readvault.catalog.model import entry_of
 from readvault.pipeline.order import Options, order_of
 from readvault.report import state_name
 
-from tests.aws.conftest import STORE, Stack, of_sns, of_sqs
+from tests.aws.conftest import STORE, VAULT, Stack, of_sns, of_sqs
 from tests.vault.entries import entry
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -586,6 +589,17 @@ def test_an_archive_is_done_with_once(stack: Stack, form: str) -> None:
     assert first.done is not None
     handlers.downstream(of_sqs(body), None)
     assert stack.catalog.get(entry(1).uuid) == first
+    (event,) = announced(stack)
+    assert (event["type"], event["archive"], entry_of(event["entry"])) == ("archive.done", first.place, first)
+
+
+def announced(stack: Stack) -> list[dict[str, Any]]:
+    """The events that were announced since this was asked last, each as a vault's would be."""
+    found: list[dict[str, Any]] = [json.loads(one) for one in stack.messages(stack.archived)]
+    for event in found:
+        jsonschema.validate(event, SCHEMA, format_checker=jsonschema.FormatChecker())
+        assert (event["vault"], event["audit_head"]) == (VAULT, "0" * 64)
+    return found
 
 
 def tags_of(stack: Stack, key: str) -> dict[str, str]:
@@ -612,6 +626,29 @@ def test_what_is_done_with_is_tagged_and_its_index_kept_hot(stack: Stack) -> Non
     assert moved is not None
     assert stays is not None
     assert (moved.tier, moved.tiered is not None, stays.tier) == ("archive", True, "hot")
+    (event,) = announced(stack)
+    assert (event["type"], entry_of(event["entry"])) == ("archive.tiered", moved)
+
+
+def test_an_archive_that_two_move_at_once_is_announced_once(stack: Stack) -> None:
+    stored(stack, 1, done="2026-11-29T12:00:00Z")
+    (found,) = stack.catalog.due(None)
+    for _ in range(2):
+        tiers.move(stack.catalog, Announcer(os.environ["READVAULT_ARCHIVED_TOPIC"], VAULT), found)
+    assert [event["type"] for event in announced(stack)] == ["archive.tiered"]
+
+
+def test_listeners_choose_by_the_type_of_an_event(stack: Stack) -> None:
+    stored(stack, 1)
+    handlers.downstream(of_sqs(entry(1).uuid), None)
+    handlers.tier({}, None)
+    sqs, types = stack.client("sqs"), []
+    while found := sqs.receive_message(QueueUrl=stack.archived, MessageAttributeNames=["All"]).get("Messages"):
+        for one in found:
+            assert json.loads(one["Body"])["type"] == one["MessageAttributes"]["type"]["StringValue"]
+            types.append(json.loads(one["Body"])["type"])
+            sqs.delete_message(QueueUrl=stack.archived, ReceiptHandle=one["ReceiptHandle"])
+    assert sorted(types) == ["archive.done", "archive.tiered"]
 
 
 def test_what_is_old_is_tagged_too(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:

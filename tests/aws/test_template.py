@@ -212,6 +212,15 @@ def test_every_function_has_a_role_and_a_log_group_of_its_own() -> None:
         assert group["LogGroupName"] == {"Fn::Sub": "/aws/lambda/" + one["FunctionName"]["Fn::Sub"]}
 
 
+def test_only_who_has_something_to_tell_may_announce_it() -> None:
+    may = {name: one["Resource"] for name, one in statements() if "sns:Publish" in one["Action"] and "Sid" in one}
+    to_archived = {name for name, on in may.items() if on == [{"Ref": "ArchivedTopic"}] and name.endswith("Role")}
+    functions = ("Fail", "Downstream", "Tier")
+    assert to_archived == {"MachineRole", *(f"{name}FunctionRole" for name in functions)}
+    (archived,) = (one for one in of_type("SNS::Subscription").values() if one["TopicArn"] == {"Ref": "ArchivedTopic"})
+    assert archived["FilterPolicy"] == {"type": ["archive.recorded"]}
+
+
 def test_a_function_knows_what_its_role_may_use_and_nothing_else() -> None:
     # Whoever is told of a queue, topic or machine has a right to it: environment and role tell one tale.
     for name, function in of_type("Lambda::Function").items():
@@ -321,7 +330,7 @@ def test_store_and_catalog_outlive_the_stack() -> None:
         "by-sample": ["sample", "created"],
         "by-project": ["project", "created"],
         "by-state": ["state", "updated"],
-        "by-uuid": ["uuid"],
+        "by-waiting": ["waiting", "created"],
     }
 
 

@@ -9,9 +9,10 @@ import readvault
 from readvault import objects
 from readvault.catalog.query import conditions_of
 from readvault.errors import InvalidError
-from readvault.vault import checking, home, importing
+from readvault.pipeline.importing import Wanted, archives
+from readvault.vault import checking, home
 from readvault.vault.home import Vault
-from readvault.vault.importing import Wanted
+from readvault.vault.importing import take
 
 from tests.bam import bam
 from tests.servers import S3, moto_s3
@@ -37,9 +38,9 @@ def vault(request: pytest.FixtureRequest, s3: S3, tmp_path: Path) -> Iterator[Va
         readvault.compress(tmp_path / name)
     client.put(f"{prefix}/p/a.bam.rv", (tmp_path / "a.bam.rv").read_bytes())
     with home.create(f"s3://{s3.bucket}/{prefix}", folder=str(tmp_path / "home"), key="{name}.rv") as opened:
-        for place in importing.archives(opened.store):
-            importing.take(opened, place, Wanted(verify="digest"))
-        importing.take(opened, str(tmp_path / "b.bam.rv"), Wanted(copy=True))
+        for place in archives(opened.store):
+            take(opened, place, Wanted(verify="digest"))
+        take(opened, str(tmp_path / "b.bam.rv"), Wanted(copy=True))
         yield opened
 
 
@@ -105,10 +106,10 @@ def test_archives_of_other_places_are_copied_when_asked(vault: Vault, s3: S3) ->
     client.put("other/x.bam.rv", (vault.folder.parent / "x.bam.rv").read_bytes())
     place = f"s3://{s3.bucket}/other/x.bam.rv"
     with pytest.raises(InvalidError, match="--copy"):
-        importing.take(vault, place, Wanted())
-    taken = importing.take(vault, place, Wanted(copy=True))
+        take(vault, place, Wanted())
+    taken = take(vault, place, Wanted(copy=True))
     assert taken.entry.store == vault.store
     assert client.get(f"{prefix}/{taken.entry.key}") == client.get("other/x.bam.rv")
     with pytest.raises(FileNotFoundError, match="nor is anything below it"):
-        list(importing.archives(f"s3://{s3.bucket}/nothing"))
-    assert list(importing.archives(f"s3://{s3.bucket}/other")) == [place]
+        list(archives(f"s3://{s3.bucket}/nothing"))
+    assert list(archives(f"s3://{s3.bucket}/other")) == [place]

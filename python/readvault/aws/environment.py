@@ -16,7 +16,7 @@ VAULT = "READVAULT_VAULT_ID"
 KEY = "READVAULT_KEY"
 
 # Keys of archives where the stack names no pattern.
-_PATTERN = "{project}/{folder}/{name}.rv"
+PATTERN = "{project}/{folder}/{name}.rv"
 
 
 def needed(name: str) -> str:
@@ -35,7 +35,7 @@ def options() -> Options:
 
 def key_pattern() -> str:
     """What keys of archives are made of."""
-    return os.environ.get(KEY) or _PATTERN
+    return os.environ.get(KEY) or PATTERN
 
 
 def sources() -> tuple[str, ...]:

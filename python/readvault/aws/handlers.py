@@ -13,11 +13,12 @@ from functools import wraps
 from itertools import islice
 from typing import Any, TypeAlias
 
-from readvault.aws import batches, clients, environment, items, messages, recording, sources, table, tiers
+from readvault.aws import announcing, batches, clients, environment, items, messages, recording, sources, table, tiers
+from readvault.aws.announcing import Announcer
 from readvault.aws.failures import BadMessage, SourceChanged, SourceMissing, TryAgain
 from readvault.aws.log import say
 from readvault.aws.messages import Refused, Wanted
-from readvault.catalog.model import Entry, now
+from readvault.catalog.model import Condition, now
 from readvault.catalog.query import is_uuid
 from readvault.pipeline import events
 from readvault.pipeline.order import WorkOrder, key_for
@@ -31,8 +32,6 @@ _TOGETHER = 10
 _LOOKING = 16
 # What the input of a run has of its message.
 _INPUT = ("source", "version", "options", "again")
-# There is no audit log here: the head of one that is empty.
-_NO_AUDIT = "0" * 64
 
 
 def handling(do: Handler) -> Handler:
@@ -137,7 +136,7 @@ def record(event: Event, context: Any) -> dict[str, Any]:
         "identity": identity,
         "uuid": stands.uuid,
         "type": events.RECORDED,
-        "event": json.dumps(_of_entry(stands)),
+        "event": json.dumps(announcing.of_entry(events.RECORDED, stands, environment.needed(environment.VAULT))),
     }
 
 
@@ -151,20 +150,21 @@ def fail(event: Event, context: Any) -> dict[str, Any]:
     failure = recording.failure_of(wanted.identity, event)
     stands = table.fail(clients.catalog(), wanted, failure, _execution(event, wanted))
     if stands is not None:
-        _publish(_of_entry(stands))
+        _announcer().tell(events.RECORDED, stands)
         say("warning", "recorded, and announced late", entry=stands.uuid, error=failure.message, **_about(event))
         return {"state": "RECORDED", "identity": wanted.identity, "uuid": stands.uuid}
-    _publish(
+    announcing.publish(
+        environment.needed(environment.TOPIC),
         events.of_failure(
             0,
             wanted.source,
             failure.kind,
             failure.message,
             environment.needed(environment.VAULT),
-            _NO_AUDIT,
+            announcing.NO_AUDIT,
             attempt=wanted.again,
             work=wanted.identity,
-        )
+        ),
     )
     say("error", failure.message, kind=failure.kind, **_about(event))
     return {"state": "FAILED", "identity": wanted.identity, "kind": failure.kind, "message": failure.message}
@@ -188,15 +188,15 @@ def next_step(event: Event, context: Any) -> dict[str, Any]:
 
 @handling
 def downstream(event: Event, context: Any) -> dict[str, Any]:
-    """12: whoever reads archives says that an archive is not needed any more."""
+    """12: whoever reads archives says that an archive is not needed any more, and others hear it."""
     return batches.each(event, _done)
 
 
 @handling
 def tier(event: Event, context: Any) -> dict[str, Any]:
-    """12: archives whose time has come are tagged for the bucket's lifecycle."""
+    """12: archives whose time has come are tagged for the bucket's lifecycle, and announced."""
     left = getattr(context, "get_remaining_time_in_millis", None)
-    moved, more = tiers.move_due(clients.catalog(), environment.tier_after_days(), left)
+    moved, more = tiers.move_due(clients.catalog(), _announcer(), environment.tier_after_days(), left)
     say("info", "tiers looked at", moved=moved, more=more)
     return {"moved": moved, "more": more}
 
@@ -302,16 +302,8 @@ def _about(event: Event) -> dict[str, Any]:
 # --- Events ----------------------------------------------------------------------------------------------------------
 
 
-def _of_entry(entry: Entry) -> dict[str, Any]:
-    return events.of_entry(events.RECORDED, entry, environment.needed(environment.VAULT), _NO_AUDIT)
-
-
-def _publish(event: dict[str, Any]) -> None:
-    clients.client("sns").publish(
-        TopicArn=environment.needed(environment.TOPIC),
-        Message=json.dumps(event),
-        MessageAttributes={"type": {"DataType": "String", "StringValue": event["type"]}},
-    )
+def _announcer() -> Announcer:
+    return Announcer(environment.needed(environment.TOPIC), environment.needed(environment.VAULT))
 
 
 def _event_in(text: Any) -> dict[str, Any]:
@@ -325,12 +317,13 @@ def _event_in(text: Any) -> dict[str, Any]:
 def _done(body: str) -> None:
     uuid = _uuid_in(body)
     catalog = clients.catalog()
-    entry = catalog.get(uuid)
-    if entry is None:
-        raise BadMessage(f"the catalog has no entry {uuid}")
-    if entry.done is None:
-        catalog.change(uuid, done=now())
+    try:
+        entry = catalog.change_if(uuid, Condition("done", "=", None), done=now())
+    except KeyError:
+        raise BadMessage(f"the catalog has no entry {uuid}") from None
+    if entry is not None:
         say("info", "done with", entry=uuid, archive=entry.place)
+        _announcer().tell(events.DONE, entry)
 
 
 def _uuid_in(body: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from readvault.catalog.model import Entry
+from readvault.catalog.model import HOT, Entry
 
 _TB = 10**12
 _HOUR = 3600.0
@@ -73,7 +73,7 @@ def report(entries: Iterable[Entry], prices: Prices) -> Report:
             share.files += 1
             share.source_bytes += entry.size
             share.archive_bytes += entry.archive_size
-            share.cold_bytes += entry.archive_size if entry.tier != "hot" else 0
+            share.cold_bytes += entry.archive_size if entry.tier != HOT else 0
             share.seconds += entry.seconds
     for share in (*shares.values(), total):
         _price(share, prices)

@@ -7,6 +7,7 @@ from typing import Any
 
 from readvault.aws import clients
 from readvault.aws.account import told
+from readvault.aws.announcing import Announcer
 from readvault.catalog.dynamodb import DynamoCatalog
 from readvault.pipeline.order import Options, options_of
 
@@ -37,6 +38,11 @@ class Deployed:
     def catalog(self) -> DynamoCatalog:
         """Its catalog."""
         return clients.catalog(self.output("CatalogTable"))
+
+    @property
+    def announcer(self) -> Announcer:
+        """Who tells of what is changed by hand, as its functions tell of what they change."""
+        return Announcer(self.output("ArchivedTopic"), self.output("VaultId"))
 
     @property
     def usual(self) -> Options:

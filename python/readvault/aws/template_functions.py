@@ -83,10 +83,6 @@ def _take(queue: str) -> Json:
     return allow("Take", taking, att(queue))
 
 
-def _find(index: str) -> Json:
-    return allow("Find", ["dynamodb:Query"], sub(f"${{CatalogTable.Arn}}/index/{index}"))
-
-
 _LIST_STORE = allow("ListStore", ["s3:ListBucket"], att("StoreBucket"))
 _KEEP = allow("Keep", ["dynamodb:GetItem", "dynamodb:PutItem"], att("CatalogTable"))
 _CHANGE = allow("Change", ["dynamodb:GetItem", "dynamodb:UpdateItem"], att("CatalogTable"))
@@ -146,18 +142,19 @@ FUNCTIONS = {
     ),
     "DownstreamFunction": Function(
         handler="downstream",
-        about="Notes that all work on an archive is over",
-        environment=("TABLE",),
-        may=(_take("DoneQueue"), _CHANGE),
+        about="Notes that all work on an archive is over, and says so to the topic",
+        environment=("TABLE", "ARCHIVED_TOPIC", "VAULT_ID"),
+        may=(_take("DoneQueue"), _CHANGE, _ANNOUNCE),
         timeout=DONE_TIMEOUT,
     ),
     "TierFunction": Function(
         handler="tier",
         about="Tags archives that nothing reads any more, so that the bucket's rules move them",
-        environment=("TABLE", "TIER_AFTER_DAYS"),
+        environment=("TABLE", "ARCHIVED_TOPIC", "VAULT_ID", "TIER_AFTER_DAYS"),
         may=(
             _CHANGE,
-            _find("by-state"),
+            _ANNOUNCE,
+            allow("Find", ["dynamodb:Query"], sub("${CatalogTable.Arn}/index/by-waiting")),
             allow("Tag", ["s3:GetObjectTagging", "s3:PutObjectTagging"], _ARCHIVES),
         ),
         timeout=900,

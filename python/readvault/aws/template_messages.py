@@ -149,7 +149,7 @@ def _topics() -> Iterator[tuple[str, Resource]]:
                 "TopicArn": ref("ArchivedTopic"),
                 "Protocol": "lambda",
                 "Endpoint": att("NextStepFunction"),
-                # Failures are announced too; the next workflow starts with what is there.
+                # Failures are announced too, and what becomes of archives; the next workflow starts with what is there.
                 "FilterPolicy": {"type": ["archive.recorded"]},
                 "RedrivePolicy": {"deadLetterTargetArn": att("NextDeadQueue")},
             },

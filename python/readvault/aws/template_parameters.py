@@ -4,6 +4,8 @@
 Lists that may be left out are texts that the template splits: what moto makes of a list's default is no list.
 """
 
+from readvault.aws import environment
+from readvault.aws.template_functions import ENVIRONMENT
 from readvault.aws.template_store import ARCHIVES
 from readvault.aws.template_words import PARTITION, REGION, Json, att, mapped, ref, sub
 
@@ -18,7 +20,7 @@ def parameters() -> dict[str, Json]:
         "Image": _text("Image of the job, best with its digest"),
         "VaultId": _text("UUID that names this vault in its events; empty: the stack's own", ""),
         "KeyPattern": _text(
-            "Pattern of archives' keys, of {name}, {folder}, {project} and {sample}", "{project}/{folder}/{name}.rv"
+            "Pattern of archives' keys, of {name}, {folder}, {project} and {sample}", environment.PATTERN
         ),
         "Level": _choice("How much work goes into an archive", "default", "fast", "max"),
         "VerifyHow": _choice("How much of a published archive is decoded once more", "digest", "sample", "full"),
@@ -96,6 +98,7 @@ def outputs() -> dict[str, Json]:
 
 def _outputs() -> dict[str, tuple[str, Json]]:
     return {
+        "VaultId": ("What the events call this vault", ENVIRONMENT["READVAULT_VAULT_ID"]),
         "Store": ("Where archives are", sub(f"s3://${{StoreBucket}}/{ARCHIVES}")),
         "StoreBucket": ("Bucket of archives and work orders", ref("StoreBucket")),
         "Catalog": ("The catalog, for `readvault catalog`", sub("dynamodb://${CatalogTable}")),

@@ -1,6 +1,7 @@
 """The store's bucket and the catalog's table: what outlives the stack, whatever becomes of it."""
 
 from readvault.aws.template_words import (
+    STACK,
     Json,
     Resource,
     Resources,
@@ -19,6 +20,9 @@ WORK = "work"
 # Manifests of bulk runs, and what became of their children: beside the work orders, and forgotten with them.
 BULK = f"{WORK}/bulk"
 
+# Tag of the table: which stack it is of.
+STACK_TAG = "readvault:stack"
+
 # Tag of archives that nothing reads any more; the bucket's rules move them.
 TIER_TAG = ("lifecycle", "archive")
 
@@ -27,12 +31,13 @@ _WORK_DAYS = 30
 # Parts of an upload that never ended cost money and are in no listing.
 _PARTS_DAYS = 7
 
-# Name, and the attributes that order it: one index for each question that `readvault catalog` asks.
+# Name, and the attributes that order it: one index for each question that is asked again and again.
 INDEXES = (
     ("by-sample", "sample", "created"),
     ("by-project", "project", "created"),
     ("by-state", "state", "updated"),
-    ("by-uuid", "uuid", None),
+    # Only what is hot is in it: what the function Tier reads every hour grows with that, and not with the catalog.
+    ("by-waiting", "waiting", "created"),
 )
 
 
@@ -105,7 +110,7 @@ def _bucket_policy() -> Resource:
 
 
 def _table() -> Resource:
-    names = sorted({"id", *(name for _, *keys in INDEXES for name in keys if name is not None)})
+    names = sorted({"id", *(name for _, *keys in INDEXES for name in keys)})
     return resource(
         "DynamoDB::Table",
         {
@@ -116,17 +121,19 @@ def _table() -> Resource:
                 "HasKmsKey", {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": ref("KmsKeyArn")}
             ),
             "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in names],
-            "KeySchema": _keys("id", None),
+            "KeySchema": _keys("id"),
             "GlobalSecondaryIndexes": [
-                {"IndexName": name, "KeySchema": _keys(hashed, ranged), "Projection": {"ProjectionType": "ALL"}}
-                for name, hashed, ranged in INDEXES
+                {"IndexName": name, "KeySchema": _keys(*keys), "Projection": {"ProjectionType": "ALL"}}
+                for name, *keys in INDEXES
             ],
+            # Whoever is given the table alone finds the store by it.
+            "Tags": [{"Key": STACK_TAG, "Value": sub(STACK)}],
         },
         DeletionPolicy="Retain",
         UpdateReplacePolicy="Retain",
     )
 
 
-def _keys(hashed: str, ranged: str | None) -> Json:
-    found = [{"AttributeName": hashed, "KeyType": "HASH"}]
-    return found if ranged is None else [*found, {"AttributeName": ranged, "KeyType": "RANGE"}]
+def _keys(*names: str) -> Json:
+    """The attribute that is asked for, and perhaps the one that orders what is found."""
+    return [{"AttributeName": name, "KeyType": kind} for name, kind in zip(names, ("HASH", "RANGE"), strict=False)]

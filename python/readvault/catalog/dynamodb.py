@@ -3,7 +3,8 @@
 An item is a piece of work, by its identity: it is there from the moment that the work is ordered, and has a document
 once its archive is recorded. Two smaller items say who has what: `key#PLACE` for the place of an archive, `uuid#UUID`
 for an archive. They are written in the same transaction as the item, so neither is ever given twice, and an entry is
-found by either at once, where an index would only follow.
+found by either at once, where an index would only follow. An index has the items alone that have its attribute: what is
+hot has one that says what it waits for, so that those who move archives never read what has moved.
 
 The client is passed in: nothing here knows how requests are signed or sent.
 """
@@ -11,16 +12,14 @@ The client is passed in: nothing here knows how requests are signed or sent.
 import heapq
 import json
 import math
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
-from readvault.catalog.model import Condition, Conflict, Entry, entry_of, now
+from readvault.catalog.model import HOT, Condition, Conflict, Entry, entry_of, now
 from readvault.catalog.query import is_pattern, meets
-from readvault.errors import InvalidError
 
 ORDERED = "ORDERED"
 RECORDED = "RECORDED"
@@ -29,6 +28,10 @@ FAILED = "FAILED"
 # Indexes that give entries of one value of a field, the oldest first.
 _INDEXES = {"project": "by-project", "sample": "by-sample"}
 _BY_STATE = "by-state"
+_BY_WAITING = "by-waiting"
+# What entries wait for that are hot: to be moved, or to be done or old enough for that.
+_DONE = "done"
+_UNDONE = HOT
 # How often a change is tried that others come before.
 _TRIES = 8
 
@@ -74,16 +77,27 @@ class DynamoCatalog:
 
     def change(self, uuid: str, **changes: Any) -> Entry:
         """Set fields of an entry; see Catalog. What others change meanwhile is kept: it is changed after theirs."""
+        return self._change(uuid, (), changes)[0]
+
+    def change_if(self, uuid: str, condition: Condition, **changes: Any) -> Entry | None:
+        """Set fields of an entry that meets a condition, and return it; None where it does not meet it. Where the
+        changes end that, one of all who try it at once makes them.
+        """
+        entry, made = self._change(uuid, (condition,), changes)
+        return entry if made else None
+
+    def _change(self, uuid: str, conditions: tuple[Condition, ...], changes: Mapping[str, Any]) -> tuple[Entry, bool]:
+        """The entry as it is then, and whether it met the conditions and was changed, if need be."""
         for _ in range(_TRIES):
             item = self._owner(uuid_claim(uuid))
             entry = None if item is None else entry_in(item)
             if item is None or entry is None:
                 raise KeyError(f"the catalog has no entry {uuid}")
+            if not _meets(entry, conditions):
+                return entry, False
             changed = replace(entry, **changes)
-            if changed.uuid != uuid:
-                raise InvalidError("the UUID of an entry is its archive's: it is not changed")
             if changed == entry or self._changed(item, entry, changed):
-                return changed
+                return changed, True
         raise Conflict(f"the entry {uuid} is being changed by others all the time: try again")
 
     def remove(self, uuid: str) -> None:
@@ -192,22 +206,28 @@ class DynamoCatalog:
             return iter(())
         for condition in conditions:
             if condition.field == "uuid" and _is_exact(condition):
-                found = self.get(str(condition.value))
-                return iter([found] if found is not None and _meets(found, conditions) else [])
+                one = self.get(str(condition.value))
+                return iter([one] if one is not None and _meets(one, conditions) else [])
         for condition in conditions:
             if condition.field in _INDEXES and _is_exact(condition):
                 return self._of_index(condition, conditions, limit, newest=newest)
-        scanned = (one for one in self._scanned() if _meets(one, conditions))
+        found = self.every(conditions)
         if limit is None:
-            return iter(sorted(scanned, key=_age))
+            return iter(sorted(found, key=_age))
         if newest:
-            return iter(heapq.nlargest(limit, scanned, key=_age)[::-1])
-        return iter(heapq.nsmallest(limit, scanned, key=_age))
+            return iter(heapq.nlargest(limit, found, key=_age)[::-1])
+        return iter(heapq.nsmallest(limit, found, key=_age))
+
+    def every(self, conditions: tuple[Condition, ...] = ()) -> Iterator[Entry]:
+        """Entries that meet all conditions, in any order; see Catalog."""
+        if any(condition.field in ("uuid", *_INDEXES) and _is_exact(condition) for condition in conditions):
+            return self.find(conditions)
+        return (entry for entry in self._scanned() if _meets(entry, conditions))
 
     def count(self, conditions: tuple[Condition, ...] = ()) -> tuple[int, int, int]:
         """How many entries meet all conditions, and the bytes of their sources and archives."""
         number = before = after = 0
-        for entry in self._scanned() if not conditions else self.find(conditions):
+        for entry in self.every(conditions):
             number, before, after = number + 1, before + entry.size, after + entry.archive_size
         return number, before, after
 
@@ -218,41 +238,47 @@ class DynamoCatalog:
             return None if entry is None else entry.store
         return None
 
-    def in_state(
-        self, state: str, condition: str | None = None, values: Mapping[str, Any] | None = None
-    ) -> Iterator[Item]:
-        """Items in a state, those first that were changed last; the table itself applies a further condition, which
-        names attributes as #NAME.
+    def in_state(self, state: str) -> Iterator[Item]:
+        """Items in a state, those first that were changed last."""
+        return self._asked(_BY_STATE, "state", state, backwards=True)
+
+    def due(self, until: str | None) -> Iterator[Entry]:
+        """Entries that are hot and done, and then those that are hot and were made until a time. The index follows the
+        table: one that was moved a moment ago may still be among them.
         """
-        names = {f"#{name}": name for name in ("state", *re.findall(r"#(\w+)", condition or ""))}
-        more = {} if condition is None else {"FilterExpression": condition}
-        pages = self.client.get_paginator("query").paginate(
-            TableName=self.table,
-            IndexName=_BY_STATE,
-            KeyConditionExpression="#state = :state",
-            ExpressionAttributeNames=names,
-            ExpressionAttributeValues=packed({":state": state, **(values or {})}),
-            ScanIndexForward=False,
-            **more,
-        )
-        for page in pages:
-            yield from page["Items"]
+        done = self._asked(_BY_WAITING, "waiting", _DONE)
+        old = [] if until is None else self._asked(_BY_WAITING, "waiting", _UNDONE, until=until)
+        return (entry for item in chain(done, old) if (entry := entry_in(item)) is not None)
 
     def _of_index(
         self, one: Condition, conditions: tuple[Condition, ...], limit: int | None, *, newest: bool
     ) -> Iterator[Entry]:
         backwards = newest and limit is not None
+        items = self._asked(_INDEXES[one.field], one.field, str(one.value), backwards=backwards)
+        entries = (entry for item in items if (entry := entry_in(item)) is not None)
+        wanted = islice((entry for entry in entries if _meets(entry, conditions)), limit)
+        return reversed(list(wanted)) if backwards else wanted
+
+    def _asked(
+        self, index: str, field: str, value: str, *, until: str | None = None, backwards: bool = False
+    ) -> Iterator[Item]:
+        """The items that an index has for one value of its field; of one that is ordered by `created`, those until a
+        time.
+        """
+        names, values, condition = {"#field": field}, {":value": value}, "#field = :value"
+        if until is not None:
+            names["#created"], values[":until"] = "created", until
+            condition += " AND #created <= :until"
         pages = self.client.get_paginator("query").paginate(
             TableName=self.table,
-            IndexName=_INDEXES[one.field],
-            KeyConditionExpression="#field = :value",
-            ExpressionAttributeNames={"#field": one.field},
-            ExpressionAttributeValues=packed({":value": str(one.value)}),
+            IndexName=index,
+            KeyConditionExpression=condition,
+            ExpressionAttributeNames=names,
+            ExpressionAttributeValues=packed(values),
             ScanIndexForward=not backwards,
         )
-        entries = (entry_in(item) for page in pages for item in page["Items"])
-        wanted = islice((entry for entry in entries if entry is not None and _meets(entry, conditions)), limit)
-        return reversed(list(wanted)) if backwards else wanted
+        for page in pages:
+            yield from page["Items"]
 
     def _scanned(self) -> Iterator[Entry]:
         pages = self.client.get_paginator("scan").paginate(
@@ -273,7 +299,7 @@ _COPIED = (
     "done",
 )  # fmt: skip
 # What an item has of its entry, and what it has of a failure that is over.
-_OF_ENTRIES = frozenset({*_COPIED, "state", "checksum", "document", "updated", "error_kind", "error"})
+_OF_ENTRIES = frozenset({*_COPIED, "state", "waiting", "checksum", "document", "updated", "error_kind", "error"})
 
 
 def item_of(name: str, entry: Entry) -> Item:
@@ -283,6 +309,7 @@ def item_of(name: str, entry: Entry) -> Item:
             "id": name,
             "state": RECORDED,
             **{field: getattr(entry, field) for field in _COPIED},
+            "waiting": None if entry.tier != HOT else _UNDONE if entry.done is None else _DONE,
             "checksum": entry.archive_sha256,
             "document": json.dumps(entry.as_dict(), ensure_ascii=False, separators=(",", ":")),
             "updated": now(),

@@ -14,6 +14,9 @@ from readvault.errors import DamagedError, UnsupportedError
 
 ENTRY_VERSION = 1
 
+# The tier of archives that no rule has moved yet.
+HOT = "hot"
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -69,7 +72,7 @@ class Entry:
     marks: tuple[str, ...] = ()
     """What is odd about the source, such as `truncated`; it is stored exactly as it is."""
     job: int | None = None
-    tier: str = "hot"
+    tier: str = HOT
     """`hot`, or the name of the rule that has moved it."""
     tiered: str | None = None
     done: str | None = None
@@ -121,7 +124,7 @@ class Conflict(Exception):  # noqa: N818 - what there is, not what went wrong
 
 
 class Catalog(Protocol):
-    """Where entries are kept. `readvault.catalog.sqlite` is one."""
+    """Where entries are kept: in a file (`readvault.catalog.sqlite`), or in a table (`readvault.catalog.dynamodb`)."""
 
     def put(self, entry: Entry) -> None:
         """Add an entry. The same entry again does nothing; Conflict where another one has its key or UUID."""
@@ -136,6 +139,12 @@ class Catalog(Protocol):
         self, conditions: "tuple[Condition, ...]" = (), *, limit: int | None = None, newest: bool = False
     ) -> Iterator[Entry]:
         """Entries that meet all conditions, oldest first. Of more than `limit` these are the oldest, or the newest."""
+
+    def every(self, conditions: "tuple[Condition, ...]" = ()) -> Iterator[Entry]:
+        """Entries that meet all conditions, in any order, and however many there are in constant memory."""
+
+    def count(self, conditions: "tuple[Condition, ...]" = ()) -> tuple[int, int, int]:
+        """How many entries meet all conditions, and the bytes of their sources and archives."""
 
     def change(self, uuid: str, **changes: Any) -> Entry:
         """Set fields of an entry and return it; KeyError where there is none, Conflict as for `put`."""

@@ -81,6 +81,10 @@ class SqliteCatalog:
             last = found[-1]
             left = None if left is None else left - len(found)
 
+    def every(self, conditions: tuple[Condition, ...] = ()) -> Iterator[Entry]:
+        """Entries that meet all conditions, in any order; see Catalog."""
+        return self.find(conditions)
+
     def _numbered(self, numbers: "array[int]") -> list[Entry]:
         marks = ", ".join("?" * len(numbers))
         rows = self.database.read().execute(

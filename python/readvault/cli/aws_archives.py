@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from readvault import places
-from readvault.catalog.model import Entry
+from readvault.catalog.model import HOT, Entry
 from readvault.catalog.query import conditions_of
 from readvault.cli import catalog as catalogs
 from readvault.cli import exits
@@ -38,8 +38,8 @@ def catalog(
     stack: StackName = STACK,
     as_json: Json = False,
 ) -> int:
-    """List the archives that meet all conditions: `readvault catalog find --vault dynamodb://TABLE`, which `ls`, `show`
-    and `export` go with too.
+    """List the archives that meet all conditions: `readvault catalog find --vault dynamodb://TABLE`. Its other commands
+    take a table too.
     """
     with reached(stack, profile, region) as there:
         return catalogs.find(conditions, limit=limit, vault_folder=there.output("Catalog"), as_json=as_json)
@@ -70,12 +70,12 @@ def tier(
 
         def work(entry: Entry) -> dict[str, Any]:
             if not dry_run:
-                tiers.move(there.catalog, entry)
+                tiers.move(there.catalog, there.announcer, entry)
             if not quiet:
                 say(f"{entry.place}: {'would be tagged' if dry_run else 'tagged'} for a colder class")
             return {"uuid": entry.uuid, "archive": entry.place, "tier": tiers.ARCHIVE, "moved": not dry_run}
 
-        hot = (entry for entry in wanted if entry.tier == tiers.HOT)
+        hot = (entry for entry in wanted if entry.tier == HOT)
         return each(hot, work, lambda entry: entry.place, 1, as_json)
 
 

@@ -15,7 +15,7 @@ from readvault.cli import exits
 from readvault.cli.exits import UsageError
 from readvault.cli.options import Json
 from readvault.cli.terminal import count, ratio, say, shown
-from readvault.cli.vault import VaultFolder, looked_into
+from readvault.cli.vault import VaultFolder, catalog_of
 from readvault.report import size
 from readvault.vault import history
 from readvault.vault.history import History
@@ -53,7 +53,7 @@ def ls(
     as_json: Json = False,
 ) -> int:
     """List the archives of a vault, the newest last."""
-    with looked_into(vault_folder) as vault:
+    with catalog_of(vault_folder) as vault:
         found = vault.catalog.find(named(patterns or ()), limit=limit, newest=True)
         _print(found, as_json=as_json)
     return exits.OK
@@ -75,7 +75,7 @@ def find(
     if count_only and limit is not None:
         raise UsageError("--count counts all of them: leave --limit out")
     wanted = conditions_of(conditions or ())
-    with looked_into(vault_folder) as vault:
+    with catalog_of(vault_folder) as vault:
         if count_only:
             number, before, after = vault.catalog.count(wanted)
             told = {"count": number, "source_bytes": before, "archive_bytes": after}
@@ -101,7 +101,7 @@ def show(
     as_json: Json = False,
 ) -> int:
     """Show all that is known of an archive, and what has happened to it."""
-    with looked_into(vault_folder) as vault:
+    with catalog_of(vault_folder) as vault:
         found = history.meant(vault, word, _SEVERAL + 1)
         if not found:
             raise FileNotFoundError(f"{vault.folder}: the catalog has nothing that is called {word}")

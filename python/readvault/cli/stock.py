@@ -4,12 +4,14 @@ import json
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from enum import Enum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from readvault.catalog import export as writing
+from readvault.catalog.model import Condition
 from readvault.catalog.query import conditions_of
 from readvault.cli import exits
 from readvault.cli.catalog import Conditions
@@ -17,13 +19,19 @@ from readvault.cli.exits import UsageError
 from readvault.cli.options import Force, Json, Quiet, Reference, Threads
 from readvault.cli.progress import progress
 from readvault.cli.terminal import complain, message_of, ratio, say, shown
-from readvault.cli.vault import VaultFolder, looked_into, opened
+from readvault.cli.vault import VaultFolder, catalog_of
 from readvault.files import whole
+from readvault.pipeline import comparing, importing
+from readvault.pipeline.comparing import Checked
+from readvault.pipeline.findings import Finding
+from readvault.pipeline.importing import Hear, Imported, Wanted
 from readvault.report import size
-from readvault.vault import checking, importing
-from readvault.vault.findings import Finding
+from readvault.vault import checking
+from readvault.vault import importing as vault_importing
 from readvault.vault.home import Vault
-from readvault.vault.importing import Wanted
+
+if TYPE_CHECKING:
+    from readvault.aws.vault import TableVault
 
 # Seconds between two lines that say how far a check is.
 _INTERVAL = 5.0
@@ -66,7 +74,7 @@ def export(
     writing.check(kind)
     if output == "-" and kind == "parquet":
         raise UsageError("a Parquet file does not go to standard output: name it with -o FILE")
-    with looked_into(vault_folder) as vault:
+    with catalog_of(vault_folder) as vault:
         entries = vault.catalog.find(wanted)
         if output == "-":
             writing.export(entries, sys.stdout.buffer, kind)
@@ -88,27 +96,37 @@ def check(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> int:
-    """Compare the catalog with the store, and the audit log with itself.
+    """Compare the catalog with the store, and a vault's audit log with itself.
 
     The exit code is 4 when something is missing or changed, 3 when there are only files that no entry tells of.
     """
     wanted = conditions_of(conditions or ())
     kinds: Counter[str] = Counter()
     bad = False
-    with opened(vault_folder) as vault:
-        number, _, held = vault.catalog.count(wanted)
+    checked = Checked()
+    with catalog_of(vault_folder) as vault:
         hear = None if quiet else _Hearing()
-        for finding in checking.compare(vault, wanted, digest=digest, hear=hear):
+        for finding in _compared(vault, wanted, digest=digest, hear=hear, checked=checked):
             kinds[finding.kind] += 1
             bad = bad or finding.is_bad
             _tell(finding, as_json=as_json)
     if as_json:
-        sys.stdout.write(json.dumps({"checked": number, "archive_bytes": held, "findings": dict(kinds)}) + "\n")
+        told_of = {"checked": checked.entries, "archive_bytes": checked.archive_bytes, "findings": dict(kinds)}
+        sys.stdout.write(json.dumps(told_of) + "\n")
     elif kinds or not quiet:
-        entries = f"{number:,} {'entry' if number == 1 else 'entries'}, {size(held)}"
+        number = checked.entries
+        entries = f"{number:,} {'entry' if number == 1 else 'entries'}, {size(checked.archive_bytes)}"
         told = ", ".join(f"{found:,} {kind}" for kind, found in kinds.items())
         say(f"readvault: {entries}: {told or 'all good'}")
     return exits.DAMAGED if bad else exits.SOME_FAILED if kinds else exits.OK
+
+
+def _compared(vault: "Vault | TableVault", wanted: tuple[Condition, ...], **more: Any) -> Iterator[Finding]:
+    """Compare a vault, or a table: the stack of that keeps no audit log."""
+    if isinstance(vault, Vault):
+        return checking.compare(vault, wanted, **more)
+    vault.check_store()
+    return comparing.compare(vault, wanted, **more)
 
 
 def _tell(finding: Finding, *, as_json: bool) -> None:
@@ -166,7 +184,7 @@ def import_(
     )
     ended: Counter[str] = Counter()
     codes: Counter[int] = Counter()
-    with opened(vault_folder) as vault:
+    with catalog_of(vault_folder) as vault:
         for place in found:
             try:
                 for one in importing.archives(place):
@@ -183,11 +201,13 @@ def import_(
     return exits.code_of_all(list(codes))
 
 
-def _import_one(vault: Vault, place: str, wanted: Wanted, *, as_json: bool, quiet: bool) -> tuple[int, str]:
+def _import_one(
+    vault: "Vault | TableVault", place: str, wanted: Wanted, *, as_json: bool, quiet: bool
+) -> tuple[int, str]:
     """Import an archive; gives the exit code, and a word for what came of it."""
     try:
         with progress("verifying", place, quiet=quiet) as update:
-            done = importing.take(vault, place, wanted, update)
+            done = _taken(vault, place, wanted, update)
     except BrokenPipeError:
         raise
     except Exception as error:
@@ -198,6 +218,14 @@ def _import_one(vault: Vault, place: str, wanted: Wanted, *, as_json: bool, quie
     elif not quiet and not done.known:
         say(f"{place}: imported, {size(entry.size)} in {size(entry.archive_size)} ({ratio(entry.ratio)})")
     return exits.OK, "known already" if done.known else "imported"
+
+
+def _taken(vault: "Vault | TableVault", place: str, wanted: Wanted, hear: Hear | None) -> Imported:
+    if isinstance(vault, Vault):
+        return vault_importing.take(vault, place, wanted, hear)
+    from readvault.aws import importing as table_importing
+
+    return table_importing.take(vault, place, wanted, hear)
 
 
 def _failed(place: str, error: Exception, *, as_json: bool) -> int:

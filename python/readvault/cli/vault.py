@@ -28,7 +28,8 @@ VaultFolder = Annotated[
         "--vault",
         metavar="DIR",
         envvar="READVAULT_VAULT",
-        help="Folder of the vault; without it, the current folder if it is one. Or dynamodb://TABLE, to read.",
+        help="Folder of the vault; without it, the current folder if it is one. Commands of `catalog` also take "
+        "dynamodb://TABLE.",
     ),
 ]
 
@@ -38,8 +39,8 @@ def opened(folder: str | None) -> Iterator[Vault]:
     """The vault in a folder, or in the current one."""
     if folder is not None and folder.startswith(_TABLE):
         raise UsageError(
-            f"--vault {folder}: this needs the folder of a vault; of a table there are `catalog ls`, `find`, "
-            f"`show` and `export`"
+            f"--vault {folder}: this needs the folder of a vault; for a table there are the commands of `readvault "
+            f"catalog`, and for its stack those of `readvault aws`"
         )
     if folder is not None and "://" in folder:
         raise UsageError(
@@ -58,12 +59,14 @@ def opened(folder: str | None) -> Iterator[Vault]:
 
 
 @contextmanager
-def looked_into(folder: str | None) -> Iterator["Vault | TableVault"]:
-    """The vault in a folder, or the catalog in a table, for commands that only read entries."""
+def catalog_of(folder: str | None) -> Iterator["Vault | TableVault"]:
+    """The vault in a folder, or the catalog in a table, for commands that need no jobs and no settings."""
     if folder is not None and folder.startswith(_TABLE):
+        from readvault.aws.account import asking
         from readvault.aws.vault import TableVault
 
-        yield TableVault(folder)
+        with asking():
+            yield TableVault(folder)
         return
     with opened(folder) as vault:
         yield vault

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from readvault import objects
 from readvault.catalog import sqlite
-from readvault.catalog.model import Condition, Entry, now
+from readvault.catalog.model import HOT, Condition, Entry, now
 from readvault.errors import StoreError
 from readvault.pipeline import events
 from readvault.vault.home import Vault
@@ -35,7 +35,7 @@ def mark_done(vault: Vault, entry: Entry) -> Entry:
 
 def due(vault: Vault, conditions: tuple[Condition, ...]) -> Iterator[tuple[Entry, TierRule]]:
     """The archives whose rule says that they are to move now."""
-    for entry in vault.catalog.find((*conditions, Condition("tier", "=", "hot"))):
+    for entry in vault.catalog.find((*conditions, Condition("tier", "=", HOT))):
         rule = _rule_for(vault.settings.tiers, entry)
         if rule is not None and _is_due(rule, entry):
             yield entry, rule
