@@ -1,4 +1,4 @@
-"""The benchmarks: `./run bench [ratios|speed|sizes|chunks|restore|threads|access|remote|vault] [FILES...]`.
+"""The benchmarks: `./run bench [ratios|speed|sizes|chunks|restore|threads|access|remote|vault|fleet] [FILES...]`.
 
     ratios    (the default) size and speed against CRAM and BAM; CSV and a Markdown table
     speed     every level against CRAM: compressing with proof, deflating, decoding, each by itself; CSV,
@@ -12,6 +12,7 @@
     remote    an object store behind a slow network: whole objects, regions, faults, against boto3, s3fs and htslib
               (and awscrt, where they are installed); of a BAM file, and of its archive, which may be given too
     vault     queue, catalog and announcements for each file, besides the codec; long queues; runners that are killed
+    fleet     many small files at once through the stack on AWS, emulated; what each takes there; cold starts
 
 Without FILES, generated ones are measured; `--corpus DIR` adds the BAM files of a folder.
 """
@@ -22,6 +23,7 @@ from pathlib import Path
 
 import access
 import chunks
+import fleet
 import plot
 import pysam
 import ratios
@@ -35,6 +37,7 @@ from sources import generated, of_corpus
 from threads import threads
 
 HERE = Path(__file__).resolve().parent
+WHAT = {"ratios", "speed", "sizes", "chunks", "restore", "threads", "access", "remote", "vault", "fleet"}
 
 
 def main() -> None:
@@ -55,15 +58,16 @@ def main() -> None:
     parser.add_argument("--small", type=int, default=10_000, metavar="N", help="for vault: small files [10000]")
     parser.add_argument("--large", type=int, default=200, metavar="N", help="for vault: files of 20 MB [200]")
     parser.add_argument("--kills", type=int, default=200, metavar="N", help="for vault: runners killed [200]")
+    parser.add_argument("--together", type=int, default=500, metavar="N", help="for fleet: files at once [500]")
     arguments = parser.parse_args()
     # As `./run bench sample.bam` is meant.
-    if arguments.what not in {"ratios", "speed", "sizes", "chunks", "restore", "threads", "access", "remote", "vault"}:
+    if arguments.what not in WHAT:
         arguments.files.insert(0, Path(arguments.what))
         arguments.what = "ratios"
     files = list(arguments.files)
     if arguments.corpus is not None:
         files += of_corpus(arguments.corpus)
-    if not arguments.files and arguments.what not in {"chunks", "vault"}:
+    if not arguments.files and arguments.what not in {"chunks", "vault", "fleet"}:
         made = [generated(profile, arguments.size, HERE / "work") for profile in ("novaseq", "hiseq")]
         files = made + files
     missing = [str(path) for path in files if not path.is_file()]
@@ -89,6 +93,9 @@ def main() -> None:
             HERE / "work" / "vault", out, small=arguments.small, large=arguments.large, kills=arguments.kills
         )
         table = vault.summary(rows)
+        out.with_suffix(".md").write_text(table)
+    elif arguments.what == "fleet":
+        table = fleet.summary(fleet.measure_all(out, files=arguments.together))
         out.with_suffix(".md").write_text(table)
     elif arguments.what == "speed":
         rows = speed.measure(files, out)

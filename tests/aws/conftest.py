@@ -1,4 +1,6 @@
-"""A stack's services for tests: moto in this process, with what the template makes of tables, queues and topics."""
+"""A stack's services for tests: moto in this process, with what the template makes of tables, queues and topics; and a
+whole stack in the emulator, one for all modules that ask for it.
+"""
 
 import json
 from collections.abc import Callable, Iterator
@@ -10,6 +12,8 @@ import pytest
 from moto import mock_aws
 from readvault.aws import clients, template_store
 from readvault.catalog.dynamodb import DynamoCatalog
+
+from tests.aws import fleet as fleets
 
 REGION = "eu-central-1"
 ACCOUNT = "123456789012"
@@ -62,6 +66,13 @@ def table_of(client: Any, name: str) -> None:
     made = template_store.resources()["CatalogTable"]["Properties"]
     wanted = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
     client.create_table(TableName=name, **{one: made[one] for one in wanted})
+
+
+@pytest.fixture(scope="package")
+def fleet() -> Iterator[fleets.Fleet]:
+    """A stack in the emulator, which tests share: what one leaves behind, the others find."""
+    with fleets.stack() as made:
+        yield made
 
 
 @contextmanager

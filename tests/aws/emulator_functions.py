@@ -1,8 +1,9 @@
 """Lambda: functions run in processes of their own, under AWS's own runtime (awslambdaric), from the zip of the stack.
 
-A function has one process, which begins with its first call and stays warm: calls at the same time wait for each other.
-It has the environment that the template gives it. A call that takes longer than the function's timeout ends with its
-process. Memory, architecture, Python's version and the role are not as on AWS.
+A function has one process, which begins with its first call and stays warm until its code or configuration is changed:
+calls at the same time wait for each other. It has the environment that the template gives it, or whoever changed that.
+A call that takes longer than the function's timeout ends with its process. Memory, architecture, Python's version and
+the role are not as on AWS. The log of a call ends with Lambda's own line, which says how long it took.
 """
 
 import contextlib
@@ -39,10 +40,11 @@ class Sandbox:
     """A function's process, and the interface through which it takes calls."""
 
     def __init__(self, made: Any) -> None:
-        self.made, self.code = made, made.code_bytes
+        self.made, self.version = made, version_of(made)
         self.calls: queue.Queue[tuple[str, bytes, float]] = queue.Queue()
         self.answers: queue.Queue[tuple[bool, bytes]] = queue.Queue()
         self.asked = threading.Event()
+        self.began = self.loaded = time.monotonic()
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), type("Interface", (_Interface,), {"sandbox": self}))
         self.server.daemon_threads = True
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
@@ -81,15 +83,24 @@ class Sandbox:
     def call(self, body: bytes) -> tuple[bool, bytes, str]:
         """Whether the call failed, what it gave, and what the function said."""
         start = self.log.seek(0, os.SEEK_END)
-        failed, answer = self._answer(body)
-        self.log.seek(start)
-        return failed, answer, self.log.read().decode(errors="replace")
-
-    def _answer(self, body: bytes) -> tuple[bool, bytes]:
+        is_cold = not self.asked.is_set()
         if not self._wait(PATIENCE, self.asked.is_set):
-            return _error("Runtime.ExitError", f"the runtime ended or did not begin: {self.process.poll()}")
+            failed, answer = _error("Runtime.ExitError", f"the runtime ended or did not begin: {self.process.poll()}")
+            return failed, answer, self._said(start)
+        metrics = {"initDurationMs": 1000 * (self.loaded - self.began)} if is_cold else {}
+        name, began = str(uuid.uuid4()), time.monotonic()
+        failed, answer = self._answer(name, body)
+        metrics["durationMs"] = 1000 * (time.monotonic() - began)
+        told = {"requestId": name, "metrics": metrics, "status": "error" if failed else "success"}
+        return failed, answer, self._said(start) + json.dumps({"type": "platform.report", "record": told})
+
+    def _said(self, start: int) -> str:
+        self.log.seek(start)
+        return self.log.read().decode(errors="replace")
+
+    def _answer(self, name: str, body: bytes) -> tuple[bool, bytes]:
         timeout = int(self.made.timeout)
-        self.calls.put((str(uuid.uuid4()), body, time.time() + timeout))
+        self.calls.put((name, body, time.time() + timeout))
         if not self._wait(timeout, lambda: not self.answers.empty()):
             if self.process.poll() is None:
                 self.process.kill()
@@ -114,6 +125,11 @@ class Sandbox:
         self.folder.cleanup()
 
 
+def version_of(made: Any) -> object:
+    """What makes a new process of a function, when it has changed."""
+    return made.code_bytes, made.handler, made.timeout, dict(made.environment_vars)
+
+
 class _Interface(BaseHTTPRequestHandler):
     """Lambda's Runtime API, as much of it as a runtime needs."""
 
@@ -125,7 +141,9 @@ class _Interface(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         assert self.path == _NEXT, self.path
-        self.sandbox.asked.set()
+        if not self.sandbox.asked.is_set():
+            self.sandbox.loaded = time.monotonic()
+            self.sandbox.asked.set()
         name, body, deadline = self.sandbox.calls.get()
         self._send(
             200,
@@ -174,10 +192,10 @@ _ending = threading.Event()
 
 
 def _sandbox(made: Any) -> Sandbox:
-    """The function's process; a new one if its code is another, or the last one has ended."""
+    """The function's process; a new one if the function is another now, or the last one has ended."""
     with _starting:
         found = _sandboxes.get(made.function_arn)
-        if found is not None and (found.code is not made.code_bytes or found.process.poll() is not None):
+        if found is not None and (found.version != version_of(made) or found.process.poll() is not None):
             found.close()
             found = None
         if found is None:
@@ -213,7 +231,9 @@ def call_without_answer(made: Any, event: dict[str, Any]) -> None:
             from moto.sqs.models import sqs_backends
 
             backend = sqs_backends[made.account_id][made.region]
-            backend.send_message(target.split(":")[-1], json.dumps({"event": event, "error": answer}))
+            # The event as it was; what went wrong stands beside it.
+            told = {"ErrorMessage": {"data_type": "String", "string_value": answer[:1024]}}
+            backend.send_message(target.split(":")[-1], json.dumps(event), message_attributes=told)
 
     threading.Thread(target=calling, daemon=True).start()
 

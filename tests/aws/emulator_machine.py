@@ -1,8 +1,9 @@
 """Step Functions: the language of state machines as moto's interpreter runs it, with what it leaves out.
 
 Added: a template's machines are run and have their substitutions; requests and answers have the names that the language
-gives them. What takes long is done once: reading a definition, making clients, asking for jobs that still run. A name
-is refused that a run had before, for 90 days on AWS and here for ever.
+gives them; an end may have the name of any error that was caught. What takes long is done once: reading a definition,
+making clients, asking for jobs that still run. A name is refused that a run had before, for 90 days on AWS and here for
+ever.
 """
 
 import sys
@@ -14,6 +15,8 @@ import botocore.session
 from moto.batch.models import batch_backends
 from moto.core.config import default_user_config
 from moto.stepfunctions import models as machines
+from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import CustomErrorName
+from moto.stepfunctions.parser.asl.component.common.error_name.error_name import ErrorName
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service import StateTaskService
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_batch import (
     StateTaskServiceBatch,
@@ -70,6 +73,12 @@ def _response(
     shape = _asked(self, boto_service_name, service_action_name).output_shape
     if shape is not None:
         self._from_boto_response(response, shape)
+
+
+@instead(CustomErrorName, "__init__")
+def _name_of_error(self: Any, error_name: str | None) -> None:
+    """moto lets no state end with an error of the language's own, such as States.TaskFailed; AWS passes it on."""
+    ErrorName.__init__(self, error_name)
 
 
 # --- What takes long ------------------------------------------------------------------------------------------------

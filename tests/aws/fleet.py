@@ -1,6 +1,9 @@
 """A stack in the emulator as its users see it: files that are announced, and what becomes of them."""
 
 import json
+import os
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -10,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import readvault
+from readvault.aws.template_functions import FUNCTIONS
 from readvault.catalog.dynamodb import FAILED, RECORDED, entry_in
 from readvault.catalog.model import Entry
 
@@ -28,11 +32,15 @@ class Fleet:
     """A stack, its source bucket, and a queue that hears all that it announces."""
 
     aws: Emulator
+    stack: str
+    """Its name."""
     outputs: dict[str, str]
     heard: str
     """The queue that hears everything."""
     seen: dict[str, list[str]] = field(default_factory=dict)
     """What was taken from queues, by their URLs: tests share them."""
+    about: dict[str, str] = field(default_factory=dict)
+    """The sources of runs, by their ARNs, as far as anybody has asked."""
 
     def client(self, service: str) -> Any:
         return self.aws.client(service)
@@ -79,6 +87,31 @@ class Fleet:
         for target in rules.list_targets_by_rule(Rule=name)["Targets"]:
             answer = self.client("lambda").invoke(FunctionName=target["Arn"], Payload=b"{}")
             assert "FunctionError" not in answer, answer["Payload"].read()
+
+    def user(self, *words: str) -> str:
+        """`readvault aws` as whoever has the stack runs it; gives what it writes."""
+        command = [sys.executable, "-m", "readvault", "aws", words[0], "--stack", self.stack, *words[1:]]
+        environment = {**os.environ, **self.aws.environment()}
+        done = subprocess.run(command, env=environment, capture_output=True, check=False, timeout=PATIENCE)
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout.decode()
+
+    @contextmanager
+    def changed(self, function: str, timeout: int | None = None, **environment: str) -> Iterator[None]:
+        """Somebody has changed a function's configuration, and changes it back."""
+        functions = self.client("lambda")
+        name = f"{self.stack}-{FUNCTIONS[function].handler.replace('_', '-')}"
+        found = functions.get_function_configuration(FunctionName=name)
+        before = {"Timeout": found["Timeout"], "Environment": {"Variables": found["Environment"]["Variables"]}}
+        functions.update_function_configuration(
+            FunctionName=name,
+            Timeout=timeout or found["Timeout"],
+            Environment={"Variables": {**before["Environment"]["Variables"], **environment}},
+        )
+        try:
+            yield
+        finally:
+            functions.update_function_configuration(FunctionName=name, **before)
 
     # --- What comes of it --------------------------------------------------------------------------------------------
 
@@ -151,6 +184,13 @@ class Fleet:
         bucket, key = url.removeprefix("s3://").split("/", 1)
         self.client("s3").put_object(Bucket=bucket, Key=key, Body=content)
 
+    def remove(self, url: str) -> None:
+        """Remove an object with all its versions."""
+        bucket, key = url.removeprefix("s3://").split("/", 1)
+        pages = self.client("s3").get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=key)
+        for one in [one for page in pages for one in page.get("Versions", [])]:
+            self.client("s3").delete_object(Bucket=bucket, Key=key, VersionId=one["VersionId"])
+
     def versions(self, prefix: str) -> Counter[str]:
         """How many states each object has had whose key begins like this."""
         pages = self.client("s3").get_paginator("list_object_versions")
@@ -163,6 +203,12 @@ class Fleet:
         """What an object of the store is tagged for."""
         tags = self.client("s3").get_object_tagging(Bucket=self.outputs["StoreBucket"], Key=f"archives/{key}")
         return next((one["Value"] for one in tags["TagSet"] if one["Key"] == "lifecycle"), None)
+
+    def waiting(self, queue: str) -> int:
+        """How many messages are in a queue of the stack, with those that somebody is at."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        found = self.client("sqs").get_queue_attributes(QueueUrl=self.outputs[queue], AttributeNames=names)
+        return sum(int(found["Attributes"][name]) for name in names)
 
     def taken(self, queue: str) -> list[str]:
         """All messages that a queue has given so far."""
@@ -183,11 +229,21 @@ class Fleet:
         machine = self.client("stepfunctions")
         found: list[dict[str, Any]] = []
         pages = machine.get_paginator("list_executions").paginate(stateMachineArn=self.outputs["PipelineMachine"])
-        for one in [one for page in pages for one in page["executions"]]:
-            told = machine.describe_execution(executionArn=one["executionArn"])
-            if json.loads(told["input"])["source"] == source:
+        for arn in [one["executionArn"] for page in pages for one in page["executions"]]:
+            if self.about.get(arn, source) != source:
+                continue
+            told = machine.describe_execution(executionArn=arn)
+            self.about[arn] = json.loads(told["input"])["source"]
+            if self.about[arn] == source:
                 found.insert(0, told)
         return found
+
+    def errors(self, source: str) -> list[str]:
+        """What went wrong in the last run for a source, whether or not it was tried again."""
+        machine, run = self.client("stepfunctions"), self.runs(source)[-1]
+        pages = machine.get_paginator("get_execution_history").paginate(executionArn=run["executionArn"])
+        events = [event for page in pages for event in page["events"]]
+        return [event["taskFailedEventDetails"]["error"] for event in events if event["type"] == "TaskFailed"]
 
     def jobs(self, source: str) -> list[dict[str, Any]]:
         """Batch's jobs for a source."""
@@ -217,7 +273,7 @@ def fleet_of(aws: Emulator, name: str, **parameters: object) -> Iterator[Fleet]:
     arn = sqs.get_queue_attributes(QueueUrl=heard, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     raw = {"RawMessageDelivery": "true"}
     sns.subscribe(TopicArn=outputs["ArchivedTopic"], Protocol="sqs", Endpoint=arn, Attributes=raw)
-    yield Fleet(aws, outputs, heard)
+    yield Fleet(aws, name, outputs, heard)
 
 
 @contextmanager

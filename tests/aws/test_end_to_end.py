@@ -1,14 +1,13 @@
 """The whole stack, from an announcement to an archive in the colder class, with real files (tests/aws/emulator.py says
 what of AWS is real here).
 
-READVAULT_AWS_FILES says how many files arrive at once in the test that has many [30].
+READVAULT_AWS_FILES says how many files arrive at once in the test that has many [200].
 """
 
 import json
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,17 +17,11 @@ from readvault.aws.messages import wanted_of
 from readvault.catalog.model import entry_of
 from readvault.pipeline.order import Options
 
-from tests.aws.fleet import WATCHED, Fleet, stack
+from tests.aws.fleet import WATCHED, Fleet
 from tests.bam import bam
 from tests.servers import faults
 
-FILES = int(os.environ.get("READVAULT_AWS_FILES") or 30)
-
-
-@pytest.fixture(scope="module")
-def fleet() -> Iterator[Fleet]:
-    with stack() as made:
-        yield made
+FILES = int(os.environ.get("READVAULT_AWS_FILES") or 200)
 
 
 def test_a_file_goes_all_the_way(fleet: Fleet, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -88,6 +89,11 @@ class Fleet:
         found: dict[str, Any] = json.loads(self.client.get(f"{self.name}/work/{source}.{kind}.json"))
         return found
 
+    def forget(self, *kinds: str, source: str = "a.bam") -> None:
+        """Lose what the job has written down."""
+        for kind in kinds:
+            self.client.client.delete_object(Bucket=self.s3.bucket, Key=f"{self.name}/work/{source}.{kind}.json")
+
     def archive(self, source: str = "a.bam") -> bytes:
         return self.client.get(f"{self.name}/archives/{source}.rv")
 
@@ -122,7 +128,8 @@ def test_an_order_is_done(fleet: Fleet, tmp_path: Path) -> None:
     assert result["compress"]["adopted"] is False
     assert result["verify"]["length"] == len(fleet.archive())
     assert fleet.names() == {
-        "in/a.bam", "work/a.bam.json", "work/a.bam.result.json", "archives/a.bam.rv", "archives/a.bam.rv.idx",
+        "in/a.bam", "work/a.bam.json", "work/a.bam.journal.json", "work/a.bam.result.json",
+        "archives/a.bam.rv", "archives/a.bam.rv.idx",
     }  # fmt: skip
     entry = entry_for(order, result, result["started"], result["ended"])
     assert (entry.size, entry.records, entry.project, entry.job) == (len(content), 300, "p", None)
@@ -136,18 +143,56 @@ def test_all_of_it_is_decoded_where_the_order_says_so(fleet: Fleet) -> None:
     assert fleet.told("result")["verify"]["full"] is not None
 
 
-def test_a_job_that_is_run_again_adopts_what_it_had_published(fleet: Fleet) -> None:
+def test_a_job_that_is_run_again_goes_on_where_it_stopped(fleet: Fleet) -> None:
     fleet.order(bam(200))
     assert fleet.run()[0] == OK
     before, result = fleet.archive(), fleet.told("result")
-    # With its result still there, nothing is done; without it, the archive is read and taken.
+    # With its result still there, nothing is done; with its journal, what is not noted.
     assert fleet.run(attempt=2)[1][-1]["message"] == "an earlier attempt had done all of it"
-    fleet.client.client.delete_object(Bucket=fleet.s3.bucket, Key=f"{fleet.name}/work/a.bam.result.json")
-    assert fleet.run(attempt=3)[0] == OK
+    fleet.forget("result")
+    code, said = fleet.run(attempt=3)
+    assert code == OK, said
+    assert [line["steps"] for line in said if "steps" in line] == [["compress", "index"]]
     again = fleet.told("result")
     assert fleet.archive() == before
-    assert (again["compress"]["adopted"], again["verify"]["how"], again["attempt"]) == (True, "full", 3)
+    assert (again["compress"], again["index"]) == (result["compress"], result["index"])
+    assert (again["verify"]["how"], again["attempt"]) == ("digest", 3)
+    # What the first attempt took counts.
+    assert again["ended"] - again["started"] > result["ended"] - result["started"] - 0.5
+
+
+def test_a_job_that_could_not_note_what_it_had_published_adopts_it(fleet: Fleet) -> None:
+    fleet.order(bam(200))
+    assert fleet.run()[0] == OK
+    before, result = fleet.archive(), fleet.told("result")
+    fleet.forget("result", "journal")
+    assert fleet.run(attempt=2)[0] == OK
+    again = fleet.told("result")
+    assert fleet.archive() == before
+    assert (again["compress"]["adopted"], again["verify"]["how"], again["attempt"]) == (True, "full", 2)
     assert again["compress"]["report"]["archive"]["uuid"] == result["compress"]["report"]["archive"]["uuid"]
+
+
+@pytest.mark.parametrize("journal", [b"no JSON", b"[]", b"{}", b'{"order": "another", "seconds": 1, "results": {}}'])
+def test_a_journal_that_is_not_this_orders_counts_for_nothing(fleet: Fleet, journal: bytes) -> None:
+    fleet.order(bam(50))
+    fleet.client.put(f"{fleet.name}/work/a.bam.journal.json", journal)
+    assert fleet.run(attempt=2)[0] == OK
+    assert fleet.told("result")["compress"]["adopted"] is False
+
+
+def test_an_archive_that_was_changed_after_it_was_noted_is_made_anew(fleet: Fleet, tmp_path: Path) -> None:
+    content = bam(200)
+    fleet.order(content)
+    assert fleet.run()[0] == OK
+    fleet.forget("result")
+    changed = bytearray(fleet.archive())
+    changed[len(changed) // 2] ^= 1
+    fleet.client.put(f"{fleet.name}/archives/a.bam.rv", bytes(changed))
+    assert fleet.run(attempt=2)[0] == AGAIN
+    assert fleet.told("failed")["kind"] == "ChecksumMismatch"
+    assert fleet.run(attempt=3)[0] == OK
+    assert decoded(fleet, tmp_path) == content
 
 
 @pytest.mark.parametrize("kind", ["another source's archive", "no archive"])
@@ -186,6 +231,17 @@ def test_a_source_that_has_changed_has_failed_for_good(fleet: Fleet) -> None:
     assert fleet.told("failed")["kind"] == "SourceChanged"
 
 
+def test_a_bug_is_met_once(fleet: Fleet) -> None:
+    order = fleet.order(bam(50)).as_dict()
+    # Nobody compares lengths with words.
+    fleet.client.put(f"{fleet.name}/work/a.bam.json", json.dumps({**order, "source_size": "fifty"}).encode())
+    code, said = fleet.run()
+    assert code == FAILED
+    assert fleet.told("failed")["kind"] == "TypeError"
+    assert said[-1]["again"] is False
+    assert "steps.py" in "".join(said[-1]["trace"])
+
+
 def test_a_source_that_is_no_bam_is_kept_as_it_is(fleet: Fleet, tmp_path: Path) -> None:
     fleet.order(b"no bam at all")
     assert fleet.run()[0] == OK
@@ -215,6 +271,20 @@ def test_an_archive_leans_on_a_reference_that_the_store_keeps_and_a_machine_fetc
         assert (tmp_path / name).read_bytes() == content
         with reference_of(entry) as first, reference_of(entry) as second:
             assert first == second, "it is fetched once for all archives that lean on it"
+
+
+def test_another_machine_goes_on_with_a_reference_of_its_own(fleet: Fleet, tmp_path: Path) -> None:
+    content, fasta = leaning(300)
+    fleet.order(content, verify="full", reference=fleet.reference(fasta))
+    assert fleet.run(READVAULT_SCRATCH=str(tmp_path / "one"))[0] == OK
+    before = fleet.told("result")
+    fleet.forget("result")
+    shutil.rmtree(tmp_path / "one")
+    code, said = fleet.run(attempt=2, READVAULT_SCRATCH=str(tmp_path / "other"))
+    assert code == OK, said
+    assert [line["steps"] for line in said if "steps" in line] == [["compress", "index"]]
+    after = fleet.told("result")
+    assert (after["reference"], after["compress"]) == (before["reference"], before["compress"])
 
 
 def test_a_reference_that_is_not_there_or_another_has_failed_for_good(fleet: Fleet) -> None:
@@ -283,7 +353,8 @@ def test_a_job_that_is_told_to_stop_leaves_nothing_half_done(fleet: Fleet, proxy
     assert (process.returncode, complaints) == (AGAIN, b""), said
     assert "told to stop" in json.loads(said.splitlines()[-1])["message"]
     # Either it had not published, or it had published all of it.
-    assert fleet.names() - {"archives/a.bam.rv", "archives/a.bam.rv.idx"} == {"in/a.bam", "work/a.bam.json"}
+    published = {"archives/a.bam.rv", "archives/a.bam.rv.idx", "work/a.bam.journal.json"}
+    assert fleet.names() - published == {"in/a.bam", "work/a.bam.json"}
     proxy.change(delay_ms=0)
     assert fleet.run(attempt=2)[0] == OK
     assert decoded(fleet, tmp_path) == content

@@ -211,6 +211,15 @@ def test_help_names_all_commands_and_no_arguments_is_a_usage_error(rv: Rv) -> No
     assert rv().returncode == 2
 
 
+@pytest.mark.parametrize(("group", "member"), [("vault", "init"), ("catalog", "find"), ("aws", "deploy")])
+def test_a_group_without_a_command_shows_its_help_and_is_a_usage_error(rv: Rv, group: str, member: str) -> None:
+    shown = rv(group)
+    assert shown.returncode == 2
+    assert shown.stdout == rv(group, "--help").stdout
+    assert f"\n  {member} " in shown.stdout.decode()
+    assert shown.stderr == b""
+
+
 def test_shells_can_complete(rv: Rv) -> None:
     done = rv("--show-completion", env={"SHELL": "/bin/bash"})
     assert done.returncode in (0, 1)

@@ -29,6 +29,8 @@ from readvault.report import state_name
 _LONGEST_MESSAGE = 16 << 10
 # Bytes of a refused message that are kept for people.
 _KEPT = 4 << 10
+# Characters of an identity that are in the name of its executions: a name has at most 80.
+NAMED = 60
 _LONGEST_KEY = 1024
 _LONGEST_NAME = 256
 _MOST_TAGS = 50
@@ -61,7 +63,7 @@ class Wanted:
     @property
     def execution(self) -> str:
         """The name of the state machine's run: the same for the same work, so it is done once."""
-        name = f"rv-{self.identity[:60]}"
+        name = f"rv-{self.identity[:NAMED]}"
         return f"{name}-{self.again}" if self.again else name
 
     @property

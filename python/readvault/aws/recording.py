@@ -30,7 +30,7 @@ def place_of_order(identity: str) -> str:
 
 
 def beside_order(place: str, kind: str) -> str:
-    """Where the `result` or the reason why it `failed` is written of an order at a place."""
+    """Where the `journal`, the `result` or the reason why it `failed` is written of an order at a place."""
     return f"{place.removesuffix('.json')}.{kind}.json"
 
 

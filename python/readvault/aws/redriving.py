@@ -15,7 +15,7 @@ from typing import Any
 
 from readvault.aws import clients, messages
 from readvault.aws.failures import BadMessage
-from readvault.aws.messages import Wanted
+from readvault.aws.messages import NAMED, Wanted
 from readvault.aws.stack import Deployed
 from readvault.aws.submitting import send
 from readvault.catalog.dynamodb import FAILED, ORDERED, text_in
@@ -23,6 +23,8 @@ from readvault.catalog.dynamodb import FAILED, ORDERED, text_in
 _TOGETHER = 10
 # Dead queues, and where their messages belong. What could not be announced is announced again.
 BACK = {"WorkDead": "WorkQueue", "NextDead": "NextQueue", "DoneDead": "DoneQueue", "FinishedDead": "FinishedTopic"}
+# States of executions that have ended and did not do their work.
+_ENDED = ("FAILED", "TIMED_OUT", "ABORTED")
 # Whose messages are just as their queue had them: AWS can move these itself.
 _PLAIN = ("WorkDead", "DoneDead")
 # Answers that say that there is no such operation here.
@@ -52,12 +54,43 @@ def failed(stack: Deployed, words: tuple[str, ...] = (), kinds: tuple[str, ...] 
 
 
 def stuck(stack: Deployed, words: tuple[str, ...] = ()) -> Iterator[Failed]:
-    """Files that are ordered, and whose execution has ended without a word or is not there: somebody has stopped it."""
+    """Files whose execution has ended, or is not there, without a word in the catalog: somebody has stopped it, or what
+    it failed with could not be noted.
+    """
     machine = stack.output("PipelineMachine").replace(":stateMachine:", ":execution:", 1)
+    noted = {text_in(item, "id")[:NAMED] for item in stack.catalog.in_state(FAILED)}
     for item in stack.catalog.in_state(ORDERED):
+        noted.add(text_in(item, "id")[:NAMED])
         state = _state(f"{machine}:{text_in(item, 'execution')}")
         if state not in ("RUNNING", "PENDING_REDRIVE"):
             yield from (replace(one, kind="Stuck", error=state) for one in _failed(stack, item, words))
+    yield from _never_ordered(stack, words, noted)
+
+
+def _never_ordered(stack: Deployed, words: tuple[str, ...], noted: set[str]) -> Iterator[Failed]:
+    """Files whose last execution ended before the catalog heard of them. `noted`: those that need not be asked for."""
+    machine = clients.client("stepfunctions")
+    for state in _ENDED:
+        pages = machine.get_paginator("list_executions").paginate(
+            stateMachineArn=stack.output("PipelineMachine"), statusFilter=state
+        )
+        # The latest come first.
+        for run in (run for page in pages for run in page["executions"]):
+            start = run["name"].removeprefix("rv-")[:NAMED]
+            if start in noted:
+                continue
+            noted.add(start)
+            given = machine.describe_execution(executionArn=run["executionArn"])["input"]
+            try:
+                wanted = messages.wanted_of(json.loads(given), stack.usual)
+            except (BadMessage, ValueError):
+                continue
+            identity = wanted.identity
+            if words and not any(_means(word, identity, wanted.source) for word in words):
+                continue
+            if stack.catalog.item(identity) is None:
+                why = f"{state}, and the catalog has nothing of it"
+                yield Failed(identity, wanted, "Stuck", why, run["stopDate"].isoformat())
 
 
 def _state(execution: str) -> str:

@@ -43,7 +43,7 @@ QUEUES = {
     "NextQueue": ("NextDeadQueue", "next", False, NEXT_TIMEOUT),
     "DoneQueue": ("DoneDeadQueue", "done", False, DONE_TIMEOUT),
 }
-# Not beside a queue but a topic: what announced finished files and could not be delivered or read.
+# Not beside a queue but a topic: what announced finished files and could not be delivered or queued.
 FINISHED_DEAD = "FinishedDeadQueue"
 DEAD_QUEUES = (*(dead for dead, *_ in QUEUES.values()), FINISHED_DEAD)
 

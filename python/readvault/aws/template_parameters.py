@@ -111,7 +111,7 @@ def _outputs() -> dict[str, tuple[str, Json]]:
         "NextDeadQueue": ("What the next workflow could not do", ref("NextDeadQueue")),
         "DoneQueue": ("Queue for those who are done with an archive", ref("DoneQueue")),
         "DoneDeadQueue": ("What could not be noted as done", ref("DoneDeadQueue")),
-        "FinishedDeadQueue": ("Announcements that could not be read", ref("FinishedDeadQueue")),
+        "FinishedDeadQueue": ("Announcements that could not be queued", ref("FinishedDeadQueue")),
         "PipelineMachine": ("State machine of the pipeline", ref("PipelineMachine")),
         "BulkMachine": ("State machine of bulk runs", ref("BulkMachine")),
         "JobQueue": ("Batch queue of the jobs", ref("JobQueue")),

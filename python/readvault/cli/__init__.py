@@ -22,9 +22,9 @@ def main() -> int:
 
     try:
         _obey_signals()
-        code = _run(arguments or ["--help"])
+        code = _run(arguments)
         sys.stdout.flush()
-        return code if arguments else exits.USAGE
+        return code
     except BrokenPipeError:
         # The reader has what it wanted. Python would complain once more when it closes standard output.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -40,9 +40,13 @@ def main() -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    from readvault.cli.app import app_for
-    from readvault.cli.exits import UsageError
+    from readvault.cli.app import app_for, lacks_command
+    from readvault.cli.exits import USAGE, UsageError
 
+    if lacks_command(arguments):
+        # Whoever does not know what to say is shown what can be said; nothing was done.
+        _run([*arguments, "--help"])
+        return USAGE
     try:
         command = app_for(arguments)(arguments, prog_name="readvault", standalone_mode=False)
     except Exception as error:

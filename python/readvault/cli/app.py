@@ -50,12 +50,17 @@ def app_for(arguments: Sequence[str]) -> typer.Typer:
     # Whoever asks for something else (help, completion, a word that is wrong) gets all of it.
     everything = word not in {"submit", *_GROUPS}
     for name, (told, commands) in _GROUPS.items():
-        group = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help=told)
+        group = typer.Typer(rich_markup_mode=None, help=told)
         if everything or word == name:
             for command_name, command in commands().items():
                 group.command(command_name)(taking(command))
         app.add_typer(group, name=name)
     return app
+
+
+def lacks_command(arguments: list[str]) -> bool:
+    """Whether nothing is asked for, or a group and none of its commands."""
+    return not arguments or (len(arguments) == 1 and arguments[0] in _GROUPS)
 
 
 def _root(

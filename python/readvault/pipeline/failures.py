@@ -23,6 +23,10 @@ class ChangedError(Exception):
     """The source is not what it was when it was submitted, or changed while it was read."""
 
 
+class MissingError(FileNotFoundError):
+    """There is nothing at the source any more."""
+
+
 class ClashError(Exception):
     """The archive's key is taken by something else."""
 
@@ -36,6 +40,12 @@ class MismatchError(DamagedError):
 
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
+# Bugs: of ours, or of what we stand on. The same source would find the same bug again, after one more compression each
+# time, while nobody hears of it: they are given up at once, with their reason, and tried again when whoever reads that
+# asks for it, with a version that has been mended. Not among them is MemoryError: who took the memory may be gone then.
+_BUGS = (ArithmeticError, AssertionError, AttributeError, LookupError, NameError, NotImplementedError, TypeError)
+# Where the class of a panic of core's comes from: PyO3 makes one for each library and gives it no other name.
+_PANICS = "pyo3_runtime"
 _LASTING = (
     ChangedError,
     ClashError,
@@ -51,6 +61,11 @@ _LASTING = (
 )
 
 
+def is_bug(error: BaseException) -> bool:
+    """Whether an error is a bug, which only those can mend who are told where it happened."""
+    return isinstance(error, _BUGS) or type(error).__module__ == _PANICS
+
+
 def failing(error: BaseException) -> Failing:
     """What becomes of a job that ended with `error`."""
     if isinstance(error, ClosedError) or (isinstance(error, OSError) and error.errno in _FULL):
@@ -60,7 +75,7 @@ def failing(error: BaseException) -> Failing:
     # What was written well and reads back otherwise may be mended by doing it again.
     if isinstance(error, MismatchError):
         return Failing.PASSING
-    return Failing.LASTING if isinstance(error, _LASTING) else Failing.PASSING
+    return Failing.LASTING if is_bug(error) or isinstance(error, _LASTING) else Failing.PASSING
 
 
 def wait_before(attempt: int, chance: float) -> float:

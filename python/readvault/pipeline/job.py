@@ -46,6 +46,8 @@ class Work:
     again: bool
     """Whether an earlier attempt may have left something."""
     dice: random.Random
+    discard: Callable[[WorkOrder], object] = steps.discard
+    """Takes away what is in the store and is not what was made."""
 
 
 def run(plan: Callable[[], WorkOrder], journal: Journal, work: Work, *, started: float) -> Entry:
@@ -97,7 +99,7 @@ def run(plan: Callable[[], WorkOrder], journal: Journal, work: Work, *, started:
         )
     except MismatchError:
         # What is in the store is not what was made: it goes, and the next attempt makes it anew.
-        steps.discard(order)
+        work.discard(order)
         journal.forget("compress", "index")
         raise
     began = time.time()

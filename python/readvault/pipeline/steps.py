@@ -19,7 +19,7 @@ from readvault.errors import (
     TruncatedError,
     UnsupportedError,
 )
-from readvault.pipeline.failures import ChangedError, ClashError, ClosedError, MismatchError
+from readvault.pipeline.failures import ChangedError, ClashError, ClosedError, MismatchError, MissingError
 from readvault.pipeline.order import WorkOrder
 from readvault.report import CompressReport, State, as_dict, state_name
 
@@ -38,11 +38,11 @@ LAST_BLOCK = bytes.fromhex("1f8b08040000000000ff0600424302001b000300000000000000
 
 
 def check_source(order: WorkOrder) -> State:
-    """The source's state; ChangedError unless it is the one that was submitted."""
+    """The source's state; MissingError or ChangedError unless it is the one that was submitted."""
     try:
         state = objects.look(order.source)
     except (FileNotFoundError, NotADirectoryError):
-        raise FileNotFoundError(f"{order.source}: there is no such source any more") from None
+        raise MissingError(f"{order.source}: there is no such source any more") from None
     if state.name != order.source_version:
         raise ChangedError(
             f"{order.source} has changed since it was submitted ({order.source_version}, now {state.name}): submit "

@@ -7,6 +7,7 @@ import random
 import sqlite3
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Protocol
@@ -16,7 +17,7 @@ from readvault.catalog.model import Entry, now
 from readvault.errors import InvalidError
 from readvault.pipeline import job as pipeline
 from readvault.pipeline import steps
-from readvault.pipeline.failures import Failing, failing
+from readvault.pipeline.failures import Failing, failing, is_bug
 from readvault.pipeline.order import WorkOrder, key_for, order_of
 from readvault.vault import references
 from readvault.vault.alive import Life
@@ -196,6 +197,8 @@ class Runner:
         return None if failure is None else failing(failure)
 
     def _fail(self, job: Job, journal: QueueJournal, error: BaseException) -> None:
+        if is_bug(error):
+            self._listener.told(f"job {job.id}: a bug of Readvault's:\n{''.join(traceback.format_exception(error))}")
         release = not self.vault.queue.goes_on(job, error) and self._discard(job)
         try:
             self._settled(lambda: self.vault.queue.fail(job, error, journal.failed(), release=release))
