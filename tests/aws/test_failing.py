@@ -4,6 +4,8 @@ Functions are broken as people break them: by a configuration that is wrong.
 """
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +101,11 @@ def test_a_failure_before_the_catalog_knew_of_the_file_is_found_too(fleet: Fleet
         fleet.announce({"source": source})
         fleet.until(lambda: fleet.runs(source))
         assert fleet.ended(source) == "FAILED"
-    assert fleet.runs(source)[0]["error"] == "SourceMissing"
+        assert fleet.runs(source)[0]["error"] == "SourceMissing"
+        # As often as it is tried before it is mended.
+        fleet.user("redrive", "--stuck")
+        fleet.until(lambda: len(fleet.runs(source)) == 2)
+        assert fleet.ended(source) == "FAILED"
     assert not fleet.items(source)
     assert stuck(fleet) == {source: "FAILED, and the catalog has nothing of it"}
     content = bam(60)
@@ -108,6 +114,57 @@ def test_a_failure_before_the_catalog_knew_of_the_file_is_found_too(fleet: Fleet
     fleet.until(lambda: fleet.items(source))
     assert fleet.give_back(fleet.entry(source), tmp_path) == content
     assert stuck(fleet) == {}
+
+
+def test_a_later_failure_that_could_not_be_noted_keeps_no_file_from_being_tried_again(fleet: Fleet) -> None:
+    source = "s3://sources/later/a.bam"
+    fleet.announce({"source": source})
+    assert fleet.failure(source)[0] == "SourceMissing"
+    assert stuck(fleet) == {}
+    with fleet.changed("FailFunction", READVAULT_TABLE="gone"):
+        fleet.user("redrive", source)
+        fleet.until(lambda: len(fleet.runs(source)) == 2)
+        assert fleet.ended(source) == "FAILED"
+    assert stuck(fleet) == {source: "FAILED"}
+    fleet.put("later/a.bam", bam(70))
+    fleet.user("redrive", "--stuck")
+    fleet.until(lambda: fleet.states_of(source) == ["RECORDED"])
+    assert [one["status"] for one in fleet.runs(source)] == ["FAILED", "FAILED", "SUCCEEDED"]
+
+
+def test_an_archive_that_could_not_be_announced_is_announced_later(fleet: Fleet) -> None:
+    source = fleet.put("untold/a.bam", bam(80))
+    with without_topic(fleet):
+        fleet.announce({"source": source})
+        entry = fleet.entry(source)
+        assert fleet.ended(source) == "FAILED"
+    assert stuck(fleet) == {source: "FAILED, and nobody was told"}
+    assert not fleet.events(source, fleet.heard)
+    fleet.user("redrive", "--stuck")
+    for queue in ("NextQueue", fleet.heard):
+        (event,) = fleet.until(lambda queue=queue: fleet.events(source, queue))  # type: ignore[misc]
+        assert (event["type"], event["archive"]) == ("archive.recorded", entry.place)
+    assert stuck(fleet) == {}
+    assert len(fleet.runs(source)) == 1
+
+
+@contextmanager
+def without_topic(fleet: Fleet) -> Iterator[None]:
+    """Somebody has taken the topic of archives away, and puts it back as it was."""
+    topics, arn = fleet.client("sns"), fleet.outputs["ArchivedTopic"]
+    names = ("RawMessageDelivery", "FilterPolicy")
+    subscribed = [
+        (one["Protocol"], one["Endpoint"], {name: told[name] for name in names if told.get(name)})
+        for one in topics.list_subscriptions_by_topic(TopicArn=arn)["Subscriptions"]
+        for told in [topics.get_subscription_attributes(SubscriptionArn=one["SubscriptionArn"])["Attributes"]]
+    ]
+    topics.delete_topic(TopicArn=arn)
+    try:
+        yield
+    finally:
+        assert topics.create_topic(Name=arn.rsplit(":", 1)[1])["TopicArn"] == arn
+        for protocol, endpoint, attributes in subscribed:
+            topics.subscribe(TopicArn=arn, Protocol=protocol, Endpoint=endpoint, Attributes=attributes)
 
 
 def stuck(fleet: Fleet) -> dict[str, str]:

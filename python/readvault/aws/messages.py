@@ -30,7 +30,7 @@ _LONGEST_MESSAGE = 16 << 10
 # Bytes of a refused message that are kept for people.
 _KEPT = 4 << 10
 # Characters of an identity that are in the name of its executions: a name has at most 80.
-NAMED = 60
+_NAMED = 60
 _LONGEST_KEY = 1024
 _LONGEST_NAME = 256
 _MOST_TAGS = 50
@@ -63,7 +63,7 @@ class Wanted:
     @property
     def execution(self) -> str:
         """The name of the state machine's run: the same for the same work, so it is done once."""
-        name = f"rv-{self.identity[:NAMED]}"
+        name = f"rv-{self.identity[:_NAMED]}"
         return f"{name}-{self.again}" if self.again else name
 
     @property
@@ -120,6 +120,12 @@ def is_source(key: str, include: tuple[str, ...]) -> bool:
     if key.endswith((*_OURS, "/")) or name.startswith("."):
         return False
     return any(fnmatch.fnmatchcase(name, pattern) for pattern in include)
+
+
+def run_of(execution: str) -> tuple[str, int]:
+    """What the name of an execution says: the start of its work's identity, and how often that was asked for again."""
+    start, _, again = execution.removeprefix("rv-").partition("-")
+    return start, int(again) if again.isdecimal() else 0
 
 
 def group_of(text: str) -> str:

@@ -1,7 +1,8 @@
 """What failed, once more: entries of the catalog back into the work queue, and messages out of the dead queues.
 
-A failed file gets a new execution, whose name counts the attempts: asked for twice, it is done once. A message of a
-dead queue goes where it came from; what a function or topic put there is unwrapped first, for it is no message of a
+A failed file gets a new execution, whose name counts the attempts: asked for twice, it is done once. So does a file
+whose execution ended and could not say so; an archive that only nobody was told of is announced from here. A message of
+a dead queue goes where it came from; what a function or topic put there is unwrapped first, for it is no message of a
 queue.
 """
 
@@ -13,18 +14,17 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
-from readvault.aws import clients, messages
+from readvault.aws import clients, messages, table
 from readvault.aws.failures import BadMessage
-from readvault.aws.messages import NAMED, Wanted
+from readvault.aws.messages import Wanted
 from readvault.aws.stack import Deployed
 from readvault.aws.submitting import send
+from readvault.aws.template_machine import ANNOUNCING
 from readvault.catalog.dynamodb import FAILED, ORDERED, text_in
 
 _TOGETHER = 10
 # Dead queues, and where their messages belong. What could not be announced is announced again.
 BACK = {"WorkDead": "WorkQueue", "NextDead": "NextQueue", "DoneDead": "DoneQueue", "FinishedDead": "FinishedTopic"}
-# States of executions that have ended and did not do their work.
-_ENDED = ("FAILED", "TIMED_OUT", "ABORTED")
 # Whose messages are just as their queue had them: AWS can move these itself.
 _PLAIN = ("WorkDead", "DoneDead")
 # Answers that say that there is no such operation here.
@@ -42,6 +42,8 @@ class Failed:
     kind: str
     error: str
     updated: str
+    event: str | None = None
+    """What nobody was told, if only that is missing."""
 
 
 def failed(stack: Deployed, words: tuple[str, ...] = (), kinds: tuple[str, ...] = ()) -> Iterator[Failed]:
@@ -54,43 +56,85 @@ def failed(stack: Deployed, words: tuple[str, ...] = (), kinds: tuple[str, ...] 
 
 
 def stuck(stack: Deployed, words: tuple[str, ...] = ()) -> Iterator[Failed]:
-    """Files whose execution has ended, or is not there, without a word in the catalog: somebody has stopped it, or what
-    it failed with could not be noted.
+    """Files whose last execution has ended, or is not there, without a word in the catalog: somebody has stopped it, or
+    what it failed with could not be noted. And archives that are recorded, and could not be announced.
     """
     machine = stack.output("PipelineMachine").replace(":stateMachine:", ":execution:", 1)
-    noted = {text_in(item, "id")[:NAMED] for item in stack.catalog.in_state(FAILED)}
+    ended = _ended(stack)
+    for item in stack.catalog.in_state(FAILED):
+        start, again = messages.run_of(text_in(item, "execution"))
+        run = ended.pop(start, None)
+        if run is not None and run.again > again:
+            yield from (_stuck(one, run.state, run.again) for one in _failed(stack, item, words))
     for item in stack.catalog.in_state(ORDERED):
-        noted.add(text_in(item, "id")[:NAMED])
+        start, again = messages.run_of(text_in(item, "execution"))
+        run = ended.pop(start, None)
         state = _state(f"{machine}:{text_in(item, 'execution')}")
         if state not in ("RUNNING", "PENDING_REDRIVE"):
-            yield from (replace(one, kind="Stuck", error=state) for one in _failed(stack, item, words))
-    yield from _never_ordered(stack, words, noted)
+            last = again if run is None else max(again, run.again)
+            yield from (_stuck(one, state, last) for one in _failed(stack, item, words))
+    for run in ended.values():
+        yield from _unheard_of(stack, run, words)
 
 
-def _never_ordered(stack: Deployed, words: tuple[str, ...], noted: set[str]) -> Iterator[Failed]:
-    """Files whose last execution ended before the catalog heard of them. `noted`: those that need not be asked for."""
-    machine = clients.client("stepfunctions")
-    for state in _ENDED:
-        pages = machine.get_paginator("list_executions").paginate(
-            stateMachineArn=stack.output("PipelineMachine"), statusFilter=state
-        )
-        # The latest come first.
-        for run in (run for page in pages for run in page["executions"]):
-            start = run["name"].removeprefix("rv-")[:NAMED]
-            if start in noted:
-                continue
-            noted.add(start)
-            given = machine.describe_execution(executionArn=run["executionArn"])["input"]
-            try:
-                wanted = messages.wanted_of(json.loads(given), stack.usual)
-            except (BadMessage, ValueError):
-                continue
-            identity = wanted.identity
-            if words and not any(_means(word, identity, wanted.source) for word in words):
-                continue
-            if stack.catalog.item(identity) is None:
-                why = f"{state}, and the catalog has nothing of it"
-                yield Failed(identity, wanted, "Stuck", why, run["stopDate"].isoformat())
+def _stuck(one: Failed, state: str, again: int) -> Failed:
+    """`again`: of the last execution, so that the next has another name."""
+    return replace(one, kind="Stuck", error=state, wanted=replace(one.wanted, again=again))
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """An execution that has ended and did not do its work."""
+
+    arn: str
+    again: int
+    state: str
+    stopped: str
+
+
+def _ended(stack: Deployed) -> dict[str, _Run]:
+    """The last such execution of each file, by the start of its identity."""
+    found: dict[str, _Run] = {}
+    pages = clients.client("stepfunctions").get_paginator("list_executions")
+    for state in ("FAILED", "TIMED_OUT", "ABORTED"):
+        for page in pages.paginate(stateMachineArn=stack.output("PipelineMachine"), statusFilter=state):
+            for told in page["executions"]:
+                start, again = messages.run_of(told["name"])
+                if start not in found or found[start].again < again:
+                    found[start] = _Run(told["executionArn"], again, state, told["stopDate"].isoformat())
+    return found
+
+
+def _unheard_of(stack: Deployed, run: _Run, words: tuple[str, ...]) -> Iterator[Failed]:
+    """The file of an execution, if the catalog has nothing of it, or nobody has heard of its archive."""
+    told = clients.client("stepfunctions").describe_execution(executionArn=run.arn)
+    try:
+        wanted = messages.wanted_of(json.loads(told["input"]), stack.usual)
+    except (BadMessage, ValueError):
+        return
+    identity = wanted.identity
+    if words and not any(_means(word, identity, wanted.source) for word in words):
+        return
+    item = stack.catalog.item(identity)
+    if item is None:
+        yield Failed(identity, wanted, "Stuck", f"{run.state}, and the catalog has nothing of it", run.stopped)
+    elif text_in(item, "execution") == told["name"] and not text_in(item, "announced"):
+        event = _unannounced(run.arn)
+        if event is not None:
+            yield Failed(identity, wanted, "Stuck", f"{run.state}, and nobody was told", run.stopped, event)
+
+
+def _unannounced(execution: str) -> str | None:
+    """The event that an execution was to announce, and that neither it nor what came after a failure announced."""
+    pages = clients.client("stepfunctions").get_paginator("get_execution_history").paginate(executionArn=execution)
+    found: str | None = None
+    for event in (event for page in pages for event in page["events"]):
+        entered = event.get("stateEnteredEventDetails", {})
+        if entered.get("name") == ANNOUNCING:
+            found = str(json.loads(entered["input"])["recorded"]["Payload"]["event"])
+        elif event["type"] == "TaskSucceeded":
+            found = None
+    return found
 
 
 def _state(execution: str) -> str:
@@ -119,14 +163,24 @@ def _means(word: str, identity: str, source: str) -> bool:
 
 
 def again(stack: Deployed, wanted: Iterator[Failed], hear: Callable[[Failed], object]) -> int:
-    """Queue failed files again; gives how many."""
+    """Queue failed files again, and announce what nobody was told; gives how many."""
     sent = 0
     while some := list(islice(wanted, _TOGETHER)):
-        send(stack.output("WorkQueue"), [one.wanted.once_more() for one in some])
+        if work := [one.wanted.once_more() for one in some if one.event is None]:
+            send(stack.output("WorkQueue"), work)
+        for one in some:
+            if one.event is not None:
+                _announce(stack, one.identity, one.event)
         for one in some:
             hear(one)
         sent += len(some)
     return sent
+
+
+def _announce(stack: Deployed, identity: str, event: str) -> None:
+    kind = {"type": {"DataType": "String", "StringValue": str(json.loads(event)["type"])}}
+    clients.client("sns").publish(TopicArn=stack.output("ArchivedTopic"), Message=event, MessageAttributes=kind)
+    table.announced(stack.catalog, identity)
 
 
 def move_back(stack: Deployed, name: str) -> tuple[int, bool]:

@@ -144,3 +144,14 @@ def fail(catalog: DynamoCatalog, wanted: Wanted, failure: Failure, execution: st
     if there is not None and "key" in there:
         catalog.release(key_claim(places.join(text_in(there, "store"), text_in(there, "key"))), identity)
     return None
+
+
+def announced(catalog: DynamoCatalog, identity: str) -> None:
+    """Note that an archive was announced after its execution could not do it."""
+    catalog.client.update_item(
+        TableName=catalog.table,
+        Key=packed({"id": identity}),
+        UpdateExpression="SET announced = :now",
+        ConditionExpression="attribute_exists(id)",
+        ExpressionAttributeValues=packed({":now": now()}),
+    )

@@ -28,6 +28,9 @@ from readvault.aws.template_words import (
 
 State = dict[str, Any]
 
+# The state that tells of an archive, with its event at $.recorded.Payload.event.
+ANNOUNCING = "Announce"
+
 # What passes by itself: what is Lambda's fault, and what a handler says of other services. All else that handlers raise
 # (SourceMissing, NameClash, ChecksumMismatch ...) would come again however often it is tried.
 LAMBDA_PASSES = [
@@ -89,9 +92,9 @@ def definition() -> dict[str, Any]:
                 "RecordFunction",
                 {"Payload.$": _ORDERED},
                 ResultPath="$.recorded",
-                Next="Announce",
+                Next=ANNOUNCING,
             ),
-            "Announce": {
+            ANNOUNCING: {
                 "Type": "Task",
                 "Resource": "arn:${Partition}:states:::sns:publish",
                 "Parameters": {

@@ -309,7 +309,7 @@ def redrive(
         typer.Option("--kind", metavar="NAME", help="Only this kind of failure, such as NameClash; may be repeated."),
     ] = None,
     stuck: Annotated[
-        bool, typer.Option("--stuck", help="Files whose execution ended without a word in the catalog, instead.")
+        bool, typer.Option("--stuck", help="Files whose execution ended without a word, instead.")
     ] = False,
     dead: Annotated[
         bool, typer.Option("--dead", help="Also move the messages of dead queues back to where they belong.")
