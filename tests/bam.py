@@ -93,6 +93,16 @@ def bam(number: int = 1000, seed: int = 1) -> bytes:
     return bgzf(header()) + bgzf(b"".join(record.encode() for record in records(number, seed))) + EOF_BLOCK
 
 
+def leaning(number: int = 1000, seed: int = 1) -> tuple[bytes, bytes]:
+    """A BAM file of `number` records, and the FASTA file of the reference that they agree with."""
+    found = records(number, seed)
+    # As `records` makes it: each record begins ten bases after the last.
+    genome = "N" * found[0].position + "".join(one.sequence[:10] for one in found) + found[-1].sequence[10:]
+    named = header({"chr1": len(genome)})
+    whole = bgzf(named) + bgzf(b"".join(record.encode() for record in found)) + EOF_BLOCK
+    return whole, f">chr1\n{genome}\n".encode()
+
+
 def long_bam(megabytes: int) -> bytes:
     """A BAM file of about that size, quickly: the same records over and over."""
     once = bgzf(b"".join(record.encode() for record in records(2000)))

@@ -137,7 +137,7 @@ def _attempt(job: Any, known: dict[str, str]) -> Ended:
         subprocess.Popen(
             command,
             cwd=folder,
-            env={**known, **environment(PLAN.store), "TMPDIR": folder},
+            env={**known, **environment(PLAN.store), "TMPDIR": folder, "READVAULT_SCRATCH": folder},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

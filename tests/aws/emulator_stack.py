@@ -1,8 +1,9 @@
 """CloudFormation: what moto leaves out of a template.
 
-Added: subscriptions to topics, a bucket's versioning and lifecycle, a job's timeout, a function's dead queue. Not
-added, because nothing here hangs on them: policies of topics, queues and buckets, alarms and the dashboard
-(tests/aws/test_template.py looks at those), and all that is of the network. Nobody's rights are checked.
+Added: subscriptions to topics, a bucket's versioning and lifecycle, a job's timeout, a function's dead queue, and what
+stacks of change sets lack (moto_stacks.py). Not added, because nothing here hangs on them: policies of topics, queues
+and buckets, alarms and the dashboard (tests/aws/test_template.py looks at those), and all that is of the network.
+Nobody's rights are checked.
 """
 
 import copy
@@ -12,13 +13,16 @@ from typing import Any
 
 from moto.awslambda.models import LambdaFunction
 from moto.batch.models import JobDefinition
+from moto.cloudformation.models import ChangeSet, Stack
 from moto.core.common_models import CloudFormationModel
 from moto.dynamodb.models.table import Table
 from moto.dynamodb.responses import DynamoHandler
 from moto.iam.models import Role
 from moto.s3.models import FakeBucket
+from moto.s3.responses import S3Response
 from moto.sns.models import sns_backends
 
+from tests.aws import moto_stacks
 from tests.aws.emulator_ground import client, instead
 
 # --- Resources of templates ------------------------------------------------------------------------------------------
@@ -77,6 +81,10 @@ class Subscription(CloudFormationModel):
     def is_created(self) -> bool:
         return True
 
+
+instead(ChangeSet, "apply")(moto_stacks.apply)
+instead(S3Response, "get_bucket_notification")(moto_stacks.notifications)
+Stack.parameter_list = property(moto_stacks.parameters)  # type: ignore[assignment,method-assign]
 
 _make_bucket: Any = FakeBucket.create_from_cloudformation_json
 

@@ -1,13 +1,14 @@
 """moto over loopback, as a program: it prints its port, and ends with its standard input.
 
 Of a stack that a change set has made, moto tells neither outputs nor parameters; here it does, as it does of others.
-A list among the parameters is told as AWS tells it, with commas.
+A list among the parameters is told as AWS tells it, with commas. That a bucket tells EventBridge is told too.
 """
 
 import sys
 from typing import Any
 
 from moto.cloudformation.models import ChangeSet, Stack
+from moto.s3.responses import S3Response
 from moto.server import ThreadedMotoServer
 from moto.sqs.exceptions import SQSException
 from moto.sqs.models import Queue
@@ -33,6 +34,19 @@ def parameters(stack: Stack) -> list[dict[str, Any]]:
     ]
 
 
+_notifications = S3Response.get_bucket_notification
+
+
+def notifications(self: S3Response) -> Any:
+    """Whom a bucket tells of its objects."""
+    status, fields, body = _notifications(self)
+    found = self.backend.get_bucket_notification_configuration(self.bucket_name)
+    if found is not None and found.event_bridge is not None:
+        end = "</NotificationConfiguration>"
+        body = str(body).replace(end, f"<EventBridgeConfiguration/>{end}")
+    return status, fields, body
+
+
 def move(request: SQSResponse) -> None:
     """Say that messages are not moved here, without an answer that is asked for again."""
     raise SQSException("AWS.SimpleQueueService.UnsupportedOperation", "StartMessageMoveTask")
@@ -41,6 +55,7 @@ def move(request: SQSResponse) -> None:
 if __name__ == "__main__":
     ChangeSet.apply = apply  # type: ignore[method-assign]
     Stack.parameter_list = property(parameters)  # type: ignore[assignment,method-assign]
+    S3Response.get_bucket_notification = notifications  # type: ignore[method-assign]
     SQSResponse.start_message_move_task = move  # type: ignore[attr-defined]
     # Functions do not run here, so they take no messages either.
     Queue.lambda_event_source_mappings = property(lambda queue: {}, lambda queue, given: None)  # type: ignore[assignment]

@@ -177,6 +177,28 @@ def test_an_image_is_built_and_pushed_by_the_engine_that_there_is(
     assert (tmp_path / "log.password").read_text()
 
 
+def test_buckets_that_tell_nothing_are_named_and_can_be_switched_on(aws: Callable[..., Completed], server: S3) -> None:
+    s3 = server.client()
+    s3.create_bucket(Bucket="silent", CreateBucketConfiguration={"LocationConstraint": server.region})
+    topic = server.client(service="sns").create_topic(Name="others")["TopicArn"]
+    others = [{"TopicArn": topic, "Events": ["s3:ObjectCreated:*"]}]
+    s3.put_bucket_notification_configuration(Bucket="silent", NotificationConfiguration={"TopicConfigurations": others})
+    named = ("--stack", "events", "--image", IMAGE, "--source-bucket", "silent", "--s3-events")
+    shown = aws("deploy", *named, "--dry-run", "--enable-bucket-events")
+    assert shown.returncode == 0, shown.stderr.decode()
+    assert b"silent sends no events to EventBridge" in shown.stderr
+    # What is to be typed keeps what the bucket tells others.
+    assert b"put-bucket-notification-configuration --bucket silent" in shown.stderr
+    assert topic in shown.stderr.decode()
+    assert "EventBridgeConfiguration" not in s3.get_bucket_notification_configuration(Bucket="silent")
+    done = aws("deploy", *named, "--yes", "--enable-bucket-events")
+    assert done.returncode == 0, done.stderr.decode()
+    told = s3.get_bucket_notification_configuration(Bucket="silent")
+    assert told["EventBridgeConfiguration"] == {}
+    assert [one["TopicArn"] for one in told["TopicConfigurations"]] == [topic]
+    assert b"EventBridge" not in aws("deploy", "--stack", "events", "--yes").stderr
+
+
 def test_without_boto3_the_command_says_what_to_install(aws: Callable[..., Completed], tmp_path: Path) -> None:
     (tmp_path / "boto3.py").write_text("raise ModuleNotFoundError(\"No module named 'boto3'\")\n")
     path = f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"

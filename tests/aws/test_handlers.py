@@ -311,6 +311,16 @@ def test_a_source_that_is_missing_is_named_and_never_ordered(stack: Stack) -> No
     assert stack.items() == []
 
 
+def test_a_reference_that_is_missing_is_named_before_a_machine_is_started_for_it(stack: Stack) -> None:
+    one = wanted(stack)
+    leaning = replace(one, options=replace(one.options, reference="s3://sources/none.fa"))
+    with pytest.raises(SourceMissing, match=r"s3://sources/none\.fa"):
+        handlers.order(input_of(leaning), None)
+    assert stack.items() == []
+    stack.put("s3://sources/none.fa", b">chr1\nACGT\n")
+    assert handlers.order(input_of(leaning), None)["done"] is False
+
+
 @pytest.mark.parametrize("version", ["8:other", "v1", "0123456789abcdef"])
 def test_a_source_in_another_state_is_refused(stack: Stack, version: str) -> None:
     with pytest.raises(SourceChanged, match="announce it again"):

@@ -1,7 +1,9 @@
 """The job as the container runs it: a process, an order, a store; whatever happens, it is whole or tried again."""
 
+import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,8 +19,9 @@ from readvault.aws.sources import Seen
 from readvault.catalog.model import now
 from readvault.pipeline.entries import entry_for
 from readvault.pipeline.order import Options, WorkOrder
+from readvault.pipeline.restore import give_back, reference_of
 
-from tests.bam import bam
+from tests.bam import bam, leaning
 from tests.servers import S3, Faults, faults, s3_server
 from tests.stores.conftest import S3Client, environment_of
 
@@ -57,12 +60,14 @@ class Fleet:
         self.client.put(f"{self.name}/work/{source}.json", json.dumps(made.as_dict()).encode())
         return made
 
-    def start(self, source: str = "a.bam", *, url: str | None = None, attempt: int = 1) -> subprocess.Popen[bytes]:
+    def start(
+        self, source: str = "a.bam", *, url: str | None = None, attempt: int = 1, **environment: str
+    ) -> subprocess.Popen[bytes]:
         """The container's entry point."""
         place = f"s3://{self.s3.bucket}/{self.name}/work/{source}.json"
-        environment = {**os.environ, **self.s3.environment(url=url), "AWS_BATCH_JOB_ATTEMPT": str(attempt)}
+        known = {**os.environ, **self.s3.environment(url=url), "AWS_BATCH_JOB_ATTEMPT": str(attempt)}
         command = [sys.executable, "-m", "readvault.aws.job", place]
-        return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        return subprocess.Popen(command, env={**known, **environment}, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def run(self, source: str = "a.bam", **how: Any) -> tuple[int, list[dict[str, Any]]]:
         """Its exit code, and what it said."""
@@ -70,6 +75,11 @@ class Fleet:
             said, complaints = process.communicate(timeout=PATIENCE)
         assert complaints == b""
         return process.returncode, [json.loads(line) for line in said.splitlines()]
+
+    def reference(self, fasta: bytes) -> str:
+        """The URL of a reference."""
+        self.client.put(f"{self.name}/in/genome.fa", fasta)
+        return f"s3://{self.s3.bucket}/{self.name}/in/genome.fa"
 
     def names(self) -> set[str]:
         start = f"{self.name}/"
@@ -142,7 +152,7 @@ def test_a_job_that_is_run_again_goes_on_where_it_stopped(fleet: Fleet) -> None:
     fleet.forget("result")
     code, said = fleet.run(attempt=3)
     assert code == OK, said
-    assert [line["steps"] for line in said if "steps" in line] == [["plan", "compress", "index"]]
+    assert [line["steps"] for line in said if "steps" in line] == [["compress", "index"]]
     again = fleet.told("result")
     assert fleet.archive() == before
     assert (again["compress"], again["index"]) == (result["compress"], result["index"])
@@ -237,6 +247,57 @@ def test_a_source_that_is_no_bam_is_kept_as_it_is(fleet: Fleet, tmp_path: Path) 
     assert fleet.run()[0] == OK
     assert fleet.told("result")["compress"]["marks"] == ["not-bam"]
     assert decoded(fleet, tmp_path) == b"no bam at all"
+
+
+@pytest.mark.parametrize("verify", ["digest", "sample", "full"])
+def test_an_archive_leans_on_a_reference_that_the_store_keeps_and_a_machine_fetches_once(
+    fleet: Fleet, tmp_path: Path, verify: str
+) -> None:
+    content, fasta = leaning(300)
+    url, sha256 = fleet.reference(fasta), hashlib.sha256(fasta).hexdigest()
+    orders = {name: fleet.order(content, name, verify=verify, reference=url) for name in ("a.bam", "b.bam")}
+    told = [fleet.run(name, READVAULT_SCRATCH=str(tmp_path)) for name in orders]
+    assert [code for code, _ in told] == [OK, OK], told
+    fetched = [[one for one in said if one["message"] == "fetched the reference"] for _, said in told]
+    assert [len(one) for one in fetched] == [1, 0]
+    for name, order in orders.items():
+        result = fleet.told("result", name)
+        assert result["reference"] == f"references/{sha256}.fa"
+        entry = entry_for(replace(order, reference=result["reference"]), result, result["started"], result["ended"])
+        assert (entry.reference, [one["name"] for one in entry.references]) == (result["reference"], ["chr1"])
+        # What the catalog says of it is enough to give the source back, wherever the first copy has gone.
+        fleet.client.put(f"{fleet.name}/in/genome.fa", b"gone")
+        give_back(entry, str(tmp_path / name), threads=1, force=False)
+        assert (tmp_path / name).read_bytes() == content
+        with reference_of(entry) as first, reference_of(entry) as second:
+            assert first == second, "it is fetched once for all archives that lean on it"
+
+
+def test_another_machine_goes_on_with_a_reference_of_its_own(fleet: Fleet, tmp_path: Path) -> None:
+    content, fasta = leaning(300)
+    fleet.order(content, verify="full", reference=fleet.reference(fasta))
+    assert fleet.run(READVAULT_SCRATCH=str(tmp_path / "one"))[0] == OK
+    before = fleet.told("result")
+    fleet.forget("result")
+    shutil.rmtree(tmp_path / "one")
+    code, said = fleet.run(attempt=2, READVAULT_SCRATCH=str(tmp_path / "other"))
+    assert code == OK, said
+    assert [line["steps"] for line in said if "steps" in line] == [["compress", "index"]]
+    after = fleet.told("result")
+    assert (after["reference"], after["compress"]) == (before["reference"], before["compress"])
+
+
+def test_a_reference_that_is_not_there_or_another_has_failed_for_good(fleet: Fleet) -> None:
+    content, fasta = leaning(300)
+    url = fleet.reference(fasta[:-200])
+    fleet.order(content, reference=url)
+    assert fleet.run()[0] == FAILED
+    assert "chr1" in fleet.told("failed")["message"]
+    fleet.order(content, "b.bam", reference=url.replace("genome", "none"))
+    assert fleet.run("b.bam")[0] == FAILED
+    reason = fleet.told("failed", "b.bam")
+    assert (reason["kind"], "none.fa" in reason["message"]) == ("SourceMissing", True)
+    assert not any(name.endswith(".rv") for name in fleet.names())
 
 
 @pytest.mark.parametrize("verify", ["digest", "sample", "full"])

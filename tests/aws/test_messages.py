@@ -138,7 +138,8 @@ def test_what_is_no_creation_is_passed_over() -> None:
         ({"source": URL, "options": {"index": 1}}, "true or false"),
         ({"source": URL, "options": {"verify": None, "other": 1}}, "no option other"),
         ({"source": URL, "options": {"name": "../a.rv"}}, "within the store"),
-        ({"source": URL, "options": {"reference": "/proc/self/environ"}}, "leave `reference` out"),
+        ({"source": URL, "options": {"reference": "/proc/self/environ"}}, "a reference is s3://BUCKET/KEY"),
+        ({"source": URL, "options": {"reference": 7}}, "not a number"),
         ({"source": URL, "again": -1}, "number"),
         ({"source": URL, "again": True}, "number"),
         ({"source": URL, "extra": 1}, "no extra"),
@@ -168,7 +169,17 @@ def test_sources_of_elsewhere_are_refused() -> None:
     assert isinstance(good, Wanted)
     assert isinstance(bad, Refused)
     assert isinstance(evil, Refused)
-    assert "none of this stack's sources" in evil.why
+    assert "none of this stack's source buckets" in evil.why
+
+
+def test_a_reference_is_of_the_stacks_buckets_and_makes_other_work_of_a_source() -> None:
+    prefixes = ("s3://bucket/", "s3://other/")
+    told = [{"source": URL, "options": {"reference": one}} for one in ("s3://other/hg38.fa", "s3://elsewhere/hg38.fa")]
+    leaning, elsewhere, alone = messages.read(json.dumps([*told, {"source": URL}]), USUAL, prefixes)
+    assert isinstance(leaning, Wanted) and isinstance(alone, Wanted) and isinstance(elsewhere, Refused)
+    assert leaning.options.reference == "s3://other/hg38.fa"
+    assert leaning.identity != alone.identity
+    assert "s3://elsewhere/hg38.fa is in none of this stack's source buckets" in elsewhere.why
 
 
 _JSON: Any = st.recursive(

@@ -1,5 +1,6 @@
 """The stack's template: what is committed is what is built, and it keeps the promises that are made of it."""
 
+import email
 import json
 import re
 import subprocess
@@ -14,6 +15,7 @@ from readvault.aws.template_batch import JOB_USER
 from readvault.aws.template_functions import FUNCTIONS
 from readvault.aws.template_machine import definition
 from readvault.aws.template_messages import QUEUES, VISIBILITY_PER_TIMEOUT
+from readvault.config import Transfers
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 COMMITTED = ROOT / "infra" / "template.json"
@@ -25,6 +27,9 @@ RESOURCES: dict[str, dict[str, Any]] = BUILT["Resources"]
 # What AWS takes in one template, when it comes by way of a bucket.
 LONGEST_TEMPLATE = 1 << 20
 MOST_RESOURCES = 500
+
+# Where cfn-lint looks whether everything can be had: one of Europe, the first one, and one of each other partition.
+REGIONS = ("eu-west-2", "us-east-1", "us-gov-west-1", "cn-north-1")
 
 # Statements that name no resource, by role and Sid, and why.
 ALL_RESOURCES = {
@@ -101,14 +106,30 @@ def test_the_template_is_within_what_cloudformation_takes() -> None:
     assert all(re.fullmatch("[A-Za-z0-9]+", name) for name in RESOURCES)
 
 
+def lint(path: Path) -> str:
+    """What cfn-lint says of a template."""
+    command = [str(CFN_LINT), "--regions", *REGIONS, "--", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout or done.returncode == 0, done.stderr
+    return done.stdout
+
+
 def test_cfn_lint_has_nothing_to_say() -> None:
-    done = subprocess.run(
-        [str(CFN_LINT), "--regions", "eu-west-2", "us-east-1", "--", str(COMMITTED)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert not lint(COMMITTED)
+
+
+def test_cfn_lint_has_nothing_to_say_of_the_state_machine(tmp_path: Path) -> None:
+    # It knows no substitutions there, and no partition but one.
+    whole = template.build()
+    for one in whole["Resources"].values():
+        if one["Type"] == "AWS::StepFunctions::StateMachine":
+            del one["Metadata"]
+            text = one["Properties"]["DefinitionString"]
+            one["Properties"]["DefinitionString"] = text.replace("${Partition}", "aws")
+            del one["Properties"]["DefinitionSubstitutions"]["Partition"]
+    path = tmp_path / "template.json"
+    path.write_text(json.dumps(whole))
+    assert not lint(path)
 
 
 def test_every_name_that_is_referred_to_is_there() -> None:
@@ -117,6 +138,16 @@ def test_every_name_that_is_referred_to_is_there() -> None:
     assert {name for name in named if not name.startswith("AWS::")} <= known
     conditions = {one["Condition"] for one in RESOURCES.values() if "Condition" in one}
     assert conditions <= set(BUILT["Conditions"])
+
+
+def test_the_template_is_of_no_partition() -> None:
+    text = template.text()
+    assert "arn:aws:" not in text and "arn:aws-" not in text
+    # EC2 is the one service that has another name in China (CDK's list of principals has it so).
+    assert set(re.findall(r"[\w-]+\.amazonaws\.com(?:\.cn)?", text)) == {
+        f"{service}.amazonaws.com" for service in ("batch", "ecs-tasks", "events", "lambda", "s3", "sns", "states")
+    }
+    assert set(BUILT["Mappings"]["Partitions"]) == {"aws", "aws-cn", "aws-us-gov"}
 
 
 def test_every_parameter_is_used_and_says_what_it_is() -> None:
@@ -209,6 +240,58 @@ def test_nobody_may_delete_anything() -> None:
 def test_log_groups_forget_after_the_days_that_were_asked_for() -> None:
     for name, group in of_type("Logs::LogGroup").items():
         assert group["RetentionInDays"] == {"Ref": "LogDays"}, name
+
+
+def roles_in(policy: str) -> set[str]:
+    return {one["Ref"] for one in RESOURCES[policy]["Properties"]["Roles"]}
+
+
+def roles_that(*actions: str) -> set[str]:
+    """The roles that may do one of these with what is the stack's own."""
+    return {
+        name
+        for name, statement in statements()
+        if statement["Effect"] == "Allow"
+        and RESOURCES[name]["Type"] == "AWS::IAM::Role"
+        and any(action.startswith(actions) for action in listed(statement["Action"]))
+    }
+
+
+def test_with_a_key_of_the_users_all_that_is_kept_is_encrypted_with_it() -> None:
+    key = {"Ref": "KmsKeyArn"}
+    for name, queue in of_type("SQS::Queue").items():
+        assert queue["KmsMasterKeyId"]["Fn::If"][:2] == ["HasKmsKey", key], name
+        # SQS takes one of the two.
+        assert queue["SqsManagedSseEnabled"] == {"Fn::If": ["HasKmsKey", {"Ref": "AWS::NoValue"}, True]}, name
+    for name, topic in of_type("SNS::Topic").items():
+        assert topic["KmsMasterKeyId"]["Fn::If"][:2] == ["HasKmsKey", key], name
+    for name, table in of_type("DynamoDB::Table").items():
+        condition, told, otherwise = table["SSESpecification"]["Fn::If"]
+        assert (condition, told["KMSMasterKeyId"], otherwise) == ("HasKmsKey", key, {"Ref": "AWS::NoValue"}), name
+    for name, bucket in of_type("S3::Bucket").items():
+        (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        condition, told, _ = rule["Fn::If"]
+        assert (condition, told["ServerSideEncryptionByDefault"]["KMSMasterKeyID"]) == ("HasKmsKey", key), name
+
+
+def test_whoever_writes_or_reads_what_is_encrypted_may_use_the_key_and_nobody_else() -> None:
+    # A queue's sender makes a data key and reads what the queue has of it; whoever receives reads it only.
+    writing = roles_that("sqs:SendMessage", "sns:Publish", "s3:PutObject")
+    reading = roles_that("sqs:ReceiveMessage", "s3:GetObject", "dynamodb:") | roles_in("SourcePolicy")
+    assert roles_in("KeyPolicy") == writing
+    assert roles_in("KeyReadPolicy") == reading - writing
+    for policy, actions in (("KeyPolicy", {"kms:Decrypt", "kms:GenerateDataKey"}), ("KeyReadPolicy", {"kms:Decrypt"})):
+        assert RESOURCES[policy]["Condition"] == "HasKmsKey"
+        (statement,) = RESOURCES[policy]["Properties"]["PolicyDocument"]["Statement"]
+        assert (set(statement["Action"]), statement["Resource"]) == (actions, [{"Ref": "KmsKeyArn"}])
+
+
+def test_what_a_function_takes_or_cannot_do_goes_through_encrypted_queues_in_its_name() -> None:
+    for mapping in of_type("Lambda::EventSourceMapping").values():
+        role = f"{mapping['FunctionName']['Ref']}Role"
+        assert role in roles_in("KeyPolicy") | roles_in("KeyReadPolicy")
+    for name, function in of_type("Lambda::Function").items():
+        assert "DeadLetterConfig" not in function or f"{name}Role" in roles_in("KeyPolicy"), name
 
 
 # --- Store -----------------------------------------------------------------------------------------------------------
@@ -329,6 +412,20 @@ def test_the_job_runs_with_as_little_as_it_needs() -> None:
     assert container["Command"] == ["Ref::order"]
 
 
+def test_the_folder_that_jobs_of_a_machine_share_is_there_before_them_and_theirs() -> None:
+    container = RESOURCES["JobDefinition"]["Properties"]["ContainerProperties"]
+    (volume,), (mount,) = container["Volumes"], container["MountPoints"]
+    assert mount["SourceVolume"] == volume["Name"]
+    assert {"Name": "READVAULT_SCRATCH", "Value": mount["ContainerPath"]} in container["Environment"]
+    text = RESOURCES["InstanceTemplate"]["Properties"]["LaunchTemplateData"]["UserData"]["Fn::Base64"]
+    # Batch takes nothing that is not in parts.
+    whole, part = email.message_from_string(text).walk()
+    assert whole.get_content_type() == "multipart/mixed" and not whole.defects
+    assert part.get_content_type() == "text/cloud-boothook"
+    does = f"install -d -o {JOB_USER} -g {JOB_USER} -m 0755 {volume['Host']['SourcePath']}\n"
+    assert does in str(part.get_payload())
+
+
 @pytest.mark.parametrize(
     ("exit_code", "status_reason", "reason", "again"),
     [
@@ -365,6 +462,14 @@ def test_jobs_are_tried_again_when_that_can_help(
     # "If none of the listed conditions match, then the job is retried" (Batch, RetryStrategy).
     action = next((rule["Action"] for rule in rules if matches(rule)), "RETRY")
     assert (action == "RETRY") is again
+
+
+def test_a_store_that_throttles_is_outlasted_by_the_job_itself() -> None:
+    known = RESOURCES["JobDefinition"]["Properties"]["ContainerProperties"]["Environment"]
+    (retries,) = (one["Value"] for one in known if one["Name"] == "READVAULT_RETRIES")
+    # Waits of up to 0.1 seconds, twice as long each time, 20 at most (core/store/failure.rs).
+    longest = sum(min(20, 0.1 * 2**attempt) for attempt in range(1, int(retries) + 1))
+    assert int(retries) > Transfers().retries and longest > 30
 
 
 def test_spot_comes_before_on_demand_and_both_have_a_choice_of_machines() -> None:
@@ -469,7 +574,7 @@ def test_the_machine_is_told_of_all_that_it_names_and_may_call_it() -> None:
     assert named == set(machine["DefinitionSubstitutions"])
     role = set(references(RESOURCES["MachineRole"]["Properties"]["Policies"]))
     # The job definition is named in the role by its name, for all its revisions.
-    assert named - {"JobDefinition"} <= role
+    assert named - {"JobDefinition", "Partition"} <= role
 
 
 def test_functions_answer_before_the_machine_stops_listening() -> None:
@@ -527,4 +632,4 @@ def test_the_bulk_machine_is_told_of_all_that_it_names_and_may_call_it() -> None
     assert json.loads(machine["DefinitionString"]) == BULK
     named = set(re.findall(r"\$\{(\w+)\}", machine["DefinitionString"]))
     assert named == set(machine["DefinitionSubstitutions"])
-    assert named <= set(references(RESOURCES["BulkMachineRole"]["Properties"]["Policies"]))
+    assert named - {"Partition"} <= set(references(RESOURCES["BulkMachineRole"]["Properties"]["Policies"]))

@@ -91,6 +91,9 @@ def order(event: Event, context: Any) -> dict[str, Any]:
             f"{wanted.source} is not in the state that was announced ({wanted.version}, now {seen.name}): announce it "
             f"again"
         )
+    if wanted.options.reference is not None:
+        # Told before a machine is started for it.
+        sources.look(wanted.options.reference)
     made = WorkOrder(
         job=0,
         source=wanted.source,

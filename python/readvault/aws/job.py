@@ -19,6 +19,7 @@ import traceback
 from types import FrameType
 
 from readvault import files, objects
+from readvault.aws import references
 from readvault.aws.journal import StoreJournal, read
 from readvault.aws.log import say
 from readvault.aws.recording import beside_order
@@ -92,7 +93,15 @@ def _run(order: WorkOrder, place: str) -> None:
         dice=random.Random(),  # noqa: S311 - chooses samples
         discard=_discard,
     )
-    pipeline.run(lambda: order, journal, work, started=journal.started)
+    pipeline.run(lambda: _planned(order), journal, work, started=journal.started)
+
+
+def _planned(order: WorkOrder) -> WorkOrder:
+    """The order as this machine does it: its reference is at hand."""
+    try:
+        return references.at_hand(order)
+    except FileNotFoundError as error:
+        raise MissingError(str(error)) from None
 
 
 def _threads() -> int:

@@ -36,6 +36,8 @@ class StoreJournal:
             if found["order"] != self._order.created:
                 return 0.0
             spent, self._results = float(found["seconds"]), dict(found["results"])
+            # Where the reference is, each machine finds for itself.
+            self._results.pop("plan", None)
         except (FileNotFoundError, InvalidError, KeyError, TypeError, ValueError):
             return 0.0
         say("info", "an earlier attempt had come so far", steps=list(self._results), source=self._order.source)
@@ -72,6 +74,8 @@ class StoreJournal:
         results, ended = self._results, time.time()
         names = ("compress", "index", "verify")
         told = {**{name: results[name] for name in names}, "started": self.started, "ended": ended}
+        # Under which key the store has it, the job alone knows.
+        told["reference"] = results["plan"]["reference"]
         files.write_whole(json.dumps({**told, "attempt": self._attempt}), beside_order(self._place, "result"))
         say(
             "info",

@@ -5,9 +5,10 @@ its length and its alphabet, or the message is refused with the reason. Our mess
 
     {"source": "s3://BUCKET/KEY", "version": "...", "project": "...", "sample": "...", "tags": {...}, "options": {...}}
 
-of which only the source must be there. `version` names the state that is meant: LENGTH:ETAG (as listings tell it), an
-ETag or a version id (also as `version_id`). What goes on to the queue has all of it, so that whoever reads the queue
-asks nobody.
+of which only the source must be there. Options are level, verify, index, name, and reference: a FASTA file that the
+archive may lean on, in one of the source buckets. `version` names the state that is meant: LENGTH:ETAG (as listings
+tell it), an ETag or a version id (also as `version_id`). What goes on to the queue has all of it, so that whoever reads
+the queue asks nobody.
 """
 
 import fnmatch
@@ -177,7 +178,7 @@ def wanted_of(found: Any, usual: Options, prefixes: tuple[str, ...] = ()) -> Wan
     again = found.get("again", 0)
     if type(again) is not int or not 0 <= again <= _MOST_AGAIN:
         raise BadMessage(f"`again` is a number up to {_MOST_AGAIN}")
-    return Wanted(source, version, _options(found, usual), again)
+    return Wanted(source, version, _options(found, usual, prefixes), again)
 
 
 # --- Messages that hold others ---------------------------------------------------------------------------------------
@@ -259,19 +260,25 @@ def _notified(bucket: str, key: str, size: Any, etag: Any) -> Iterator[dict[str,
 
 
 def _source(source: Any, prefixes: tuple[str, ...]) -> str:
-    if not isinstance(source, str):
-        raise BadMessage(f"`source` is a URL such as s3://BUCKET/KEY, not {_kind(source)}")
-    bucket, _, key = _clean(source, "source", _LONGEST_KEY + 100).removeprefix("s3://").partition("/")
-    if not source.startswith("s3://") or not bucket or not key or key.endswith("/") or len(key.encode()) > _LONGEST_KEY:
-        raise BadMessage(f"{source[:200]!r} names no object: a source is s3://BUCKET/KEY")
-    if key.endswith(_OURS):
-        raise BadMessage(f"{source} is an archive, or belongs to one")
-    if prefixes and not source.startswith(prefixes):
-        raise BadMessage(f"{source} is none of this stack's sources ({', '.join(prefixes)})")
-    return source
+    found = _object(source, "source", prefixes)
+    if found.endswith(_OURS):
+        raise BadMessage(f"{found} is an archive, or belongs to one")
+    return found
 
 
-def _options(found: dict[str, Any], usual: Options) -> Options:
+def _object(url: Any, name: str, prefixes: tuple[str, ...]) -> str:
+    """The URL of an object that the stack may read."""
+    if not isinstance(url, str):
+        raise BadMessage(f"`{name}` is a URL such as s3://BUCKET/KEY, not {_kind(url)}")
+    bucket, _, key = _clean(url, name, _LONGEST_KEY + 100).removeprefix("s3://").partition("/")
+    if not url.startswith("s3://") or not bucket or not key or key.endswith("/") or len(key.encode()) > _LONGEST_KEY:
+        raise BadMessage(f"{url[:200]!r} names no object: a {name} is s3://BUCKET/KEY")
+    if prefixes and not url.startswith(prefixes):
+        raise BadMessage(f"{url} is in none of this stack's source buckets ({', '.join(prefixes)})")
+    return url
+
+
+def _options(found: dict[str, Any], usual: Options, prefixes: tuple[str, ...]) -> Options:
     given = found.get("options", {})
     if not isinstance(given, dict):
         raise BadMessage(f"`options` is a JSON object, not {_kind(given)}")
@@ -285,7 +292,7 @@ def _options(found: dict[str, Any], usual: Options) -> Options:
     if not isinstance(asked.get("index", True), bool):
         raise BadMessage("`index` is true or false")
     if asked.get("reference") is not None:
-        raise BadMessage("the fleet has no reference sequences: leave `reference` out")
+        _object(asked["reference"], "reference", prefixes)
     _check_tags(asked.get("tags", {}))
     try:
         if asked.get("name") is not None:

@@ -8,6 +8,7 @@ what was changed, replaced or lost between the job and its record is found here.
 import base64
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from readvault import places
@@ -41,7 +42,9 @@ def compared(identity: str) -> Entry:
     if result is None:
         raise InvalidError(f"{place}: the job has left no result")
     try:
-        entry = entry_for(order, result, result["started"], result["ended"])
+        # The job has put the reference where its archive needs it: under a digest that it alone knows.
+        done = replace(order, reference=result.get("reference"))
+        entry = entry_for(done, result, result["started"], result["ended"])
         told = result["compress"]["report"]["archive"]
         sidecar = result["index"].get("length")
     except (KeyError, TypeError, ValueError) as error:

@@ -45,6 +45,7 @@ def build() -> dict[str, Any]:
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": "Readvault: archives BAM files as they are finished, and keeps a catalog of them",
         "Parameters": template_parameters.parameters(),
+        "Mappings": template_parameters.mappings(),
         "Conditions": template_parameters.conditions(),
         "Resources": resources,
         "Outputs": template_parameters.outputs(),

@@ -27,8 +27,16 @@ _JOB_SECONDS = 12 * 3600
 _ATTEMPTS = 6
 # Of memory, for the few temporary files that libraries make; everything else streams.
 _TMP_MEBIBYTES = 256
-# Disk of a machine: its system and the image; no source is ever on it.
+# How often a request to the store is sent again without a byte having come [3]: with waits that grow to 20 seconds,
+# a store that throttles for half a minute is outlasted. Another attempt of Batch's would begin the file anew.
+_RETRIES = 8
+# Disk of a machine: its system, the image, and the references that jobs there have fetched; no source is ever on it.
 _DISK_GIBIBYTES = 30
+# The one service of the stack's that has another name in China.
+_EC2 = sub("ec2.${AWS::URLSuffix}")
+# Folder that all jobs of a machine share, on its disk, and what they know it by.
+_SHARED = "/var/lib/readvault"
+_SCRATCH = "/scratch"
 # Who the job is in its container; the image knows the same number.
 JOB_USER = "10001"
 
@@ -49,7 +57,7 @@ def resources() -> Resources:
     return {
         "JobLogs": log_group(f"/aws/batch/{STACK}"),
         "BatchServiceRole": role("batch.amazonaws.com", managed=["service-role/AWSBatchServiceRole"]),
-        "InstanceRole": role("ec2.amazonaws.com", managed=["service-role/AmazonEC2ContainerServiceforEC2Role"]),
+        "InstanceRole": role(_EC2, managed=["service-role/AmazonEC2ContainerServiceforEC2Role"]),
         "InstanceProfile": resource("IAM::InstanceProfile", {"Roles": [ref("InstanceRole")]}),
         "InstanceTemplate": _machine(),
         "SpotEnvironment": _environment("SPOT", "SPOT_PRICE_CAPACITY_OPTIMIZED"),
@@ -77,6 +85,7 @@ def _machine() -> Resource:
         {
             "LaunchTemplateName": sub(f"{STACK}-machine"),
             "LaunchTemplateData": {
+                "UserData": {"Fn::Base64": _at_boot()},
                 # One hop: the machine's own credentials do not reach into containers.
                 "MetadataOptions": {"HttpTokens": "required", "HttpPutResponseHopLimit": 1},
                 "BlockDeviceMappings": [
@@ -92,6 +101,27 @@ def _machine() -> Resource:
                 ],
             },
         },
+    )
+
+
+def _at_boot() -> str:
+    """What a machine does before its first job: the folder that Docker would make is nobody's but root's. Batch puts
+    its own beside it, and wants it in parts for that.
+    """
+    return "\n".join(
+        [
+            "MIME-Version: 1.0",
+            'Content-Type: multipart/mixed; boundary="=="',
+            "",
+            "--==",
+            'Content-Type: text/cloud-boothook; charset="us-ascii"',
+            "",
+            "#!/bin/sh",
+            f"install -d -o {JOB_USER} -g {JOB_USER} -m 0755 {_SHARED}",
+            "",
+            "--==--",
+            "",
+        ]
     )
 
 
@@ -169,6 +199,8 @@ def _job() -> Resource:
                         }
                     ],
                 },
+                "Volumes": [{"Name": "scratch", "Host": {"SourcePath": _SHARED}}],
+                "MountPoints": [{"SourceVolume": "scratch", "ContainerPath": _SCRATCH, "ReadOnly": False}],
                 "Environment": _environment_of_job(),
                 "LogConfiguration": {
                     "LogDriver": "awslogs",
@@ -191,6 +223,8 @@ def _environment_of_job() -> list[Json]:
         "HOME": "/tmp",  # noqa: S108 - the container's own
         "READVAULT_ORDERS": sub(f"s3://${{StoreBucket}}/{WORK}"),
         "READVAULT_STORE": sub(f"s3://${{StoreBucket}}/{ARCHIVES}"),
+        "READVAULT_SCRATCH": _SCRATCH,
         "READVAULT_THREADS": sub("${JobVcpus}"),
+        "READVAULT_RETRIES": str(_RETRIES),
     }
     return [{"Name": name, "Value": value} for name, value in known.items()]

@@ -16,6 +16,7 @@ from readvault.aws.template_machine import (
     CALL_SECONDS,
     JOB_SECONDS,
     LAMBDA_PASSES,
+    PARTITION_UNKNOWN,
     State,
     keep_logs,
     machine_logging,
@@ -23,6 +24,7 @@ from readvault.aws.template_machine import (
 )
 from readvault.aws.template_store import BULK
 from readvault.aws.template_words import (
+    PARTITION,
     STACK,
     Resource,
     Resources,
@@ -50,11 +52,11 @@ _COLUMNS = ["bucket", "key", "version"]
 def definition() -> dict[str, Any]:
     """The machine in Amazon States Language; `${Name}` stand for what the template puts in."""
     listing = {
-        "Resource": "arn:aws:states:::s3:listObjectsV2",
+        "Resource": "arn:${Partition}:states:::s3:listObjectsV2",
         "Parameters": {"Bucket.$": "$.bucket", "Prefix.$": "$.prefix"},
     }
     document = {
-        "Resource": "arn:aws:states:::s3:getObject",
+        "Resource": "arn:${Partition}:states:::s3:getObject",
         "Parameters": {"Bucket.$": "$.bucket", "Key.$": "$.key"},
     }
     table = {"InputType": "CSV", "CSVHeaderLocation": "GIVEN", "CSVHeaders": _COLUMNS}
@@ -93,7 +95,7 @@ def _map(reader: dict[str, Any]) -> State:
         },
         # What the children gave would be too much for the answer of a state.
         "ResultWriter": {
-            "Resource": "arn:aws:states:::s3:putObject",
+            "Resource": "arn:${Partition}:states:::s3:putObject",
             "Parameters": {"Bucket": "${StoreBucket}", "Prefix": f"{BULK}/results"},
         },
         "End": True,
@@ -104,7 +106,7 @@ def _child() -> dict[str, State]:
     return {
         "Look": {
             "Type": "Task",
-            "Resource": "arn:aws:states:::lambda:invoke",
+            "Resource": "arn:${Partition}:states:::lambda:invoke",
             "Parameters": {"FunctionName": "${BulkFunction}", "Payload.$": "$"},
             "ResultSelector": {"found.$": "$.Payload"},
             "TimeoutSeconds": CALL_SECONDS,
@@ -144,7 +146,7 @@ def _archive() -> dict[str, State]:
     return {
         "Archive": {
             "Type": "Task",
-            "Resource": "arn:aws:states:::states:startExecution.sync:2",
+            "Resource": "arn:${Partition}:states:::states:startExecution.sync:2",
             "Parameters": {
                 "StateMachineArn": "${PipelineMachine}",
                 "Name.$": "$.found.run.execution",
@@ -179,12 +181,14 @@ def resources() -> Resources:
                 "RoleArn": att("BulkMachineRole"),
                 "DefinitionString": json.dumps(definition()),
                 "DefinitionSubstitutions": {
+                    "Partition": PARTITION,
                     "BulkFunction": att("BulkFunction"),
                     "PipelineMachine": ref("PipelineMachine"),
                     "StoreBucket": ref("StoreBucket"),
                 },
                 "LoggingConfiguration": machine_logging("BulkMachineLogs"),
             },
+            Metadata=PARTITION_UNKNOWN,
         ),
     }
 

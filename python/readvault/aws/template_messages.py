@@ -4,12 +4,14 @@ from collections.abc import Iterator
 
 from readvault.aws.template_words import (
     ACCOUNT,
+    NOTHING,
     STACK,
     Json,
     Resource,
     Resources,
     arn,
     att,
+    either,
     let_service,
     policy,
     ref,
@@ -20,6 +22,9 @@ from readvault.aws.template_words import (
 
 # Seconds that a message waits for somebody: SQS keeps none longer.
 _TWO_WEEKS = 14 * 24 * 3600
+# Seconds that a queue uses a data key before it asks KMS, and pays, for another one; rights that are taken away hold
+# for so long.
+_DATA_KEY_SECONDS = 3600
 # Attempts at a message before it goes to the dead queue.
 _ATTEMPTS = 5
 # A message must stay hidden for as long as all attempts of AWS's poller at a whole batch may take: it advises 6 times
@@ -76,7 +81,9 @@ def _queue(name: str, ordered: bool, more: dict[str, Json]) -> Resource:
             "QueueName": sub(f"{STACK}-{name}{'.fifo' if ordered else ''}"),
             **fifo,
             "MessageRetentionPeriod": _TWO_WEEKS,
-            "SqsManagedSseEnabled": True,
+            "SqsManagedSseEnabled": either("HasKmsKey", NOTHING, True),
+            "KmsMasterKeyId": either("HasKmsKey", ref("KmsKeyArn")),
+            "KmsDataKeyReusePeriodSeconds": either("HasKmsKey", _DATA_KEY_SECONDS),
             **more,
         },
     )
@@ -108,7 +115,8 @@ def _policies() -> Iterator[tuple[str, Resource]]:
 def _topics() -> Iterator[tuple[str, Resource]]:
     for topic in ("FinishedTopic", "ArchivedTopic"):
         name = topic.removesuffix("Topic").lower()
-        yield topic, resource("SNS::Topic", {"TopicName": sub(f"{STACK}-{name}")})
+        key = either("HasKmsKey", ref("KmsKeyArn"))
+        yield topic, resource("SNS::Topic", {"TopicName": sub(f"{STACK}-{name}"), "KmsMasterKeyId": key})
         statements = [refuse_without_tls(["sns:Publish"], ref(topic))]
         if topic == "FinishedTopic":
             # Buckets may tell of finished files themselves; a bucket's ARN has neither region nor account.

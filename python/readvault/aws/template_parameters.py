@@ -1,5 +1,5 @@
-"""What can be said of a stack when it is made (parameters), what follows from it (conditions), and what it says of
-itself (outputs).
+"""What can be said of a stack when it is made (parameters), what follows from it (conditions) and from where it is
+(mappings), and what it says of itself (outputs).
 
 Lists that may be left out are texts that the template splits: what moto makes of a list's default is no list.
 """
@@ -7,7 +7,7 @@ Lists that may be left out are texts that the template splits: what moto makes o
 from readvault.aws import environment
 from readvault.aws.template_functions import ENVIRONMENT
 from readvault.aws.template_store import ARCHIVES
-from readvault.aws.template_words import REGION, Json, att, ref, sub
+from readvault.aws.template_words import PARTITION, REGION, Json, att, mapped, ref, sub
 
 _BUCKET = "[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
 
@@ -37,7 +37,7 @@ def parameters() -> dict[str, Json]:
             "Description": "Buckets that sources are in: eight at most, by name",
         },
         "SourcePrefix": _text("What sources' keys begin with", ""),
-        "KmsKeyArn": _text("Key that the store is encrypted with; empty: S3's own", ""),
+        "KmsKeyArn": _text("Key that store, catalog, topics and queues are encrypted with; empty: AWS's own", ""),
         "VpcId": _text("Network for jobs; empty: one of the stack's own", ""),
         "SubnetIds": _text("Subnets of that network, with a way to S3 and ECR, with commas between them", ""),
         "TierAfterDays": _number("Age in days at which archives move without being said to be done; 0: never", 0, 0),
@@ -81,6 +81,16 @@ def conditions() -> dict[str, Json]:
     }
 
 
+def mappings() -> dict[str, Json]:
+    """What differs between AWS's partitions and has no name in templates."""
+    consoles = {
+        "aws": "console.aws.amazon.com",
+        "aws-cn": "console.amazonaws.cn",
+        "aws-us-gov": "console.amazonaws-us-gov.com",
+    }
+    return {"Partitions": {partition: {"Console": console} for partition, console in consoles.items()}}
+
+
 def outputs() -> dict[str, Json]:
     """What the commands ask a stack for."""
     return {name: {"Description": about, "Value": value} for name, (about, value) in _outputs().items()}
@@ -114,8 +124,8 @@ def _outputs() -> dict[str, tuple[str, Json]]:
         "Dashboard": (
             "Dashboard",
             sub(
-                "https://${AWS::Region}.console.aws.amazon.com/cloudwatch/home?region=${AWS::Region}"
-                "#dashboards:name=${Dashboard}"
+                "https://${AWS::Region}.${Console}/cloudwatch/home?region=${AWS::Region}#dashboards:name=${Dashboard}",
+                Console=mapped("Partitions", PARTITION, "Console"),
             ),
         ),
         "Region": ("Where the stack is", REGION),

@@ -116,6 +116,10 @@ def _table() -> Resource:
         {
             "BillingMode": "PAY_PER_REQUEST",
             "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
+            # Without a key of the user's, DynamoDB encrypts with its own.
+            "SSESpecification": either(
+                "HasKmsKey", {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": ref("KmsKeyArn")}
+            ),
             "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in names],
             "KeySchema": _keys("id"),
             "GlobalSecondaryIndexes": [

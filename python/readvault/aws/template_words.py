@@ -11,6 +11,7 @@ STACK = "${AWS::StackName}"
 NOTHING: Json = {"Ref": "AWS::NoValue"}
 ACCOUNT: Json = {"Ref": "AWS::AccountId"}
 REGION: Json = {"Ref": "AWS::Region"}
+PARTITION: Json = {"Ref": "AWS::Partition"}
 
 
 def listed(parameter: str) -> Json:
@@ -41,6 +42,11 @@ def either(condition: str, then: Json, otherwise: Json = NOTHING) -> Json:
 def arn(service: str, rest: str) -> Json:
     """ARN of what this account has in this region."""
     return sub(f"arn:${{AWS::Partition}}:{service}:${{AWS::Region}}:${{AWS::AccountId}}:{rest}")
+
+
+def mapped(mapping: str, key: Json, name: str) -> Json:
+    """A value of the template's mappings."""
+    return {"Fn::FindInMap": [mapping, key, name]}
 
 
 def resource(kind: str, properties: dict[str, Json], **more: Json) -> Resource:
@@ -82,7 +88,7 @@ def let_service(sid: str, service: str, action: str, on: Json, condition: dict[s
     }
 
 
-def role(service: str, *statements: Json, managed: Sequence[str] = (), only_here: bool = False) -> Resource:
+def role(service: Json, *statements: Json, managed: Sequence[str] = (), only_here: bool = False) -> Resource:
     """A role that a service takes on. `only_here`: for this account's things alone, where the service says whose."""
     trust: Json = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
     if only_here:

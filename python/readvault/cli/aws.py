@@ -89,7 +89,8 @@ def deploy(
         str | None, typer.Option("--instance-types", metavar="LIST", help="Machines that jobs may run on, x86.")
     ] = None,
     kms_key: Annotated[
-        str | None, typer.Option("--kms-key", metavar="ARN", help="Key that the store is encrypted with [S3's own].")
+        str | None,
+        typer.Option("--kms-key", metavar="ARN", help="Key for store, catalog, topics and queues [AWS's own]."),
     ] = None,
     level: Annotated[
         str | None, typer.Option("--level", "-l", metavar="LEVEL", help="fast, default or max [default].")
@@ -101,6 +102,12 @@ def deploy(
         bool | None,
         typer.Option("--s3-events/--no-s3-events", help="Take BAM files as they appear in the source buckets."),
     ] = None,
+    enable_events: Annotated[
+        bool,
+        typer.Option(
+            "--enable-bucket-events", help="With --s3-events: have the source buckets send their events to EventBridge."
+        ),
+    ] = False,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Any parameter of the template.")
     ] = None,
@@ -158,6 +165,7 @@ def deploy(
         if change is None:
             if not quiet:
                 say(f"{stack}: nothing would change")
+            _hear_buckets(parameters, enable=enable_events and not plan_only)
             done = stacks.deployed(stack)
         else:
             if not (quiet and yes):
@@ -170,8 +178,11 @@ def deploy(
                 if not agreed:
                     deploying.leave(change)
             if not agreed:
+                _hear_buckets(parameters, enable=False)
                 say(f"{stack}: left as it is")
                 return exits.OK if plan_only else exits.FAILED
+            # Before all else: it takes S3 some minutes.
+            _hear_buckets(parameters, enable=enable_events)
             done = deploying.run(change, (lambda line: None) if quiet else say)
     _tell_outputs(done, as_json=as_json)
     return exits.OK
@@ -191,6 +202,27 @@ def _image(whose: "Account", *, push: bool, context: str) -> str | None:
             say(f"    {line}")
         say("then `readvault aws deploy` again; or --push does all of it, or --image names another")
     return there
+
+
+def _hear_buckets(parameters: dict[str, str], *, enable: bool) -> None:
+    """See to it that the source buckets tell what the stack listens to, or warn of those that do not."""
+    from readvault.aws import bucket_events
+
+    if parameters["S3Events"] != "yes":
+        return
+    for bucket in parameters["SourceBuckets"].split(","):
+        name = bucket.strip()
+        try:
+            if bucket_events.switched_on(name):
+                continue
+            if enable:
+                bucket_events.switch_on(name)
+                say(f"{name}: sends its events to EventBridge from now on")
+                continue
+            warn(f"{name} sends no events to EventBridge, so its new files are not taken; --enable-bucket-events, or:")
+            say(f"    {bucket_events.command(name)}")
+        except Exception as error:
+            warn(f"whether {name} sends its events to EventBridge could not be seen to: {error}")
 
 
 def _show(change: "ChangeSet") -> None:

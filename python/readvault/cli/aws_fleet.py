@@ -61,6 +61,10 @@ def submit(
     verify: Annotated[
         str | None, typer.Option("--verify", metavar="HOW", help="digest, sample or full [the stack's].")
     ] = None,
+    reference: Annotated[
+        str | None,
+        typer.Option("--reference", "-T", metavar="URL", help="Lean on this FASTA file; the store gets a copy of it."),
+    ] = None,
     rate: Rate = None,
     resume: Annotated[
         str | None,
@@ -97,7 +101,7 @@ def submit(
         raise UsageError("--resume is for messages; a bulk run goes on by itself")
     if concurrency is not None and not in_bulk:
         raise UsageError("--concurrency is for a bulk run (--bulk)")
-    options = {"level": None if level is None else level.value, "verify": verify, "name": name}
+    options = {"level": None if level is None else level.value, "verify": verify, "name": name, "reference": reference}
     more: dict[str, Any] = {
         "project": project,
         "sample": sample,
@@ -109,6 +113,8 @@ def submit(
     with reached(stack, profile, region) as there, ExitStack() as opened:
         from readvault.aws import gathering, submitting
 
+        if reference is not None:
+            _check_reference(reference, there)
         told_of = _Told(quiet=quiet)
         arguments = [*_arguments(words, opened), *_arguments(tables, opened, manifest=True)]
         if in_bulk and not dry_run:
@@ -190,6 +196,19 @@ def _start_bulk(
         say(f"{name}: a bulk run of {what} has begun; readvault aws status tells how far it is")
     failed = [exits.USAGE] if written.refused else []
     return exits.code_of_all([*failed, *([exits.OK] if name is not None or not failed else [])])
+
+
+def _check_reference(reference: str, there: "Deployed") -> None:
+    """Say once what would be said of every file."""
+    from readvault.aws import sources
+    from readvault.aws.failures import SourceMissing
+
+    if not reference.startswith(there.sources):
+        raise UsageError(f"--reference {reference}: jobs read it from a source bucket ({', '.join(there.sources)})")
+    try:
+        sources.look(reference)
+    except SourceMissing as error:
+        raise FileNotFoundError(str(error)) from None
 
 
 def _arguments(words: list[str], opened: ExitStack, *, manifest: bool = False) -> "list[Argument]":

@@ -1,8 +1,12 @@
 """What giving a source back takes, wherever that is done: the archive as the catalog knows it, and its reference."""
 
+import shutil
 import tempfile
+import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeAlias
 
@@ -53,7 +57,21 @@ def reference_of(entry: Entry) -> Iterator[str | None]:
     if not places.is_url(place):
         yield place
         return
-    with tempfile.TemporaryDirectory(prefix="readvault-") as folder:
-        copy = str(Path(folder) / "reference.fa")
-        objects.copy(place, copy)
-        yield copy
+    with _copying:
+        copy = _copy_of(place)
+    yield copy.path
+
+
+class _Copy:
+    """A reference's copy on this machine, until nobody has it any more."""
+
+    def __init__(self, place: str) -> None:
+        folder = tempfile.mkdtemp(prefix="readvault-")
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        self.path = str(Path(folder) / "reference.fa")
+        objects.copy(place, self.path)
+
+
+# Archives that are given back together lean on one reference, as a rule, and that of a human genome is 3 GB.
+_copy_of = lru_cache(maxsize=1)(_Copy)
+_copying = threading.Lock()

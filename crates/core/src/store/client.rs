@@ -155,20 +155,21 @@ async fn s3(
         .with_checksum_algorithm(Checksum::CRC64NVME)
         .with_request_payer(settings.requester_pays)
         .with_http_connector(connector.clone());
-    let is_virtual = endpoint.is_none() && !url.bucket.contains('.');
-    let bucket = match (&endpoint, is_virtual) {
-        (Some(endpoint), _) => format!("{}/{}", endpoint.trim_end_matches('/'), url.bucket),
-        (None, true) => format!("https://{}.s3.{region}.amazonaws.com", url.bucket),
-        (None, false) => format!("https://s3.{region}.amazonaws.com/{}", url.bucket),
-    };
-    match endpoint {
+    let (endpoint, is_virtual) = match endpoint {
         Some(endpoint) => {
             options = options.with_allow_http(endpoint.starts_with("http://"));
-            builder = builder.with_endpoint(endpoint);
+            (endpoint.trim_end_matches('/').to_owned(), false)
         }
-        // A certificate of AWS is for one name below its own.
-        None => builder = builder.with_virtual_hosted_style_request(is_virtual),
-    }
+        None => endpoint_of_aws(&url.bucket, &region),
+    };
+    let bucket = if is_virtual {
+        endpoint.clone()
+    } else {
+        format!("{endpoint}/{}", url.bucket)
+    };
+    builder = builder
+        .with_endpoint(endpoint)
+        .with_virtual_hosted_style_request(is_virtual);
     builder = builder.with_client_options(options.clone());
     let credentials = Chain::of(&config).filter(|_| !settings.anonymous);
     let credentials = credentials.map(Arc::new);
@@ -196,6 +197,22 @@ async fn s3(
     })
 }
 
+/// Where AWS itself has a bucket, and whether it is a machine of its own there: a certificate of AWS is for one name below
+/// its own, so a bucket with dots in its name is none.
+fn endpoint_of_aws(bucket: &str, region: &str) -> (String, bool) {
+    // The regions of China are another company's.
+    let domain = if region.starts_with("cn-") {
+        "amazonaws.com.cn"
+    } else {
+        "amazonaws.com"
+    };
+    if bucket.contains('.') {
+        (format!("https://s3.{region}.{domain}"), false)
+    } else {
+        (format!("https://{bucket}.s3.{region}.{domain}"), true)
+    }
+}
+
 /// Time-outs are ours too: an answer may take long as long as it goes on.
 fn options(settings: &TransferSettings) -> ClientOptions {
     ClientOptions::new()
@@ -209,5 +226,33 @@ fn once() -> RetryConfig {
         backoff: BackoffConfig::default(),
         max_retries: 0,
         retry_timeout: Duration::from_secs(180),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buckets_of_aws_are_found_in_every_partition() {
+        let found = |bucket, region| endpoint_of_aws(bucket, region);
+        let own = |url: &str| (url.to_owned(), true);
+        let shared = |url: &str| (url.to_owned(), false);
+        assert_eq!(
+            found("reads", "eu-west-2"),
+            own("https://reads.s3.eu-west-2.amazonaws.com")
+        );
+        assert_eq!(
+            found("reads", "us-gov-west-1"),
+            own("https://reads.s3.us-gov-west-1.amazonaws.com")
+        );
+        assert_eq!(
+            found("reads", "cn-north-1"),
+            own("https://reads.s3.cn-north-1.amazonaws.com.cn")
+        );
+        assert_eq!(
+            found("a.b", "cn-north-1"),
+            shared("https://s3.cn-north-1.amazonaws.com.cn")
+        );
     }
 }
