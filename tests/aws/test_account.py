@@ -8,7 +8,7 @@ READVAULT_AWS_KMS_KEY may name a key by its ARN, whose policy is as docs/guides/
 
 It takes about half an hour, most of it waiting for CloudFormation and for a first machine, and costs less than a
 dollar: some minutes of one small machine, and requests. First AWS is asked what it thinks of the template, of the state
-machine and of every role (IAM Access Analyzer), which costs nothing. What the journey makes has names that begin with
+machines and of every role (IAM Access Analyzer), which costs nothing. What the journey makes has names that begin with
 readvault-test-, and is removed at the end; what could not be is told. What AWS itself keeps for an account stays: roles
 of services that are linked to it, the rule that Step Functions hears of Batch by, and the right to deliver logs.
 """
@@ -30,7 +30,7 @@ from tests.aws.journey import Ground, journey
 
 # Findings of Access Analyzer that count; the others (WARNING, SUGGESTION) are opinions.
 WRONG = ("ERROR", "SECURITY_WARNING")
-MACHINE: dict[str, Any] = plain.RESOURCES["PipelineMachine"]["Properties"]
+MACHINES = ("PipelineMachine", "BulkMachine")
 
 in_an_account = pytest.mark.skipif(
     os.environ.get("READVAULT_AWS_ACCOUNT") != "1",
@@ -38,8 +38,9 @@ in_an_account = pytest.mark.skipif(
 )
 
 
-def definition() -> str:
-    return plain.machine(MACHINE["DefinitionString"], MACHINE["DefinitionSubstitutions"])
+def definition(machine: str) -> str:
+    made: dict[str, Any] = plain.RESOURCES[machine]["Properties"]
+    return plain.machine(made["DefinitionString"], made["DefinitionSubstitutions"])
 
 
 @pytest.fixture(scope="module")
@@ -80,8 +81,10 @@ def test_what_aws_is_asked_about_is_plain() -> None:
             assert "${" not in text and '"Ref"' not in text and "Fn::" not in text, (name, statement)
             for one in statement.get("Resource", []):
                 assert one == "*" or one.startswith("arn:aws:"), (name, one)
-    assert "${" not in definition()
-    assert json.loads(definition())["States"]["Compress"]["Parameters"]["JobQueue"].startswith("arn:aws:batch:")
+    assert not any("${" in definition(machine) for machine in MACHINES)
+    assert json.loads(definition("PipelineMachine"))["States"]["Compress"]["Parameters"]["JobQueue"].startswith(
+        "arn:aws:batch:"
+    )
 
 
 @in_an_account
@@ -105,11 +108,14 @@ def check_template(client: Callable[[str], Any], url: str) -> None:
 
 
 def wrong(client: Callable[[str], Any]) -> Iterator[str]:
-    """What AWS finds wrong with the state machine and with the policies."""
-    told = client("stepfunctions").validate_state_machine_definition(definition=definition(), type="STANDARD")
-    for one in told["diagnostics"]:
-        if one["severity"] == "ERROR" or told["result"] != "OK":
-            yield f"the state machine: {one['code']}: {one['message']} ({one.get('location', '')})"
+    """What AWS finds wrong with the state machines and with the policies."""
+    for machine in MACHINES:
+        told = client("stepfunctions").validate_state_machine_definition(
+            definition=definition(machine), type="STANDARD"
+        )
+        for one in told["diagnostics"]:
+            if one["severity"] == "ERROR" or told["result"] != "OK":
+                yield f"{machine}: {one['code']}: {one['message']} ({one.get('location', '')})"
     trust = {"validatePolicyResourceType": "AWS::IAM::AssumeRolePolicyDocument"}
     for kind, policies, more in (
         ("IDENTITY_POLICY", plain.policies_of_roles(), {}),
