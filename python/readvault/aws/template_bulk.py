@@ -9,22 +9,20 @@ A child holds its slot at least as long as the rate says, so no more begin in an
 are; and the first of each slot begin one after the other. Its input is what `readvault.aws.items` describes.
 """
 
-import json
 from typing import Any
 
 from readvault.aws.template_machine import (
     CALL_SECONDS,
     JOB_SECONDS,
     LAMBDA_PASSES,
-    PARTITION_UNKNOWN,
     State,
+    hear_of,
     keep_logs,
-    machine_logging,
     retry,
+    state_machine,
 )
 from readvault.aws.template_store import BULK
 from readvault.aws.template_words import (
-    PARTITION,
     STACK,
     Resource,
     Resources,
@@ -33,7 +31,6 @@ from readvault.aws.template_words import (
     att,
     log_group,
     ref,
-    resource,
     role,
     sub,
 )
@@ -173,22 +170,14 @@ def resources() -> Resources:
     return {
         "BulkMachineLogs": log_group(f"/aws/vendedlogs/states/{STACK}-bulk"),
         "BulkMachineRole": _role(),
-        "BulkMachine": resource(
-            "StepFunctions::StateMachine",
-            {
-                "StateMachineName": sub(f"{STACK}-bulk"),
-                "StateMachineType": "STANDARD",
-                "RoleArn": att("BulkMachineRole"),
-                "DefinitionString": json.dumps(definition()),
-                "DefinitionSubstitutions": {
-                    "Partition": PARTITION,
-                    "BulkFunction": att("BulkFunction"),
-                    "PipelineMachine": ref("PipelineMachine"),
-                    "StoreBucket": ref("StoreBucket"),
-                },
-                "LoggingConfiguration": machine_logging("BulkMachineLogs"),
-            },
-            Metadata=PARTITION_UNKNOWN,
+        "BulkMachine": state_machine(
+            "bulk",
+            definition(),
+            "BulkMachineRole",
+            "BulkMachineLogs",
+            BulkFunction=att("BulkFunction"),
+            PipelineMachine=ref("PipelineMachine"),
+            StoreBucket=ref("StoreBucket"),
         ),
     }
 
@@ -207,12 +196,7 @@ def _role() -> Resource:
             arn("states", f"execution:{STACK}-bulk:*"),
             arn("states", f"execution:{STACK}-bulk/*:*"),
         ),
-        # How a state that waits for an execution hears of its end: a rule that Step Functions keeps for the account.
-        allow(
-            "Hear",
-            ["events:PutTargets", "events:PutRule", "events:DescribeRule"],
-            arn("events", "rule/StepFunctionsGetEventsForStepFunctionsExecutionRule"),
-        ),
+        hear_of("StepFunctionsExecution"),
         allow("ReadManifest", ["s3:GetObject"], bulk),
         allow("WriteResults", ["s3:PutObject", "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"], bulk),
         keep_logs(),

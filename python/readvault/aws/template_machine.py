@@ -57,7 +57,7 @@ _ORDERED = "$.order.Payload"
 
 # cfn-lint knows no partition but `aws` in definitions (E3601), and stumbles over its own words about that in branches
 # (E1101); a test has it look at them as they are in that partition.
-PARTITION_UNKNOWN = {"cfn-lint": {"config": {"ignore_checks": ["E1101", "E3601"]}}}
+_PARTITION_UNKNOWN = {"cfn-lint": {"config": {"ignore_checks": ["E1101", "E3601"]}}}
 
 
 def definition() -> dict[str, Any]:
@@ -162,26 +162,39 @@ def resources() -> Resources:
     return {
         "PipelineLogs": log_group(f"/aws/vendedlogs/states/{STACK}-pipeline"),
         "MachineRole": _role(),
-        "PipelineMachine": resource(
-            "StepFunctions::StateMachine",
-            {
-                "StateMachineName": sub(f"{STACK}-pipeline"),
-                "StateMachineType": "STANDARD",
-                "RoleArn": att("MachineRole"),
-                # A text, because `"ResultPath": null` says something and CloudFormation takes no null.
-                "DefinitionString": json.dumps(definition()),
-                "DefinitionSubstitutions": {
-                    "Partition": PARTITION,
-                    "JobQueue": ref("JobQueue"),
-                    "JobDefinition": ref("JobDefinition"),
-                    "ArchivedTopic": ref("ArchivedTopic"),
-                    **{name: att(name) for name in CALLED},
-                },
-                "LoggingConfiguration": machine_logging("PipelineLogs"),
-            },
-            Metadata=PARTITION_UNKNOWN,
+        "PipelineMachine": state_machine(
+            "pipeline",
+            definition(),
+            "MachineRole",
+            "PipelineLogs",
+            JobQueue=ref("JobQueue"),
+            JobDefinition=ref("JobDefinition"),
+            ArchivedTopic=ref("ArchivedTopic"),
+            **{name: att(name) for name in CALLED},
         ),
     }
+
+
+def state_machine(name: str, machine: dict[str, Any], taking: str, logs: str, **known: Json) -> Resource:
+    """A machine that takes on a role and writes into a log group; `known` is put in where it says `${Name}`."""
+    return resource(
+        "StepFunctions::StateMachine",
+        {
+            "StateMachineName": sub(f"{STACK}-{name}"),
+            "StateMachineType": "STANDARD",
+            "RoleArn": att(taking),
+            # A text, because `"ResultPath": null` says something and CloudFormation takes no null.
+            "DefinitionString": json.dumps(machine),
+            "DefinitionSubstitutions": {"Partition": PARTITION, **known},
+            # What went wrong, and what it was about.
+            "LoggingConfiguration": {
+                "Level": "ERROR",
+                "IncludeExecutionData": True,
+                "Destinations": [{"CloudWatchLogsLogGroup": {"LogGroupArn": att(logs)}}],
+            },
+        },
+        Metadata=_PARTITION_UNKNOWN,
+    )
 
 
 def _role() -> Resource:
@@ -192,25 +205,17 @@ def _role() -> Resource:
         allow("Stop", ["batch:TerminateJob"], arn("batch", "job/*")),
         # DescribeJobs knows no resources; it only reads.
         allow("Follow", ["batch:DescribeJobs"], "*"),
-        # How a state that waits for a job hears of its end: a rule that Step Functions keeps for the account.
-        allow(
-            "Hear",
-            ["events:PutTargets", "events:PutRule", "events:DescribeRule"],
-            arn("events", "rule/StepFunctionsGetEventsForBatchJobsRule"),
-        ),
+        hear_of("BatchJobs"),
         allow("Announce", ["sns:Publish"], ref("ArchivedTopic")),
         keep_logs(),
         only_here=True,
     )
 
 
-def machine_logging(group: str) -> Json:
-    """What a machine writes into a log group: what went wrong, and what it was about."""
-    return {
-        "Level": "ERROR",
-        "IncludeExecutionData": True,
-        "Destinations": [{"CloudWatchLogsLogGroup": {"LogGroupArn": att(group)}}],
-    }
+def hear_of(ends: str) -> Json:
+    """The statement that lets a state wait for what it began: by a rule that Step Functions keeps for the account."""
+    hearing = ["events:PutTargets", "events:PutRule", "events:DescribeRule"]
+    return allow("Hear", hearing, arn("events", f"rule/StepFunctionsGetEventsFor{ends}Rule"))
 
 
 def keep_logs() -> Json:
