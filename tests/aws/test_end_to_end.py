@@ -8,12 +8,15 @@ import json
 import os
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
+from readvault.aws import pace
 from readvault.aws.messages import wanted_of
+from readvault.catalog.dynamodb import DynamoCatalog
 from readvault.catalog.model import entry_of
 from readvault.pipeline.order import Options
 
@@ -240,7 +243,7 @@ def test_a_bulk_run_takes_what_is_below_a_prefix_at_its_pace(fleet: Fleet) -> No
     started = time.monotonic()
     run = fleet.bulk(**{"from": "listing"}, **told)
     assert run["status"] == "SUCCEEDED", run
-    # The names come in the order of the listing: 0, which is done, and notes.txt take no time of the pipeline.
+    # What is done already, and what is no source, takes no turn.
     assert time.monotonic() - started > 2 * 5
     assert fleet.done("bulk") == 7
     assert fleet.entry(before) == done
@@ -249,9 +252,18 @@ def test_a_bulk_run_takes_what_is_below_a_prefix_at_its_pace(fleet: Fleet) -> No
     gaps = [(after - earlier).total_seconds() for earlier, after in pairwise(begun)]
     assert min(gaps) > 1.5, gaps
     # Once more: there is nothing left to do.
-    again = fleet.bulk(**{"from": "listing"}, **{**told, "rate": None})
+    started = time.monotonic()
+    again = fleet.bulk(**{"from": "listing"}, **told)
+    assert time.monotonic() - started < 2 * 5
     assert again["status"] == "SUCCEEDED"
     assert all(len(fleet.jobs(source)) == 1 for source in sources)
+
+
+def test_turns_of_a_bulk_run_are_given_once_however_many_ask(fleet: Fleet) -> None:
+    catalog = DynamoCatalog(fleet.client("dynamodb"), fleet.outputs["CatalogTable"])
+    with ThreadPoolExecutor(8) as pool:
+        turns = list(pool.map(lambda _: pace.seconds_until_turn(catalog, "many at once", 60), range(40)))
+    assert sorted(turns) == pytest.approx([60 * number for number in range(40)], abs=20)
 
 
 def test_a_bulk_run_takes_manifests_and_goes_on_past_what_fails(fleet: Fleet) -> None:

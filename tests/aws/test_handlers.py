@@ -2,16 +2,18 @@
 
 import hashlib
 import json
+import math
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
-from readvault.aws import clients, handlers, items, table, tiers
+from readvault.aws import clients, handlers, table, tiers
 from readvault.aws.announcing import Announcer
 from readvault.aws.failures import (
     BadMessage,
@@ -207,22 +209,20 @@ def test_an_item_of_a_bulk_run_is_the_same_work_as_the_message(stack: Stack) -> 
         ({"from": "manifest"}, {"source": SOURCE, "version": one.version}),
     ]
     for bulk, item in ways:
-        told = handlers.bulk({"item": item, "index": 3, "bulk": {**bulk, "more": more, "concurrency": 5}}, None)
+        told = handlers.bulk({"item": item, "bulk": {**bulk, "more": more, "concurrency": 5}}, None)
         run = {**one.as_dict(), "identity": one.identity, "execution": one.execution}
-        assert told == {"skip": False, "begin": 0, "hold": 0, "run": run}, bulk
+        assert told == {"skip": False, "begin": 0, "run": run}, bulk
 
 
 def test_what_is_no_source_of_a_bulk_run_is_passed_over(stack: Stack) -> None:
     listing = {"from": "listing", "bucket": "sources", "concurrency": 1}
     for key in ("run/", "run/a.bam.rv", "run/a.bam.rv.idx", "run/a.txt", "run/.a.bam"):
-        assert handlers.bulk({"item": {"Key": key, "Size": 1, "ETag": "a"}, "index": 0, "bulk": listing}, None) == {
-            "skip": True
-        }
+        assert handlers.bulk({"item": {"Key": key, "Size": 1, "ETag": "a"}, "bulk": listing}, None) == {"skip": True}
     given = {**listing, "include": ["*.txt"]}
     stack.put("s3://sources/run/a.txt", b"a")
-    assert not handlers.bulk({"item": {"Key": "run/a.txt"}, "index": 0, "bulk": given}, None)["skip"]
+    assert not handlers.bulk({"item": {"Key": "run/a.txt"}, "bulk": given}, None)["skip"]
     heads = {"bucket": "bucket", "key": "key", "version": "version"}
-    assert handlers.bulk({"item": heads, "index": 0, "bulk": {"from": "csv"}}, None) == {"skip": True}
+    assert handlers.bulk({"item": heads, "bulk": {"from": "csv"}}, None) == {"skip": True}
 
 
 @pytest.mark.parametrize(
@@ -239,29 +239,45 @@ def test_what_is_no_source_of_a_bulk_run_is_passed_over(stack: Stack) -> None:
         ({"source": SOURCE}, {"from": "manifest", "more": 7}),
         ({"source": SOURCE, "tags": 7}, {"from": "manifest", "more": {"tags": {"a": "b"}}}),
         ({"source": SOURCE}, {"from": "manifest", "more": {"options": {"level": "best"}}}),
-        ({"source": SOURCE, "version": "1:a"}, {"from": "manifest", "concurrency": 0, "rate": 5}),
-        ({"source": SOURCE, "version": "1:a"}, {"from": "manifest", "concurrency": 5, "rate": "fast"}),
-        ({"source": SOURCE, "version": "1:a"}, {"from": "manifest", "concurrency": 5, "rate": 0}),
+        ({"source": SOURCE, "version": "1:a"}, {"from": "manifest", "run": {"name": "a"}, "rate": "fast"}),
+        ({"source": SOURCE, "version": "1:a"}, {"from": "manifest", "run": {"name": "a"}, "rate": 0}),
+        ({"source": SOURCE, "version": "1:a"}, {"from": "manifest", "run": {"name": "a"}, "rate": True}),
+        ({"source": SOURCE, "version": "1:a"}, {"from": "manifest", "run": {"name": "a"}, "rate": math.nan}),
+        ({"source": SOURCE, "version": "1:a"}, {"from": "manifest", "run": "a", "rate": 5}),
     ],
 )
 def test_a_hostile_item_of_a_bulk_run_is_refused(stack: Stack, item: Any, bulk: Any) -> None:
     with pytest.raises(BadMessage):
-        handlers.bulk({"item": item, "index": 0, "bulk": bulk}, None)
+        handlers.bulk({"item": item, "bulk": bulk}, None)
 
 
-@pytest.mark.parametrize(("rate", "concurrency"), [(10_000, 1000), (7, 3), (3600, 1), (100_000, 7)])
-def test_no_more_begin_in_an_hour_than_the_rate_says(rate: int, concurrency: int) -> None:
-    # Each slot takes the next item as soon as it is free; the work itself takes no time.
-    bulk = {"concurrency": concurrency, "rate": rate}
-    free = [0.0] * concurrency
-    begun = []
-    for index in range(4 * concurrency + 3):
-        slot = free.index(min(free))
-        begin, hold = items.waits({"bulk": bulk, "index": index})
-        begun.append(free[slot] + begin)
-        free[slot] = begun[-1] + hold
-    for index, moment in enumerate(begun):
-        assert abs(moment - index * 3600 / rate) <= 2, (index, moment)
+def test_what_is_recorded_is_passed_over_by_a_bulk_run(stack: Stack) -> None:
+    one = wanted(stack)
+    handlers.order(input_of(one), None)
+    item = {"item": {"source": SOURCE}, "bulk": {"from": "manifest"}}
+    assert not handlers.bulk(item, None)["skip"], "it is only ordered"
+    handlers.record(finish(stack, one), None)
+    assert handlers.bulk(item, None) == {"skip": True}
+
+
+def test_the_files_of_a_bulk_run_take_turns(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    moments = [1000.0]
+    monkeypatch.setattr(time, "time", lambda: moments[-1])
+
+    def begin(number: int, run: str = "a") -> int:
+        message = {"source": f"s3://sources/{number}.bam", "version": "1:a"}
+        bulk = {"from": "manifest", "run": {"name": run}, "rate": 600}
+        told: int = handlers.bulk({"item": message, "bulk": bulk}, None)["begin"]
+        return told
+
+    # One every six seconds, though all of them ask at once.
+    assert [begin(number) for number in range(4)] == [0, 6, 12, 18]
+    assert begin(4, run="another") == 0
+    moments.append(1020.0)
+    assert begin(5) == 4
+    # What nobody has asked for is not made up for.
+    moments.append(5000.0)
+    assert [begin(number) for number in (6, 7)] == [0, 6]
 
 
 @pytest.mark.parametrize("body", ["", "{", "[]", "null", '{"source": 7}', '{"source": "http://x/y"}', "x" * 200_000])

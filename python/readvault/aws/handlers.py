@@ -13,7 +13,19 @@ from functools import wraps
 from itertools import islice
 from typing import Any, TypeAlias
 
-from readvault.aws import announcing, batches, clients, environment, items, messages, recording, sources, table, tiers
+from readvault.aws import (
+    announcing,
+    batches,
+    clients,
+    environment,
+    items,
+    messages,
+    pace,
+    recording,
+    sources,
+    table,
+    tiers,
+)
 from readvault.aws.announcing import Announcer
 from readvault.aws.failures import BadMessage, SourceChanged, SourceMissing, TryAgain
 from readvault.aws.log import say
@@ -71,14 +83,22 @@ def dispatch(event: Event, context: Any) -> dict[str, Any]:
 
 @handling
 def bulk(event: Event, context: Any) -> dict[str, Any]:
-    """An item of a bulk run -> 4: the run of the state machine that it stands for, and when it begins."""
+    """An item of a bulk run -> 4: the run of the state machine that it stands for, and when it begins. What is no
+    source, and what is recorded already, is skipped.
+    """
     message = items.message_of(event)
     if message is None:
         return {"skip": True}
     wanted = _pinned(messages.wanted_of(message, environment.options(), environment.sources()))
-    begin, hold = items.waits(event)
-    say("info", "taken", source=wanted.source, identity=wanted.identity)
-    return {"skip": False, "begin": begin, "hold": hold, "run": _run(wanted)}
+    catalog = clients.catalog()
+    if table.is_recorded(catalog, wanted.identity):
+        return {"skip": True}
+    run = event["bulk"].get("run")
+    begin = pace.seconds_until_turn(
+        catalog, run.get("name") if isinstance(run, dict) else None, event["bulk"].get("rate")
+    )
+    say("info", "taken", source=wanted.source, identity=wanted.identity, seconds=begin)
+    return {"skip": False, "begin": begin, "run": _run(wanted)}
 
 
 @handling

@@ -1,4 +1,4 @@
-"""One item of a bulk run: which work it stands for, and when it begins.
+"""One item of a bulk run: which work it stands for.
 
 A bulk run is an execution of the bulk machine with
 
@@ -24,8 +24,6 @@ MANIFEST = "manifest"
 CSV = "csv"
 
 USUAL_NAMES = ("*.bam",)
-# Step Functions waits no longer.
-_LONGEST_WAIT = 99_999_999
 
 
 def message_of(event: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -86,26 +84,3 @@ def _key(text: str) -> str:
         return sources.plain_key(text)
     except InvalidError as error:
         raise BadMessage(str(error)) from None
-
-
-def waits(event: Mapping[str, Any]) -> tuple[int, int]:
-    """Seconds that an item waits before it begins, and that it then keeps its slot at least.
-
-    With C at a time and R an hour, the first C begin 3600 / R seconds after each other, and each slot is kept for
-    C * 3600 / R: so is one begun every 3600 / R seconds at most. What is rounded off one is added to a later one.
-    """
-    bulk = event["bulk"]
-    rate, concurrency, index = bulk.get("rate"), bulk.get("concurrency"), event.get("index", 0)
-    if rate is None:
-        return 0, 0
-    if not _is_number(rate) or rate <= 0 or type(concurrency) is not int or concurrency < 1 or type(index) is not int:
-        raise BadMessage("`rate` is a number of files an hour, and `concurrency` a number of files at a time")
-    each = 3600 / rate
-    turn = index // concurrency
-    begin = int(index * each) if turn == 0 else 0
-    held = int((turn + 1) * concurrency * each) - int(turn * concurrency * each)
-    return min(begin, _LONGEST_WAIT), min(held, _LONGEST_WAIT)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

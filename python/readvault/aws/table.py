@@ -41,6 +41,12 @@ class Failure:
     message: str
 
 
+def is_recorded(catalog: DynamoCatalog, identity: str) -> bool:
+    """Whether work is done."""
+    item = catalog.item(identity)
+    return item is not None and text_in(item, "state") == RECORDED
+
+
 def claim(catalog: DynamoCatalog, wanted: Wanted, order: WorkOrder, execution: str) -> Entry | None:
     """Order work, and claim the archive's place for it. Gives the entry, if the work is done already.
 

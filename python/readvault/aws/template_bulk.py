@@ -1,12 +1,11 @@
 """The bulk machine: one execution takes all sources of a listing or manifest, so many at a time and in an hour.
 
-    From -> Listing | Manifest | Csv, each a distributed map whose children are
-    Look -> Skipped                           (no source: a folder, an archive, a name that was not asked for)
-         -> Begin (waits) -> Work -> Archived | NotArchived
-                             Work: Archive (an execution of the pipeline, followed to its end) beside Hold (waits)
+    Run -> From -> Listing | Manifest | Csv, each a distributed map whose children are
+    Look -> Skipped         (done already, or no source: a folder, an archive, a name that was not asked for)
+         -> Begin (waits for its turn) -> Archive (an execution of the pipeline, followed to its end)
 
-A child holds its slot at least as long as the rate says, so no more begin in an hour than it allows, however short they
-are; and the first of each slot begin one after the other. Its input is what `readvault.aws.items` describes.
+The function Bulk looks, and gives out turns at the rate that was asked for. What an execution of this is started with
+is in `readvault.aws.items`.
 """
 
 from typing import Any
@@ -64,8 +63,15 @@ def definition() -> dict[str, Any]:
     }
     return {
         "Comment": "All sources of a listing or manifest, some at a time",
-        "StartAt": "From",
+        "StartAt": "Run",
         "States": {
+            # What the children know it by.
+            "Run": {
+                "Type": "Pass",
+                "Parameters": {"name.$": "$$.Execution.Name"},
+                "ResultPath": "$.run",
+                "Next": "From",
+            },
             "From": {
                 "Type": "Choice",
                 "Choices": [{"Variable": "$.from", "StringEquals": name.lower(), "Next": name} for name in readers],
@@ -81,7 +87,7 @@ def _map(reader: dict[str, Any]) -> State:
     return {
         "Type": "Map",
         "ItemReader": reader,
-        "ItemSelector": {"item.$": "$$.Map.Item.Value", "index.$": "$$.Map.Item.Index", "bulk.$": "$"},
+        "ItemSelector": {"item.$": "$$.Map.Item.Value", "bulk.$": "$"},
         "MaxConcurrencyPath": "$.concurrency",
         # What becomes of one says nothing of the others; the catalog has the reason of each that failed.
         "ToleratedFailurePercentage": 100.0,
@@ -116,31 +122,7 @@ def _child() -> dict[str, State]:
             "Default": "Begin",
         },
         "Skipped": {"Type": "Succeed"},
-        "Begin": {"Type": "Wait", "SecondsPath": "$.found.begin", "Next": "Work"},
-        "Work": {
-            "Type": "Parallel",
-            "Branches": [
-                {"StartAt": "Archive", "States": _archive()},
-                {
-                    "StartAt": "Hold",
-                    "States": {"Hold": {"Type": "Wait", "SecondsPath": "$.found.hold", "End": True}},
-                },
-            ],
-            "ResultSelector": {"ended.$": "$[0]"},
-            "Next": "Ended",
-        },
-        "Ended": {
-            "Type": "Choice",
-            "Choices": [{"Variable": "$.ended.failed", "BooleanEquals": True, "Next": "NotArchived"}],
-            "Default": "Archived",
-        },
-        "Archived": {"Type": "Succeed"},
-        "NotArchived": {"Type": "Fail", "Error": "NotArchived", "CausePath": "$.ended.cause"},
-    }
-
-
-def _archive() -> dict[str, State]:
-    return {
+        "Begin": {"Type": "Wait", "SecondsPath": "$.found.begin", "Next": "Archive"},
         "Archive": {
             "Type": "Task",
             "Resource": "arn:${Partition}:states:::states:startExecution.sync:2",
@@ -152,16 +134,13 @@ def _archive() -> dict[str, State]:
             # Longer than its longest state may take.
             "TimeoutSeconds": JOB_SECONDS + 24 * 3600,
             "Retry": retry(_START_PASSES),
-            "Catch": [
-                # The same work is done once, whoever asked for it first.
-                {"ErrorEquals": ["StepFunctions.ExecutionAlreadyExistsException"], "Next": "Known"},
-                {"ErrorEquals": ["States.ALL"], "Next": "Failed"},
-            ],
-            "ResultSelector": {"failed": False},
+            # The same work is done once, whoever asked for it first. All else that goes wrong fails the child.
+            "Catch": [{"ErrorEquals": ["StepFunctions.ExecutionAlreadyExistsException"], "Next": "Known"}],
+            # Of the answer, which has all that the execution was told and gave, how it ended.
+            "ResultSelector": {"status.$": "$.Status"},
             "End": True,
         },
-        "Known": {"Type": "Pass", "Result": {"failed": False}, "End": True},
-        "Failed": {"Type": "Pass", "Parameters": {"failed": True, "cause.$": "States.JsonToString($)"}, "End": True},
+        "Known": {"Type": "Succeed"},
     }
 
 

@@ -7,6 +7,7 @@ from everything else in the account, and young accounts have none to give.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from readvault.aws.pace import NAMED
 from readvault.aws.template_messages import DONE_TIMEOUT, FINISHED_DEAD, WORK_TIMEOUT
 from readvault.aws.template_store import ARCHIVES, WORK
 from readvault.aws.template_words import (
@@ -86,6 +87,11 @@ def _take(queue: str) -> Json:
 _LIST_STORE = allow("ListStore", ["s3:ListBucket"], att("StoreBucket"))
 _KEEP = allow("Keep", ["dynamodb:GetItem", "dynamodb:PutItem"], att("CatalogTable"))
 _CHANGE = allow("Change", ["dynamodb:GetItem", "dynamodb:UpdateItem"], att("CatalogTable"))
+# Of all items only those that say when the next file of a bulk run begins.
+_PACE = {
+    **allow("Pace", ["dynamodb:UpdateItem"], att("CatalogTable")),
+    "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{NAMED}*"]}},
+}
 _ANNOUNCE = allow("Announce", ["sns:Publish"], ref("ArchivedTopic"))
 
 FUNCTIONS = {
@@ -106,9 +112,9 @@ FUNCTIONS = {
     ),
     "BulkFunction": Function(
         handler="bulk",
-        about="An item of a bulk run as the work that it stands for",
-        environment=_WANTED,
-        may=(),
+        about="An item of a bulk run as the work that it stands for, and its turn",
+        environment=("TABLE", *_WANTED),
+        may=(allow("Look", ["dynamodb:GetItem"], att("CatalogTable")), _PACE),
     ),
     "OrderFunction": Function(
         handler="order",
