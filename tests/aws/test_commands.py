@@ -399,7 +399,14 @@ def test_all_else_is_handed_over_as_a_manifest(fleet: Fleet) -> None:
 def test_a_bulk_run_that_would_take_nothing_is_not_started(fleet: Fleet, tmp_path: Path) -> None:
     machine = fleet.server.client(service="stepfunctions")
     before = len(machine.list_executions(stateMachineArn=fleet.outputs["BulkMachine"])["executions"])
-    assert fleet.run("submit", "s3://elsewhere/", "--bulk").returncode == 2
+    for words, code, why in (
+        (("s3://elsewhere/a/",), 2, b"s3://elsewhere/a/ is in none of this stack's source buckets"),
+        (("s3://sources/", "--level", "max", "--verify", "hardly"), 2, b"`verify` is one of"),
+        (("--manifest", "s3://sources/none.csv"), 5, b"s3://sources/none.csv: there is no such object"),
+        (("--manifest", "s3://sources/none.json"), 5, b"s3://sources/none.json: there is no such object"),
+    ):
+        done = fleet.run("submit", "--bulk", *words)
+        assert (done.returncode, why in done.stderr) == (code, True), done.stderr.decode()
     assert fleet.run("submit", "-", "--bulk", stdin=b"").returncode == 0
     assert fleet.run("submit", "s3://sources/", "--bulk", "--dry-run").returncode == 0
     assert fleet.run("submit", "s3://sources/", "--bulk", "--resume", tmp_path / "state").returncode == 2

@@ -11,7 +11,13 @@ def lines_of(place: str) -> TextIO:
     """The lines of a manifest on this machine or in S3, which may be compressed with gzip."""
     if place.startswith("s3://"):
         bucket, key = sources.split(place)
-        raw: Any = clients.client("s3").get_object(Bucket=bucket, Key=key)["Body"]
+        s3 = clients.client("s3")
+        try:
+            raw: Any = s3.get_object(Bucket=bucket, Key=key)["Body"]
+        except s3.exceptions.ClientError as error:
+            if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") in (403, 404):
+                raise FileNotFoundError(f"{place}: there is no such object, or it may not be read") from None
+            raise
         # The reader of lines wants a file that knows how to fill a buffer.
         binary: Any = io.BufferedReader(_Body(raw), 1 << 20)
     else:

@@ -67,7 +67,7 @@ class Run:
 def start_listing(stack: Deployed, url: str, more: dict[str, Any], include: tuple[str, ...], pace: Pace) -> str:
     """Start a run of all that is below a prefix; gives its name."""
     bucket, prefix = sources.split(url)
-    _check(f"s3://{bucket}/{prefix}x.bam", more, stack)
+    _check(f"s3://{bucket}/{prefix}", more, stack)
     return _start(
         stack,
         {"from": items.LISTING, "bucket": bucket, "prefix": prefix, "include": list(include), "more": more},
@@ -109,10 +109,12 @@ def _good(
         yield message
 
 
-def _check(source: str, more: dict[str, Any], stack: Deployed) -> None:
+def _check(prefix: str, more: dict[str, Any], stack: Deployed) -> None:
     """InvalidError, before anything is started, where every message of a run would be refused."""
+    if not prefix.startswith(stack.sources):
+        raise InvalidError(f"{prefix} is in none of this stack's source buckets ({', '.join(stack.sources)})")
     try:
-        messages.wanted_of({"source": source, **more}, stack.usual, stack.sources)
+        messages.wanted_of({"source": f"{prefix}x.bam", **more}, stack.usual, stack.sources)
     except BadMessage as error:
         raise InvalidError(str(error)) from None
 
