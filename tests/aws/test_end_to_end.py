@@ -259,6 +259,14 @@ def test_a_bulk_run_takes_what_is_below_a_prefix_at_its_pace(fleet: Fleet) -> No
     assert all(len(fleet.jobs(source)) == 1 for source in sources)
 
 
+def test_a_bulk_run_whose_manifest_is_not_there_says_so(fleet: Fleet) -> None:
+    store = fleet.outputs["StoreBucket"]
+    run = fleet.bulk(**{"from": "manifest"}, bucket=store, key="work/bulk/none.json", concurrency=3)
+    assert run["status"] == "FAILED"
+    assert f"bulk run    {run['name']} came to nothing: " in fleet.user("status", "--once")
+    assert fleet.bulk(**{"from": "somewhere"})["error"] == "BadMessage"
+
+
 def test_turns_of_a_bulk_run_are_given_once_however_many_ask(fleet: Fleet) -> None:
     catalog = DynamoCatalog(fleet.client("dynamodb"), fleet.outputs["CatalogTable"])
     with ThreadPoolExecutor(8) as pool:

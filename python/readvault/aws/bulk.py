@@ -10,6 +10,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from readvault.aws import clients, items, messages, sources
@@ -21,8 +22,9 @@ from readvault.errors import InvalidError
 
 # Bytes of a manifest that are held before it goes to a file.
 _HELD = 8 << 20
-# Runs that are told.
+# Runs that are told, and for how long one is that has failed.
 _TOLD = 5
+_LATELY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,9 @@ class Run:
     name: str
     started: str
     status: str
+    """As Step Functions has it: RUNNING, FAILED ..."""
+    why: str
+    """Why it has failed, if it has: not one of its files, but all of it."""
     counts: dict[str, int] = field(default_factory=dict)
     """Of its items: total, pending, running, succeeded, failed, as Step Functions has them."""
 
@@ -127,13 +132,14 @@ def _start(stack: Deployed, told: dict[str, Any], pace: Pace) -> str:
     return name
 
 
-def running(stack: Deployed) -> tuple[Run, ...]:
-    """The runs that go on, the latest first."""
-    machine = clients.client("stepfunctions")
-    found = machine.list_executions(
-        stateMachineArn=stack.output("BulkMachine"), statusFilter="RUNNING", maxResults=_TOLD
-    )["executions"]
-    return tuple(_run(machine, one) for one in found)
+def runs(stack: Deployed) -> tuple[Run, ...]:
+    """The runs that go on, and those that have failed in the last day, the latest of each first."""
+    machine, arn = clients.client("stepfunctions"), stack.output("BulkMachine")
+    ask = {"stateMachineArn": arn, "maxResults": _TOLD}
+    found = machine.list_executions(**ask, statusFilter="RUNNING")["executions"]
+    failed = machine.list_executions(**ask, statusFilter="FAILED")["executions"]
+    lately = datetime.now(UTC) - _LATELY
+    return tuple(_run(machine, one) for one in [*found, *(one for one in failed if one["stopDate"] > lately)])
 
 
 def _run(machine: Any, execution: dict[str, Any]) -> Run:
@@ -141,5 +147,9 @@ def _run(machine: Any, execution: dict[str, Any]) -> Run:
     for one in machine.list_map_runs(executionArn=execution["executionArn"]).get("mapRuns", []):
         told = machine.describe_map_run(mapRunArn=one["mapRunArn"])["itemCounts"]
         counts = {name: told[name] for name in ("total", "pending", "running", "succeeded", "failed")}
+    why = ""
+    if execution["status"] != "RUNNING":
+        told = machine.describe_execution(executionArn=execution["executionArn"])
+        why = f"{told.get('error', '')}: {told.get('cause', '')}"
     started = execution["startDate"].isoformat(timespec="seconds")
-    return Run(execution["name"], started, execution["status"], counts)
+    return Run(execution["name"], started, execution["status"], why, counts)

@@ -53,7 +53,7 @@ class Status:
     executions: dict[str, int]
     jobs: dict[str, int]
     bulk: tuple[bulk.Run, ...]
-    """Bulk runs that go on."""
+    """Bulk runs that go on, or have failed lately."""
     entries: Entries
     failures: tuple[dict[str, str], ...]
     """The latest."""
@@ -74,7 +74,7 @@ def status(stack: Deployed, entries: Entries | None = None) -> Status:
         runs = {state: pool.submit(_executions, stack.output("PipelineMachine"), state) for state in EXECUTIONS}
         jobs = {state: pool.submit(_jobs, stack.output("JobQueue"), state) for state in JOBS}
         failures = pool.submit(_failures, stack)
-        bulk_runs = pool.submit(bulk.running, stack)
+        bulk_runs = pool.submit(bulk.runs, stack)
         held = entries or counted(stack)
         depths = {name: future.result() for name, future in queues.items()}
         return Status(

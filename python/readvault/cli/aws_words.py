@@ -68,6 +68,9 @@ def status_lines(found: "Status") -> Iterator[str]:
     yield f"executions  {_counts(found.executions, found.bounded)}"
     yield f"jobs        {_counts(found.jobs, found.bounded)}"
     for run in found.bulk:
+        if run.why:
+            yield f"bulk run    {run.name} came to nothing: {run.why}"
+            continue
         counts = run.counts or {"total": 0, "succeeded": 0, "running": 0, "failed": 0}
         yield (
             f"bulk run    {run.name}: {counts['succeeded']:,} of {counts['total']:,} done, {counts['running']:,} "
