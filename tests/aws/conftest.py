@@ -14,6 +14,10 @@ from readvault.aws import clients, template_store
 from readvault.catalog.dynamodb import DynamoCatalog
 
 from tests.aws import fleet as fleets
+from tests.aws import moto_tables
+
+# This has only to be loaded.
+assert moto_tables
 
 REGION = "eu-central-1"
 ACCOUNT = "123456789012"

@@ -127,10 +127,17 @@ def main() -> None:
     """The process: it serves until its standard input ends, and takes plans from there."""
     from moto.server import ThreadedMotoServer
 
-    from tests.aws import emulator_batch, emulator_functions, emulator_machine, emulator_queues, emulator_stack
+    from tests.aws import (
+        emulator_batch,
+        emulator_functions,
+        emulator_machine,
+        emulator_queues,
+        emulator_stack,
+        moto_tables,
+    )
 
-    # These two have only to be loaded.
-    assert emulator_machine and emulator_stack
+    # These have only to be loaded.
+    assert emulator_machine and emulator_stack and moto_tables
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer("127.0.0.1", int(os.environ["MOTO_PORT"]), verbose=False)
     server.start()

@@ -6,17 +6,13 @@ and buckets, alarms and the dashboard (tests/aws/test_template.py looks at those
 Nobody's rights are checked.
 """
 
-import copy
 import json
-import threading
 from typing import Any
 
 from moto.awslambda.models import LambdaFunction
 from moto.batch.models import JobDefinition
 from moto.cloudformation.models import ChangeSet, Stack
 from moto.core.common_models import CloudFormationModel
-from moto.dynamodb.models.table import Table
-from moto.dynamodb.responses import DynamoHandler
 from moto.iam.models import Role
 from moto.s3.models import FakeBucket
 from moto.s3.responses import S3Response
@@ -147,24 +143,3 @@ _put_policy: Any = Role.put_policy
 def _policy(self: Any, policy_name: str, policy_json: Any) -> None:
     """A template's policies are objects; moto keeps them so, and reads texts when it checks rights."""
     _put_policy(self, policy_name, policy_json if isinstance(policy_json, str) else json.dumps(policy_json))
-
-
-# --- DynamoDB --------------------------------------------------------------------------------------------------------
-
-# moto undoes a transaction by putting back the whole table, with what others have written meanwhile: one at a time.
-_one_at_a_time = threading.RLock()
-_dynamo: Any = DynamoHandler.call_action
-
-
-@instead(DynamoHandler, "call_action")
-def _request_of_dynamo(self: Any) -> Any:
-    with _one_at_a_time:
-        return _dynamo(self)
-
-
-@instead(Table, "__deepcopy__")
-def _copied(self: Any, known: Any) -> Any:
-    """What a transaction is undone with. Puts replace items, so they need not be copied each."""
-    made = copy.copy(self)
-    made.items = self.items.copy()
-    return made

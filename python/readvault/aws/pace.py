@@ -33,7 +33,8 @@ def seconds_until_turn(catalog: DynamoCatalog, run: object, rate: object) -> int
         now = int(time.time() * 10**6)
         begins = _moved_on(catalog, run, now, apart) or _begun(catalog, run, now, apart)
         if begins is not None:
-            return min(round((begins - now) / 10**6), _LONGEST_WAIT)
+            # Step Functions waits whole seconds: never too few of them.
+            return min(math.ceil((begins - now) / 10**6), _LONGEST_WAIT)
     raise TryAgain(f"too many files of {run} ask at once when they may begin")
 
 
