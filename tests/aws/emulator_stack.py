@@ -6,6 +6,7 @@ and buckets, alarms and the dashboard (tests/aws/test_template.py looks at those
 Nobody's rights are checked.
 """
 
+import copy
 import json
 from typing import Any
 
@@ -13,6 +14,7 @@ from moto.awslambda.models import LambdaFunction
 from moto.batch.models import JobDefinition
 from moto.cloudformation.models import ChangeSet, Stack
 from moto.core.common_models import CloudFormationModel
+from moto.dynamodb.models.table import Table
 from moto.iam.models import Role
 from moto.s3.models import FakeBucket
 from moto.s3.responses import S3Response
@@ -143,3 +145,16 @@ _put_policy: Any = Role.put_policy
 def _policy(self: Any, policy_name: str, policy_json: Any) -> None:
     """A template's policies are objects; moto keeps them so, and reads texts when it checks rights."""
     _put_policy(self, policy_name, policy_json if isinstance(policy_json, str) else json.dumps(policy_json))
+
+
+# --- DynamoDB --------------------------------------------------------------------------------------------------------
+
+
+@instead(Table, "__deepcopy__")
+def _copied(self: Any, known: Any) -> Any:
+    """What a transaction is undone with. Here that is puts alone, which replace items: they need
+    not be copied each.
+    """
+    made = copy.copy(self)
+    made.items = self.items.copy()
+    return made

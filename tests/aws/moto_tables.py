@@ -4,11 +4,9 @@ moto does neither: requests of several threads mix, and it undoes a transaction 
 what others have written meanwhile. So it is asked one thing at a time.
 """
 
-import copy
 import threading
 from typing import Any
 
-from moto.dynamodb.models.table import Table
 from moto.dynamodb.responses import DynamoHandler
 
 from tests.aws.emulator_ground import instead
@@ -21,11 +19,3 @@ _dynamo: Any = DynamoHandler.call_action
 def _request(self: Any) -> Any:
     with _one_at_a_time:
         return _dynamo(self)
-
-
-@instead(Table, "__deepcopy__")
-def _copied(self: Any, known: Any) -> Any:
-    """What a transaction is undone with. Puts replace items, so they need not be copied each."""
-    made = copy.copy(self)
-    made.items = self.items.copy()
-    return made
