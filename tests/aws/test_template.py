@@ -505,14 +505,14 @@ def next_of(state: dict[str, Any]) -> set[str]:
     return found | {catch["Next"] for catch in state.get("Catch", [])}
 
 
-def reachable() -> set[str]:
+def reachable(machine: dict[str, Any]) -> set[str]:
     seen: set[str] = set()
-    left = [MACHINE["StartAt"]]
+    left = [machine["StartAt"]]
     while left:
         name = left.pop()
         if name not in seen:
             seen.add(name)
-            left += next_of(STATES[name])
+            left += next_of(machine["States"][name])
     return seen
 
 
@@ -521,7 +521,7 @@ def test_the_machine_has_the_states_of_the_pipeline() -> None:
 
 
 def test_every_state_that_is_named_is_there_and_is_reached() -> None:
-    assert reachable() == set(STATES)
+    assert reachable(MACHINE) == set(STATES)
 
 
 def test_every_state_leads_on_or_ends() -> None:
@@ -600,14 +600,7 @@ def machines_in(machine: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def test_every_state_of_the_bulk_machine_is_there_and_is_reached() -> None:
     for machine in machines_in(BULK):
-        seen: set[str] = set()
-        left = [machine["StartAt"]]
-        while left:
-            name = left.pop()
-            if name not in seen:
-                seen.add(name)
-                left += next_of(machine["States"][name])
-        assert seen == set(machine["States"])
+        assert reachable(machine) == set(machine["States"])
 
 
 def test_a_bulk_run_goes_on_past_what_fails_at_the_pace_that_it_is_told() -> None:
