@@ -2,11 +2,14 @@
 tests/unit/test_catalog.py.
 """
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import boto3
 import pytest
+from botocore.errorfactory import ClientExceptionsFactory
 from readvault.aws import clients
 from readvault.catalog.dynamodb import DynamoCatalog, text_in
 from readvault.catalog.model import Condition, Entry
@@ -53,6 +56,21 @@ def test_of_all_who_change_an_entry_on_one_condition_one_does(catalog: DynamoCat
     assert catalog.get(entry(1).uuid) == first
     with pytest.raises(KeyError):
         catalog.change_if(entry(2).uuid, undone, done="a")
+
+
+def test_the_errors_of_a_client_are_the_same_for_all_threads(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    make: Any = ClientExceptionsFactory._create_client_exceptions
+
+    def slowly(self: Any, model: Any) -> Any:
+        time.sleep(0.1)
+        return make(self, model)
+
+    monkeypatch.setattr(ClientExceptionsFactory, "_create_client_exceptions", slowly)
+    # A new session has made none yet.
+    boto3.setup_default_session()
+    client = clients.client("dynamodb")
+    with ThreadPoolExecutor(8) as pool:
+        assert len({id(one) for one in pool.map(lambda _: client.exceptions, range(8))}) == 1
 
 
 def test_the_store_is_that_of_the_entries(catalog: DynamoCatalog) -> None:

@@ -51,7 +51,11 @@ def client(service: str) -> Any:
         max_pool_connections=32,
         s3=s3,
     )
-    return boto3.client(service, config=config)
+    made = boto3.client(service, config=config)
+    # botocore makes the classes of a client's errors when it is first asked for them, anew for each thread that asks
+    # meanwhile: an error of one of these would pass by whoever waits for that of another.
+    _ = made.exceptions
+    return made
 
 
 def catalog(table: str | None = None) -> DynamoCatalog:
