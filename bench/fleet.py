@@ -5,7 +5,6 @@ Every archive is decoded and compared with its source, and nothing may be done t
 what is not, is in tests/aws/emulator.py.
 """
 
-import csv
 import json
 import os
 import statistics
@@ -16,12 +15,13 @@ import time
 import zipfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import table
 from sources import ROOT
 
 sys.path.insert(0, str(ROOT))
@@ -89,20 +89,12 @@ def measure_all(out: Path, *, files: int) -> list[Measured]:
         for row in some:
             rows.append(row)
             print(row, file=sys.stderr, flush=True)
-            write(rows, out)
+            table.write(rows, out)
 
     add(starts())
     with stack() as fleet:
         add(together(fleet, files))
     return rows
-
-
-def write(rows: list[Measured], out: Path) -> None:
-    """The rows as CSV."""
-    with open(out, "w", newline="") as file:
-        writer = csv.DictWriter(file, [one.name for one in fields(Measured)])
-        writer.writeheader()
-        writer.writerows(asdict(row) for row in rows)
 
 
 # --- Cold starts -----------------------------------------------------------------------------------------------------

@@ -4,7 +4,6 @@ and what is true in the end when runners are killed and the store fails.
 Files of a queue are hard links to a few real ones: what counts here is how many there are.
 """
 
-import csv
 import os
 import random
 import shutil
@@ -12,11 +11,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import measure
+import table
 from sources import ROOT, built, generated
 
 sys.path.insert(0, str(ROOT))
@@ -61,7 +61,7 @@ def measure_all(work: Path, out: Path, *, small: int, large: int, kills: int) ->
     def add(row: Measured) -> None:
         rows.append(row)
         print(row, file=sys.stderr, flush=True)
-        write(rows, out)
+        table.write(rows, out)
 
     for row in growth(work / "growth", [1_000, 10_000, 100_000]):
         add(row)
@@ -75,14 +75,6 @@ def measure_all(work: Path, out: Path, *, small: int, large: int, kills: int) ->
         add(row)
     shutil.rmtree(work)
     return rows
-
-
-def write(rows: list[Measured], out: Path) -> None:
-    """The rows as CSV."""
-    with open(out, "w", newline="") as file:
-        writer = csv.DictWriter(file, [one.name for one in fields(Measured)])
-        writer.writeheader()
-        writer.writerows(asdict(row) for row in rows)
 
 
 # --- Growth ----------------------------------------------------------------------------------------------------------

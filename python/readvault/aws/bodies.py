@@ -4,20 +4,15 @@ import gzip
 import io
 from typing import Any, TextIO
 
-from readvault.aws import clients, sources
+from readvault.aws import sources
 
 
 def lines_of(place: str) -> TextIO:
     """The lines of a manifest on this machine or in S3, which may be compressed with gzip."""
     if place.startswith("s3://"):
-        bucket, key = sources.split(place)
-        s3 = clients.client("s3")
-        try:
-            raw: Any = s3.get_object(Bucket=bucket, Key=key)["Body"]
-        except s3.exceptions.ClientError as error:
-            if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") in (403, 404):
-                raise FileNotFoundError(f"{place}: there is no such object, or it may not be read") from None
-            raise
+        raw = sources.body(place)
+        if raw is None:
+            raise FileNotFoundError(f"{place}: there is no such object, or it may not be read")
         # The reader of lines wants a file that knows how to fill a buffer.
         binary: Any = io.BufferedReader(_Body(raw), 1 << 20)
     else:

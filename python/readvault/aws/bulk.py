@@ -9,7 +9,7 @@ import json
 import tempfile
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,6 +17,7 @@ from readvault.aws import clients, items, messages, sources
 from readvault.aws.failures import BadMessage
 from readvault.aws.gathering import Found
 from readvault.aws.stack import Deployed
+from readvault.aws.submitting import Counts
 from readvault.aws.template_store import BULK
 from readvault.errors import InvalidError
 
@@ -25,6 +26,7 @@ _HELD = 8 << 20
 # Runs that are told, and for how long one is that has failed.
 _TOLD = 5
 _LATELY = timedelta(days=1)
+_COUNTS = ("total", "pending", "running", "succeeded", "failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +43,6 @@ class Pace:
         return {"concurrency": self.concurrency, **({} if self.rate is None else {"rate": self.rate})}
 
 
-@dataclass(slots=True)
-class Written:
-    """What a manifest has."""
-
-    sent: int = 0
-    refused: int = 0
-    bytes: int = 0
-    """Of those whose length is known."""
-
-
 @dataclass(frozen=True, slots=True)
 class Run:
     """How far a bulk run is."""
@@ -61,8 +53,8 @@ class Run:
     """As Step Functions has it: RUNNING, FAILED ..."""
     why: str
     """Why it has failed, if it has: not one of its files, but all of it."""
-    counts: dict[str, int] = field(default_factory=dict)
-    """Of its items: total, pending, running, succeeded, failed, as Step Functions has them."""
+    counts: dict[str, int]
+    """Of its items, as Step Functions has them; zeros where it has not begun to read them."""
 
     def as_dict(self) -> dict[str, Any]:
         """The run as a JSON object."""
@@ -82,9 +74,9 @@ def start_listing(stack: Deployed, url: str, more: dict[str, Any], include: tupl
 
 def start_manifest(
     stack: Deployed, found: Iterable[Found], pace: Pace, complain: Callable[[str, str], object]
-) -> tuple[str | None, Written]:
+) -> tuple[str | None, Counts]:
     """Write a manifest of sources and start a run of it; gives its name, None where there was nothing to write."""
-    written = Written()
+    written = Counts()
     bucket, key = stack.output("StoreBucket"), f"{BULK}/{uuid.uuid4()}.json"
     with tempfile.SpooledTemporaryFile(_HELD) as file:
         file.write(b"[")
@@ -100,18 +92,17 @@ def start_manifest(
 
 
 def _good(
-    found: Iterable[Found], stack: Deployed, written: Written, complain: Callable[[str, str], object]
+    found: Iterable[Found], stack: Deployed, written: Counts, complain: Callable[[str, str], object]
 ) -> Iterator[dict[str, Any]]:
     for one in found:
-        message = {"source": one.source, **({"version": one.version} if one.version else {}), **one.more}
         try:
-            messages.wanted_of(message, stack.usual, stack.sources)
+            messages.wanted_of(one.message, stack.usual, stack.sources)
         except BadMessage as error:
             written.refused += 1
             complain(one.source, str(error))
             continue
         written.bytes += one.size
-        yield message
+        yield one.message
 
 
 def _check(prefix: str, more: dict[str, Any], stack: Deployed) -> None:
@@ -143,10 +134,10 @@ def runs(stack: Deployed) -> tuple[Run, ...]:
 
 
 def _run(machine: Any, execution: dict[str, Any]) -> Run:
-    counts: dict[str, int] = {}
+    counts = dict.fromkeys(_COUNTS, 0)
     for one in machine.list_map_runs(executionArn=execution["executionArn"]).get("mapRuns", []):
         told = machine.describe_map_run(mapRunArn=one["mapRunArn"])["itemCounts"]
-        counts = {name: told[name] for name in ("total", "pending", "running", "succeeded", "failed")}
+        counts = {name: told[name] for name in _COUNTS}
     why = ""
     if execution["status"] != "RUNNING":
         told = machine.describe_execution(executionArn=execution["executionArn"])

@@ -36,6 +36,11 @@ class Found:
     more: dict[str, Any]
     """Fields of its message: project, sample, tags, options."""
 
+    @property
+    def message(self) -> dict[str, Any]:
+        """Its message."""
+        return {"source": self.source, **({"version": self.version} if self.version else {}), **self.more}
+
 
 @dataclass(frozen=True, slots=True)
 class Argument:

@@ -226,15 +226,12 @@ def tier(event: Event, context: Any) -> dict[str, Any]:
 
 def _pinned(one: Wanted) -> Wanted:
     """The same with the state that its source is in now, where the message names none in full."""
-    if ":" in one.version:
-        return one
     try:
-        seen = sources.look(one.source)
+        return replace(one, version=sources.in_full(one.source, one.version))
     except SourceMissing as error:
         # Its run says so once more, and the catalog with it.
         say("warning", str(error), source=one.source)
         return one
-    return replace(one, version=seen.name) if not one.version or seen.is_called(one.version) else one
 
 
 def _known(one: Wanted | Refused) -> Wanted | Refused:

@@ -75,18 +75,35 @@ def look(url: str) -> Seen:
     )
 
 
-def document(url: str) -> dict[str, Any] | None:
-    """The JSON object at a URL; None where nothing is."""
+def in_full(url: str, version: str) -> str:
+    """The state that a version means: where it is no whole name of one, the name of the object's state now, if that is
+    meant by it or it is empty. So the same file is the same work, whoever announces it. SourceMissing as for `look`.
+    """
+    if ":" in version:
+        return version
+    seen = look(url)
+    return seen.name if not version or seen.is_called(version) else version
+
+
+def body(url: str) -> Any | None:
+    """The content of an object, which reads as it comes; None where nothing is."""
     bucket, key = split(url)
     s3 = clients.client("s3")
     try:
-        answer = s3.get_object(Bucket=bucket, Key=key)
+        return s3.get_object(Bucket=bucket, Key=key)["Body"]
     except s3.exceptions.ClientError as error:
         # Who may not list a bucket is told that what is missing is forbidden.
         if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") in (403, 404):
             return None
         raise
-    text = answer["Body"].read(_LONGEST + 1)
+
+
+def document(url: str) -> dict[str, Any] | None:
+    """The JSON object at a URL; None where nothing is."""
+    content = body(url)
+    if content is None:
+        return None
+    text = content.read(_LONGEST + 1)
     if len(text) > _LONGEST:
         raise InvalidError(f"{url} is too long to be one of our documents")
     try:

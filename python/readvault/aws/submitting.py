@@ -171,13 +171,7 @@ def send(queue: str, wanted: list[Wanted], sleep: Callable[[float], object] = ti
 def _piece(one: Found, stack: Deployed) -> Wanted | BadMessage | SourceMissing:
     """The message for a source, in the state that it is in now where none is named in full."""
     try:
-        wanted = messages.wanted_of(
-            {"source": one.source, "version": one.version, **one.more}, stack.usual, stack.sources
-        )
-        if ":" in wanted.version:
-            return wanted
-        seen = sources.look(one.source)
+        wanted = messages.wanted_of(one.message, stack.usual, stack.sources)
+        return replace(wanted, version=sources.in_full(wanted.source, wanted.version))
     except (BadMessage, SourceMissing) as error:
         return error
-    # As the topic's function does it: the same file is the same work, whoever announces it.
-    return replace(wanted, version=seen.name) if not wanted.version or seen.is_called(wanted.version) else wanted

@@ -174,12 +174,12 @@ def _start_bulk(
     as_json: bool,
     quiet: bool,
 ) -> int:
-    from readvault.aws import bulk, gathering
+    from readvault.aws import bulk, gathering, submitting
 
     concurrency, rate = pace
     every = seconds_between(rate)
     told_pace = bulk.Pace(concurrency, 3600 / every if every else None)
-    written = bulk.Written()
+    written = submitting.Counts()
     if len(arguments) == 1 and gathering.is_prefix(arguments[0]):
         name: str | None = bulk.start_listing(there, arguments[0].text, more, patterns, told_pace)
         what = f"all of {arguments[0].text}"

@@ -71,10 +71,9 @@ def status_lines(found: "Status") -> Iterator[str]:
         if run.why:
             yield f"bulk run    {run.name} came to nothing: {run.why}"
             continue
-        counts = run.counts or {"total": 0, "succeeded": 0, "running": 0, "failed": 0}
         yield (
-            f"bulk run    {run.name}: {counts['succeeded']:,} of {counts['total']:,} done, {counts['running']:,} "
-            f"begun, {counts['failed']:,} failed"
+            f"bulk run    {run.name}: {run.counts['succeeded']:,} of {run.counts['total']:,} done, "
+            f"{run.counts['running']:,} begun, {run.counts['failed']:,} failed"
         )
     held = found.entries
     yield f"catalog     {held.ordered:,} ordered, {held.recorded:,} recorded, {held.failed:,} failed"
